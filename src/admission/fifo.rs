@@ -1,0 +1,23 @@
+//! fifo: first in, first out.
+
+use std::collections::VecDeque;
+
+use super::{Queue, Waiting};
+
+#[derive(Debug, Default)]
+pub(super) struct Fifo(VecDeque<Waiting>);
+
+impl Queue for Fifo {
+    fn push(&mut self, waiting: Waiting) {
+        self.0.push_back(waiting);
+    }
+    fn next(&mut self) -> Option<Waiting> {
+        self.0.pop_front()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}

@@ -1,0 +1,111 @@
+//! The metrics that exist: their names, units and meaning. `list metrics`, the checks of claims and charts, and the
+//! reference page read this list.
+
+/// In what a metric is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Seconds.
+    Seconds,
+    /// So many a second.
+    PerSecond,
+    /// A share, between 0 and 1.
+    Share,
+    /// A number of things.
+    Count,
+    /// How many times as much.
+    Factor,
+}
+
+/// A metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name, as in files and tables.
+    pub name: &'static str,
+    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `link`.
+    pub of: &'static [&'static str],
+    /// Its unit.
+    pub quantity: Quantity,
+    /// Whether it has a time line.
+    pub in_time: bool,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const CALLS: &[&str] = &["client", "edge"];
+const SERVICES: &[&str] = &["service"];
+const BOTH: &[&str] = &["service", "instance"];
+const BREAKERS: &[&str] = &["breaker"];
+const LINKS: &[&str] = &["link"];
+
+macro_rules! metrics {
+    ($($name:literal, $of:expr, $quantity:ident, $in_time:literal, $meaning:literal;)*) => {
+        &[$(Metric { name: $name, of: $of, quantity: Quantity::$quantity, in_time: $in_time, meaning: $meaning }),*]
+    };
+}
+
+/// All metrics, in the order of the tables.
+pub const METRICS: &[Metric] = metrics! {
+    "offered", CALLS, PerSecond, true, "requests, or calls, that were begun";
+    "attempts", CALLS, PerSecond, true, "attempts sent; those of a client are those of all its calls";
+    "amplification", CALLS, Factor, true, "attempts for each first try";
+    "ok", CALLS, PerSecond, true, "full answers in time";
+    "degraded", CALLS, PerSecond, true, "lesser answers in time";
+    "failed", CALLS, PerSecond, true, "ended without an answer";
+    "failed.timeout", CALLS, PerSecond, false, "the caller stopped waiting";
+    "failed.unavailable", CALLS, PerSecond, false, "503: refused or no instance";
+    "failed.throttled", CALLS, PerSecond, false, "429";
+    "failed.error", CALLS, PerSecond, false, "500";
+    "failed.rejected", CALLS, PerSecond, false, "4xx";
+    "failed.unreachable", CALLS, PerSecond, false, "the network or the process was gone";
+    "failed.refused_by.breaker", CALLS, PerSecond, false, "refused by the caller's own breaker";
+    "failed.refused_by.bulkhead", CALLS, PerSecond, false, "refused by the caller's own bulkhead";
+    "failed.refused_by.rate_limit", CALLS, PerSecond, false, "refused by the caller's own rate limit";
+    "failed.refused_by.deadline", CALLS, PerSecond, false, "not sent because the deadline had passed";
+    "failed.refused_by.custom", CALLS, PerSecond, false, "refused by a policy written in Rust";
+    "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
+    "goodput", CALLS, PerSecond, true, "answers in time, full or degraded";
+    "success_rate", CALLS, Share, true, "share of the requests that were answered in time, full or degraded";
+    "latency.mean", CALLS, Seconds, true, "time to the answer, of answered requests: mean";
+    "latency.p50", CALLS, Seconds, true, "the same, median";
+    "latency.p90", CALLS, Seconds, false, "the same, 90th percentile";
+    "latency.p95", CALLS, Seconds, false, "the same, 95th percentile";
+    "latency.p99", CALLS, Seconds, true, "the same, 99th percentile";
+    "latency.p999", CALLS, Seconds, false, "the same, 99.9th percentile";
+    "latency.max", CALLS, Seconds, false, "the same, largest";
+    "duration.mean", CALLS, Seconds, false, "time to the end of all requests, failed ones included: mean";
+    "duration.p99", CALLS, Seconds, false, "the same, 99th percentile";
+    "late", CALLS, PerSecond, false, "answers that came when nobody waited any more";
+    "wasted_share", CALLS, Share, true, "share of the work done below for attempts whose answer nobody got";
+    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput is back at 95 % of before, to stay; inf if never; only in window `all`";
+    "unfinished", CALLS, Count, false, "begun, and not ended when the run was over";
+    "arrivals", BOTH, PerSecond, true, "requests that came in";
+    "throughput", BOTH, PerSecond, true, "requests that were served to the end";
+    "errors", SERVICES, PerSecond, false, "of those, answered with a failure";
+    "utilisation", BOTH, Share, true, "share of the workers that are busy";
+    "busy.mean", BOTH, Count, true, "workers busy, over all instances";
+    "queue.mean", BOTH, Count, true, "requests waiting, over all instances";
+    "queue.max", SERVICES, Count, false, "the most that waited at once";
+    "queued_share", SERVICES, Share, false, "share of the instances, over time, at which somebody waits";
+    "waited_share", SERVICES, Share, false, "share of the requests that had to wait for a worker";
+    "wait.mean", SERVICES, Seconds, false, "time in the queue, of requests that got a worker: mean";
+    "wait.p50", SERVICES, Seconds, false, "the same, median";
+    "wait.p99", SERVICES, Seconds, false, "the same, 99th percentile";
+    "sojourn.mean", SERVICES, Seconds, false, "time from arrival to answer: mean";
+    "sojourn.p50", SERVICES, Seconds, false, "the same, median";
+    "sojourn.p99", SERVICES, Seconds, false, "the same, 99th percentile";
+    "refused.full", SERVICES, PerSecond, true, "requests refused because the queue was full";
+    "refused.share", SERVICES, Share, false, "the same, as a share of the arrivals";
+    "dropped", SERVICES, PerSecond, false, "requests given up after admission: cancelled, too old, or lost in a crash";
+    "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
+    "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
+    "transitions", BREAKERS, Count, false, "changes of position";
+    "messages", LINKS, PerSecond, false, "messages put on the link";
+    "lost", LINKS, PerSecond, false, "messages lost on it";
+    "bytes", LINKS, PerSecond, false, "bytes put on it";
+};
+
+/// The metric of this name.
+#[must_use]
+pub fn metric(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}

@@ -1,0 +1,593 @@
+//! Facts become figures. Hears everything, changes nothing: no event is scheduled here, no random number drawn.
+//!
+//! ```text
+//!   time  ├──┬──┬──┬──┬─╫─┬──┬──╫┬──┬──┬──┤
+//!          buckets: one step of `resolution`, cut where a window begins or ends (╫)
+//!          segments: between two ╫; a window is a row of segments
+//! ```
+//!
+//! Counts and time integrals are kept for each bucket, latencies for each segment. What belongs to a request is
+//! counted in the bucket in which the request was *opened*, whenever it ends; what belongs to an instant (arrivals at a
+//! service, workers busy) in the bucket of that instant. A window's figure is a sum over its buckets: exact, and in a
+//! fixed order.
+
+mod histogram;
+mod metrics;
+mod run;
+
+use std::collections::VecDeque;
+
+use crate::engine::{Duration, Time};
+use crate::outcome::Outcome;
+use crate::policy::Position;
+use crate::system::plan::Plan;
+
+pub use histogram::Histogram;
+pub use metrics::{METRICS, Metric, Quantity, metric};
+pub use run::{Column, Run, Strip};
+
+/// Services with more instances than this have no figures for each instance.
+pub(crate) const MOST_INSTANCES: u32 = 16;
+
+/// What happened. Stated once, where it happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fact {
+    /// A client made a request.
+    Opened { client: u32 },
+    /// A request of a client ended.
+    Closed { client: u32, bucket: u32, outcome: Outcome, took: Duration },
+    /// A call began.
+    CallOpened { edge: u32 },
+    /// An attempt of a call was sent.
+    AttemptSent { edge: u32, bucket: u32 },
+    /// A call ended.
+    CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
+    /// An answer came back, and this much work was done for it; late, if nobody waited any more.
+    Answered { edge: u32, bucket: u32, work: Duration, late: bool },
+    /// Work was done for an answer that never came back.
+    Wasted { edge: u32, bucket: u32, work: Duration },
+    /// A message was put on a link.
+    Carried { link: u32, bytes: u64 },
+    /// A message was lost.
+    Lost { link: u32 },
+    /// A request came to an instance that is up.
+    Arrived { service: u32, host: u32 },
+    /// A request was refused because the queue was full.
+    Refused { service: u32 },
+    /// A request was given up after it was admitted: cancelled, too old, or lost in a crash.
+    Dropped { service: u32 },
+    /// A worker took a request.
+    Started { service: u32, bucket: u32, wait: Duration },
+    /// A request was answered by its program.
+    Finished { service: u32, host: u32, bucket: u32, sojourn: Duration, outcome: Outcome },
+    /// The number of waiting requests changed.
+    Queue { service: u32, host: u32, delta: i64 },
+    /// The number of busy workers changed.
+    Busy { service: u32, host: u32, delta: i64 },
+    /// A breaker moved.
+    BreakerMoved { breaker: u32, from: Position, to: Position },
+}
+
+/// Offsets of the counters of one entity within the row of a bucket.
+mod at {
+    use crate::outcome::Outcome;
+
+    pub(super) const KINDS: usize = Outcome::KINDS;
+
+    pub(super) mod client {
+        pub(crate) const OPENED: usize = 0;
+        pub(crate) const KIND: usize = 1;
+        pub(crate) const SIZE: usize = 1 + super::KINDS;
+    }
+    pub(super) mod edge {
+        pub(crate) const OPENED: usize = 0;
+        pub(crate) const KIND: usize = 1;
+        pub(crate) const ATTEMPTS: usize = 1 + super::KINDS;
+        pub(crate) const LATE: usize = 2 + super::KINDS;
+        pub(crate) const WORK: usize = 3 + super::KINDS;
+        pub(crate) const WASTED: usize = 4 + super::KINDS;
+        pub(crate) const SIZE: usize = 5 + super::KINDS;
+    }
+    pub(super) mod service {
+        pub(crate) const ARRIVALS: usize = 0;
+        pub(crate) const REFUSED: usize = 1;
+        pub(crate) const DROPPED: usize = 2;
+        pub(crate) const FINISHED: usize = 3;
+        pub(crate) const ERRORS: usize = 4;
+        pub(crate) const STARTED: usize = 5;
+        pub(crate) const WAITED: usize = 6;
+        /// Integrals over time, in nanoseconds times a number.
+        pub(crate) const BUSY: usize = 7;
+        pub(crate) const QUEUE: usize = 8;
+        /// Instances at which somebody waits.
+        pub(crate) const QUEUED: usize = 9;
+        /// The most that waited, over all instances together.
+        pub(crate) const QUEUE_MAX: usize = 10;
+        pub(crate) const SIZE: usize = 11;
+    }
+    pub(super) mod instance {
+        pub(crate) const ARRIVALS: usize = 0;
+        pub(crate) const FINISHED: usize = 1;
+        pub(crate) const BUSY: usize = 2;
+        pub(crate) const QUEUE: usize = 3;
+        pub(crate) const SIZE: usize = 4;
+    }
+    pub(super) mod breaker {
+        pub(crate) const MOVES: usize = 0;
+        pub(crate) const OPEN: usize = 1;
+        pub(crate) const HALF_OPEN: usize = 2;
+        pub(crate) const SIZE: usize = 3;
+    }
+    pub(super) mod link {
+        pub(crate) const MESSAGES: usize = 0;
+        pub(crate) const LOST: usize = 1;
+        pub(crate) const BYTES: usize = 2;
+        pub(crate) const SIZE: usize = 3;
+    }
+}
+
+/// Where the counters of the entities are in a row.
+#[derive(Clone, Debug, Default)]
+struct Layout {
+    clients: usize,
+    edges: usize,
+    services: usize,
+    /// For each host, the offset of its instance, or none.
+    instances: Vec<Option<u32>>,
+    breakers: usize,
+    links: usize,
+    width: usize,
+}
+
+impl Layout {
+    fn new(plan: &Plan, breakers: usize) -> Self {
+        let clients = 0;
+        let edges = clients + plan.clients.len() * at::client::SIZE;
+        let services = edges + plan.edges.len() * at::edge::SIZE;
+        let mut next = services + plan.services.len() * at::service::SIZE;
+        let mut instances = Vec::new();
+        for part in 0..plan.parts() {
+            let listed = part >= plan.clients.len() && plan.instances(part) <= MOST_INSTANCES as usize;
+            for _ in 0..plan.instances(part) {
+                instances.push(listed.then_some(next as u32));
+                next += if listed { at::instance::SIZE } else { 0 };
+            }
+        }
+        let links = next + breakers * at::breaker::SIZE;
+        Self { clients, edges, services, instances, breakers: next, links, width: links + plan.links.len() * at::link::SIZE }
+    }
+
+    fn client(&self, client: u32) -> usize {
+        self.clients + client as usize * at::client::SIZE
+    }
+    fn edge(&self, edge: u32) -> usize {
+        self.edges + edge as usize * at::edge::SIZE
+    }
+    fn service(&self, service: u32) -> usize {
+        self.services + service as usize * at::service::SIZE
+    }
+    fn breaker(&self, breaker: u32) -> usize {
+        self.breakers + breaker as usize * at::breaker::SIZE
+    }
+    fn link(&self, link: u32) -> usize {
+        self.links + link as usize * at::link::SIZE
+    }
+}
+
+/// A number that changes now and then, and its integral over time.
+#[derive(Clone, Copy, Debug)]
+struct Gauge {
+    value: i64,
+    since: Time,
+    /// Where its integral is in a row.
+    offset: usize,
+}
+
+/// Latencies of answers and of failures, by segment.
+#[derive(Clone, Debug, Default)]
+struct Latency {
+    answers: Vec<Histogram>,
+    failures: Vec<Histogram>,
+}
+
+impl Latency {
+    fn new(segments: usize) -> Self {
+        Self { answers: vec![Histogram::default(); segments], failures: vec![Histogram::default(); segments] }
+    }
+
+    fn record(&mut self, segment: usize, outcome: Outcome, took: Duration) {
+        let side = if outcome.is_answer() { &mut self.answers } else { &mut self.failures };
+        side[segment].record(took);
+    }
+
+    fn bytes(&self) -> usize {
+        self.answers.iter().chain(&self.failures).map(Histogram::bytes).sum()
+    }
+}
+
+/// The latencies of the requests of a client that were opened in a bucket which may still change.
+#[derive(Clone, Debug, Default)]
+struct Recent {
+    open: u32,
+    answers: Histogram,
+}
+
+/// Most buckets whose latencies are still open; older ones are closed with what they have.
+const MOST_RECENT: usize = 64;
+
+/// The time line of latencies of a client.
+#[derive(Clone, Debug, Default)]
+struct Track {
+    /// The first bucket of `recent`.
+    first: usize,
+    recent: VecDeque<Recent>,
+    spare: Vec<Histogram>,
+    /// For each closed bucket: p50, p99 and the mean, in seconds.
+    closed: Vec<[f64; 3]>,
+}
+
+/// Everything measured in a run.
+#[derive(Debug)]
+pub(crate) struct Measure {
+    layout: Layout,
+    /// Ends of the buckets.
+    ends: Vec<Time>,
+    /// The segment of each bucket.
+    segment_of: Vec<u32>,
+    segments: usize,
+    bucket: usize,
+    next_end: Time,
+    ended: bool,
+    row: Vec<u64>,
+    rows: Vec<u64>,
+    gauges: Vec<Gauge>,
+    busy: Vec<u32>,
+    queue: Vec<u32>,
+    queued: Vec<u32>,
+    /// For each host: the gauges of its instance (busy, queue), if it is listed.
+    host_gauges: Vec<Option<(u32, u32)>>,
+    /// For each host: how many wait there.
+    waiting: Vec<u32>,
+    breaker_gauges: Vec<(u32, u32)>,
+    breaker_moves: Vec<(Time, u32, Position, Position)>,
+    clients: Vec<Latency>,
+    tracks: Vec<Track>,
+    edges: Vec<Latency>,
+    waits: Vec<Vec<Histogram>>,
+    sojourns: Vec<Vec<Histogram>>,
+}
+
+/// The breakers of a plan, in the order in which the pipeline numbers them: their names, and how many there are of each.
+pub(crate) fn breakers(plan: &Plan) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    for edge in &plan.edges {
+        for (again, layer) in edge.layers.iter().filter(|layer| layer.is_breaker()).enumerate() {
+            let of = if layer.shared() { 1 } else { plan.instances(edge.caller as usize) as u32 };
+            let name = if again == 0 { edge.name.clone() } else { format!("{}/{}", edge.name, again + 1) };
+            found.push((name, of));
+        }
+    }
+    found
+}
+
+impl Measure {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let breakers = breakers(plan);
+        let layout = Layout::new(plan, breakers.len());
+        let (ends, segment_of, segments) = cut(plan);
+        let mut gauges = Vec::new();
+        let mut gauge = |offset: usize| {
+            gauges.push(Gauge { value: 0, since: Time::ZERO, offset });
+            gauges.len() as u32 - 1
+        };
+        let services = 0..plan.services.len() as u32;
+        let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
+        let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
+        let queued = services.map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let host_gauges = layout
+            .instances
+            .iter()
+            .map(|offset| {
+                let offset = (*offset)? as usize;
+                Some((gauge(offset + at::instance::BUSY), gauge(offset + at::instance::QUEUE)))
+            })
+            .collect();
+        let breaker_gauges = (0..breakers.len() as u32)
+            .map(|b| {
+                (gauge(layout.breaker(b) + at::breaker::OPEN), gauge(layout.breaker(b) + at::breaker::HALF_OPEN))
+            })
+            .collect();
+        let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
+        Self {
+            next_end: ends.first().copied().unwrap_or(Time::NEVER),
+            bucket: 0,
+            ended: ends.is_empty(),
+            row: vec![0; layout.width],
+            rows: vec![0; layout.width],
+            ends,
+            segment_of,
+            segments,
+            gauges,
+            busy,
+            queue,
+            queued,
+            host_gauges,
+            waiting: vec![0; layout.instances.len()],
+            breaker_gauges,
+            breaker_moves: Vec::new(),
+            clients: vec![Latency::new(segments); plan.clients.len()],
+            tracks: vec![Track::default(); plan.clients.len()],
+            edges: vec![Latency::new(segments); plan.edges.len()],
+            waits: histograms(),
+            sojourns: histograms(),
+            layout,
+        }
+    }
+
+    /// The bucket of the present moment.
+    pub(crate) fn bucket(&mut self, now: Time) -> u32 {
+        if now >= self.next_end {
+            self.roll(now);
+        }
+        self.bucket as u32
+    }
+
+    /// Memory held, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let latencies: usize = self.clients.iter().chain(&self.edges).map(Latency::bytes).sum();
+        let times: usize = self.waits.iter().chain(&self.sojourns).flatten().map(Histogram::bytes).sum();
+        self.rows.capacity() * 8 + latencies + times
+    }
+
+    /// A fact is heard.
+    #[inline]
+    pub(crate) fn note(&mut self, now: Time, fact: Fact) {
+        if now >= self.next_end {
+            self.roll(now);
+        }
+        match fact {
+            Fact::Opened { client } => {
+                *self.count(self.bucket, self.layout.client(client) + at::client::OPENED) += 1;
+                self.tracks[client as usize].opened(self.bucket);
+            }
+            Fact::Closed { client, bucket, outcome, took } => self.on_closed(client, bucket as usize, outcome, took),
+            Fact::CallOpened { edge } => {
+                *self.count(self.bucket, self.layout.edge(edge) + at::edge::OPENED) += 1;
+            }
+            Fact::AttemptSent { edge, bucket } => {
+                *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ATTEMPTS) += 1;
+            }
+            Fact::CallClosed { edge, bucket, outcome, took } => {
+                *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;
+                let segment = self.segment_of[bucket as usize] as usize;
+                self.edges[edge as usize].record(segment, outcome, took);
+            }
+            Fact::Answered { edge, bucket, work, late } => {
+                let at = self.layout.edge(edge);
+                *self.count(bucket as usize, at + at::edge::WORK) += work.nanos();
+                if late {
+                    *self.count(bucket as usize, at + at::edge::LATE) += 1;
+                    *self.count(bucket as usize, at + at::edge::WASTED) += work.nanos();
+                }
+            }
+            Fact::Wasted { edge, bucket, work } => {
+                let at = self.layout.edge(edge);
+                *self.count(bucket as usize, at + at::edge::WORK) += work.nanos();
+                *self.count(bucket as usize, at + at::edge::WASTED) += work.nanos();
+            }
+            Fact::Carried { link, bytes } => {
+                let at = self.layout.link(link);
+                self.count_now(at + at::link::MESSAGES, 1);
+                self.count_now(at + at::link::BYTES, bytes);
+            }
+            Fact::Lost { link } => self.count_now(self.layout.link(link) + at::link::LOST, 1),
+            Fact::Arrived { service, host } => {
+                self.count_now(self.layout.service(service) + at::service::ARRIVALS, 1);
+                if let Some(at) = self.layout.instances[host as usize] {
+                    self.count_now(at as usize + at::instance::ARRIVALS, 1);
+                }
+            }
+            Fact::Refused { service } => self.count_now(self.layout.service(service) + at::service::REFUSED, 1),
+            Fact::Dropped { service } => self.count_now(self.layout.service(service) + at::service::DROPPED, 1),
+            Fact::Started { service, bucket, wait } => {
+                let at = self.layout.service(service);
+                *self.count(bucket as usize, at + at::service::STARTED) += 1;
+                if !wait.is_zero() {
+                    *self.count(bucket as usize, at + at::service::WAITED) += 1;
+                }
+                let segment = self.segment_of[bucket as usize] as usize;
+                self.waits[service as usize][segment].record(wait);
+            }
+            Fact::Finished { service, host, bucket, sojourn, outcome } => {
+                let at = self.layout.service(service);
+                self.count_now(at + at::service::FINISHED, 1);
+                if outcome.is_failure() {
+                    self.count_now(at + at::service::ERRORS, 1);
+                }
+                if let Some(at) = self.layout.instances[host as usize] {
+                    self.count_now(at as usize + at::instance::FINISHED, 1);
+                }
+                let segment = self.segment_of[bucket as usize] as usize;
+                self.sojourns[service as usize][segment].record(sojourn);
+            }
+            Fact::Queue { service, host, delta } => self.on_queue(now, service, host, delta),
+            Fact::Busy { service, host, delta } => {
+                self.change(self.busy[service as usize], now, delta);
+                if let Some((busy, _)) = self.host_gauges[host as usize] {
+                    self.change(busy, now, delta);
+                }
+            }
+            Fact::BreakerMoved { breaker, from, to } => self.on_breaker(now, breaker, from, to),
+        }
+    }
+
+    fn on_closed(&mut self, client: u32, bucket: usize, outcome: Outcome, took: Duration) {
+        *self.count(bucket, self.layout.client(client) + at::client::KIND + outcome.kind()) += 1;
+        let segment = self.segment_of[bucket] as usize;
+        let track = &mut self.tracks[client as usize];
+        let recent = bucket.checked_sub(track.first).and_then(|place| track.recent.get_mut(place));
+        match recent {
+            Some(recent) => {
+                recent.open -= 1;
+                if outcome.is_answer() {
+                    recent.answers.record(took);
+                    return;
+                }
+                self.clients[client as usize].record(segment, outcome, took);
+            }
+            None => self.clients[client as usize].record(segment, outcome, took),
+        }
+    }
+
+    fn on_queue(&mut self, now: Time, service: u32, host: u32, delta: i64) {
+        self.change(self.queue[service as usize], now, delta);
+        if let Some((_, queue)) = self.host_gauges[host as usize] {
+            self.change(queue, now, delta);
+        }
+        let waiting = &mut self.waiting[host as usize];
+        let before = *waiting;
+        *waiting = u32::try_from(i64::from(before) + delta).expect("a queue has no fewer than nobody in it");
+        match (before, *waiting) {
+            (0, 1..) => self.change(self.queued[service as usize], now, 1),
+            (1.., 0) => self.change(self.queued[service as usize], now, -1),
+            _ => {}
+        }
+        if !self.ended {
+            let total = self.gauges[self.queue[service as usize] as usize].value as u64;
+            let at = self.layout.service(service) + at::service::QUEUE_MAX;
+            let most = self.count(self.bucket, at);
+            *most = (*most).max(total);
+        }
+    }
+
+    fn on_breaker(&mut self, now: Time, breaker: u32, from: Position, to: Position) {
+        self.count_now(self.layout.breaker(breaker) + at::breaker::MOVES, 1);
+        let (open, half_open) = self.breaker_gauges[breaker as usize];
+        for (position, delta) in [(from, -1), (to, 1)] {
+            match position {
+                Position::Closed => {}
+                Position::Open => self.change(open, now, delta),
+                Position::HalfOpen => self.change(half_open, now, delta),
+            }
+        }
+        // Enough for any strip that a person can read; the shares above count them all.
+        if self.breaker_moves.len() < 100_000 {
+            self.breaker_moves.push((now, breaker, from, to));
+        }
+    }
+
+    fn count(&mut self, bucket: usize, offset: usize) -> &mut u64 {
+        &mut self.rows[bucket * self.layout.width + offset]
+    }
+
+    /// Counts something that belongs to this instant; what happens after the end belongs to no window.
+    fn count_now(&mut self, offset: usize, by: u64) {
+        if !self.ended {
+            *self.count(self.bucket, offset) += by;
+        }
+    }
+
+    fn change(&mut self, gauge: u32, now: Time, delta: i64) {
+        let gauge = &mut self.gauges[gauge as usize];
+        if !self.ended {
+            let sum = gauge.value as u64 * (now - gauge.since).nanos();
+            self.rows[self.bucket * self.layout.width + gauge.offset] += sum;
+        }
+        gauge.value += delta;
+        gauge.since = now;
+        debug_assert!(gauge.value >= 0, "there is less than nothing of something");
+    }
+
+    /// Time has passed the end of the bucket.
+    #[cold]
+    fn roll(&mut self, now: Time) {
+        while now >= self.next_end {
+            let end = self.next_end;
+            for gauge in &mut self.gauges {
+                let sum = gauge.value as u64 * (end - gauge.since).nanos();
+                self.rows[self.bucket * self.layout.width + gauge.offset] += sum;
+                gauge.since = end;
+            }
+            if self.bucket + 1 == self.ends.len() {
+                self.ended = true;
+                self.next_end = Time::NEVER;
+                return;
+            }
+            self.bucket += 1;
+            self.next_end = self.ends[self.bucket];
+            self.rows.extend_from_slice(&self.row);
+            for (service, &gauge) in self.queue.iter().enumerate() {
+                let at = self.layout.service(service as u32) + at::service::QUEUE_MAX;
+                self.rows[self.bucket * self.layout.width + at] = self.gauges[gauge as usize].value as u64;
+            }
+            for (client, track) in self.tracks.iter_mut().enumerate() {
+                track.close_old(self.bucket, &self.segment_of, &mut self.clients[client].answers);
+            }
+        }
+    }
+}
+
+impl Track {
+    fn opened(&mut self, bucket: usize) {
+        while self.first + self.recent.len() <= bucket {
+            let answers = self.spare.pop().unwrap_or_default();
+            self.recent.push_back(Recent { open: 0, answers });
+        }
+        self.recent[bucket - self.first].open += 1;
+    }
+
+    /// Closes the buckets before the present one in which nothing is open any more, and those that are too old.
+    fn close_old(&mut self, present: usize, segment_of: &[u32], answers: &mut [Histogram]) {
+        while self.first < present
+            && (self.recent.front().is_none_or(|recent| recent.open == 0) || self.recent.len() > MOST_RECENT)
+        {
+            match self.recent.pop_front() {
+                Some(mut recent) => {
+                    let it = &recent.answers;
+                    self.closed.push([it.quantile(0.5), it.quantile(0.99), it.mean()]);
+                    answers[segment_of[self.first] as usize].merge(it);
+                    recent.answers.clear();
+                    self.spare.push(recent.answers);
+                }
+                None => self.closed.push([f64::NAN; 3]),
+            }
+            self.first += 1;
+        }
+    }
+
+    /// Closes all.
+    fn close_all(&mut self, buckets: usize, segment_of: &[u32], answers: &mut [Histogram]) {
+        for recent in &mut self.recent {
+            recent.open = 0;
+        }
+        self.close_old(buckets, segment_of, answers);
+    }
+}
+
+/// Cuts the time of a run into buckets. Returns their ends, the segment of each, and the number of segments.
+fn cut(plan: &Plan) -> (Vec<Time>, Vec<u32>, usize) {
+    let schedule = &plan.schedule;
+    let length = schedule.length;
+    let mut marks: Vec<Time> = schedule
+        .windows
+        .iter()
+        .flat_map(|window| [window.from, window.until])
+        .chain([schedule.warmup, length])
+        .filter(|&mark| mark > Time::ZERO && mark <= length)
+        .collect();
+    marks.sort_unstable();
+    marks.dedup();
+    let (mut ends, mut segment_of) = (Vec::new(), Vec::new());
+    let mut now = Time::ZERO;
+    for (segment, &mark) in marks.iter().enumerate() {
+        while now < mark {
+            // Steps stay on the grid of the resolution, whatever a window does.
+            let step = schedule.resolution.nanos().max(1);
+            let grid = Time::from_nanos((now.nanos() / step + 1).saturating_mul(step));
+            now = grid.min(mark);
+            ends.push(now);
+            segment_of.push(segment as u32);
+        }
+    }
+    (ends, segment_of, marks.len())
+}

@@ -1,0 +1,553 @@
+//! What a run leaves behind: its figures by window, its time lines, and what a verdict needs.
+
+use super::{Measure, at, breakers, metrics::METRICS};
+use crate::engine::Time;
+use crate::outcome::Outcome;
+use crate::policy::Position;
+use crate::system::Stopped;
+use crate::system::plan::{Plan, Source};
+
+/// A figure's entity and metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// E.g. `client/shoppers`.
+    pub entity: String,
+    /// E.g. `goodput`; see [`super::METRICS`].
+    pub metric: &'static str,
+}
+
+/// The positions of a breaker over time, over all instances together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Strip {
+    /// The breaker's entity.
+    pub entity: String,
+    /// From when on (seconds), how many instances, and how many of them are open and half-open.
+    pub moves: Vec<(f64, u32, u32, u32)>,
+}
+
+/// What a run leaves behind.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// What is in the rows of `windows`.
+    pub columns: Vec<Column>,
+    /// For each window of the plan, a value for each column. Not a number where there was nothing to measure.
+    pub windows: Vec<Vec<f64>>,
+    /// What is in the rows of `timeline`.
+    pub tracks: Vec<Column>,
+    /// The start of each step, in seconds.
+    pub times: Vec<f64>,
+    /// For each step, a value for each track.
+    pub timeline: Vec<Vec<f64>>,
+    /// The length of each step, in seconds.
+    pub steps: Vec<f64>,
+    /// The positions of breakers.
+    pub strips: Vec<Strip>,
+    /// The tail of each client's latencies over the window `all`: (seconds, share that took longer).
+    pub tails: Vec<(String, Vec<(f64, f64)>)>,
+    /// Events in all.
+    pub events: u64,
+    /// Why it ended early, if it did.
+    pub stopped: Option<Stopped>,
+}
+
+impl Run {
+    /// The value of a metric in a window, by names; [`None`] if there is no such window, entity or metric.
+    #[must_use]
+    pub fn value(&self, plan: &Plan, window: &str, entity: &str, metric: &str) -> Option<f64> {
+        let window = plan.schedule.windows.iter().position(|it| it.name == window)?;
+        self.figure(window, entity, metric)
+    }
+
+    /// The value of a metric in a window, by its number.
+    #[must_use]
+    pub fn figure(&self, window: usize, entity: &str, metric: &str) -> Option<f64> {
+        let column = self.columns.iter().position(|it| it.entity == entity && it.metric == metric)?;
+        self.windows.get(window)?.get(column).copied()
+    }
+
+    /// A time line: (seconds, value).
+    #[must_use]
+    pub fn line(&self, entity: &str, metric: &str) -> Option<Vec<(f64, f64)>> {
+        let track = self.tracks.iter().position(|it| it.entity == entity && it.metric == metric)?;
+        Some(self.times.iter().zip(&self.timeline).map(|(&time, row)| (time, row[track])).collect())
+    }
+}
+
+/// Sums over some buckets.
+struct Sums<'a> {
+    measure: &'a Measure,
+    row: Vec<u64>,
+    seconds: f64,
+    segments: std::ops::Range<usize>,
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { f64::NAN }
+}
+
+impl Measure {
+    /// Closes the books: `open_requests` and `open_calls` (client or edge, bucket) are what is still under way.
+    pub(crate) fn finish(
+        mut self,
+        plan: &Plan,
+        now: Time,
+        open_requests: &[(u32, u32)],
+        open_calls: &[(u32, u32)],
+        events: u64,
+        stopped: Option<Stopped>,
+    ) -> Run {
+        // A run that was stopped, or in which nothing happens any more, has quiet time left until its end.
+        let until = if stopped.is_some() { now.min(plan.schedule.length) } else { plan.schedule.length };
+        if !self.ended && until >= self.next_end {
+            self.roll(until);
+        }
+        let buckets = if self.ended { self.ends.len() } else { self.bucket };
+        for (client, track) in self.tracks.iter_mut().enumerate() {
+            track.close_all(self.bucket + 1, &self.segment_of, &mut self.clients[client].answers);
+        }
+        self.check_sums(plan, open_requests, open_calls);
+        let mut run = Run { events, stopped, ..Run::default() };
+        run.columns = columns(plan, false);
+        run.tracks = columns(plan, true);
+        for (number, window) in plan.schedule.windows.iter().enumerate() {
+            let sums = self.sums(buckets, window.from, window.until);
+            let mut values = sums.values(plan, false);
+            sums.unfinished(plan, &run.columns, &mut values, open_requests, open_calls);
+            if number == 0 {
+                recovery(plan, &self, buckets, &run.columns, &mut values);
+                run.tails = sums.tails(plan);
+            }
+            run.windows.push(values);
+        }
+        for bucket in 0..buckets {
+            let from = self.start(bucket);
+            let sums = self.sums_of(bucket..bucket + 1);
+            let mut values = sums.values(plan, true);
+            self.latencies_in_time(plan, bucket, &run.tracks, &mut values);
+            run.times.push(from.as_secs());
+            run.steps.push((self.ends[bucket] - from).as_secs());
+            run.timeline.push(values);
+        }
+        run.strips = self.strips(plan);
+        run
+    }
+
+    fn start(&self, bucket: usize) -> Time {
+        bucket.checked_sub(1).map_or(Time::ZERO, |before| self.ends[before])
+    }
+
+    fn sums(&self, buckets: usize, from: Time, until: Time) -> Sums<'_> {
+        let first = self.ends.partition_point(|&end| end <= from).min(buckets);
+        let last = self.ends.partition_point(|&end| end <= until).min(buckets);
+        self.sums_of(first..last.max(first))
+    }
+
+    fn sums_of(&self, buckets: std::ops::Range<usize>) -> Sums<'_> {
+        let width = self.layout.width;
+        let mut row = vec![0; width];
+        for bucket in buckets.clone() {
+            for (offset, value) in self.rows[bucket * width..(bucket + 1) * width].iter().enumerate() {
+                row[offset] += value;
+            }
+        }
+        // Not a sum but a maximum.
+        for service in 0..self.queue.len() as u32 {
+            let offset = self.layout.service(service) + at::service::QUEUE_MAX;
+            row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
+        }
+        let seconds = if buckets.is_empty() {
+            0.0
+        } else {
+            (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs()
+        };
+        let segment = |bucket: usize| self.segment_of[bucket] as usize;
+        let segments =
+            if buckets.is_empty() { 0..0 } else { segment(buckets.start)..segment(buckets.end - 1) + 1 };
+        Sums { measure: self, row, seconds, segments }
+    }
+
+    fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], values: &mut [f64]) {
+        for (client, spec) in plan.clients.iter().enumerate() {
+            let [p50, p99, mean] =
+                self.tracks[client].closed.get(bucket).copied().unwrap_or([f64::NAN; 3]);
+            let entity = format!("client/{}", spec.name);
+            for (track, value) in tracks.iter().zip(values.iter_mut()).filter(|(track, _)| track.entity == entity) {
+                match track.metric {
+                    "latency.p50" => *value = p50,
+                    "latency.p99" => *value = p99,
+                    "latency.mean" => *value = mean,
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn strips(&self, plan: &Plan) -> Vec<Strip> {
+        let names = breakers(plan);
+        let mut strips: Vec<Strip> = names
+            .iter()
+            .map(|(name, _)| Strip { entity: format!("breaker/{name}"), moves: Vec::new() })
+            .collect();
+        // The moves tell where a breaker went, not which of the instances: a count for each position is enough.
+        let mut states: Vec<(u32, u32)> = vec![(0, 0); names.len()];
+        for (strip, (_, of)) in strips.iter_mut().zip(&names) {
+            strip.moves.push((0.0, *of, 0, 0));
+        }
+        for &(time, breaker, from, to) in &self.breaker_moves {
+            let (open, half_open) = &mut states[breaker as usize];
+            match from {
+                Position::Open => *open -= 1,
+                Position::HalfOpen => *half_open -= 1,
+                Position::Closed => {}
+            }
+            match to {
+                Position::Open => *open += 1,
+                Position::HalfOpen => *half_open += 1,
+                Position::Closed => {}
+            }
+            let of = names[breaker as usize].1;
+            strips[breaker as usize].moves.push((time.as_secs(), of, *open, *half_open));
+        }
+        strips
+    }
+
+    /// Conservation: opened = ended + unfinished, for every client, edge and bucket.
+    fn check_sums(&self, plan: &Plan, open_requests: &[(u32, u32)], open_calls: &[(u32, u32)]) {
+        let width = self.layout.width;
+        let mut open = vec![0_i64; self.rows.len() / width.max(1) * (plan.clients.len() + plan.edges.len())];
+        let entities = plan.clients.len() + plan.edges.len();
+        for &(client, bucket) in open_requests {
+            open[bucket as usize * entities + client as usize] += 1;
+        }
+        for &(edge, bucket) in open_calls {
+            open[bucket as usize * entities + plan.clients.len() + edge as usize] += 1;
+        }
+        for (bucket, row) in self.rows.chunks(width.max(1)).enumerate() {
+            let clients = (0..plan.clients.len()).map(|client| (self.layout.client(client as u32), plan.clients[client].name.as_str()));
+            let edges = (0..plan.edges.len()).map(|edge| (self.layout.edge(edge as u32), plan.edges[edge].name.as_str()));
+            for (entity, (at, name)) in clients.chain(edges).enumerate() {
+                // Clients and edges both have the opened first and the kinds of outcome behind it.
+                let ended: u64 = row[at + 1..=at + at::KINDS].iter().sum();
+                assert_eq!(
+                    row[at] as i64,
+                    ended as i64 + open[bucket * entities + entity],
+                    "opened and ended requests of {name} differ in bucket {bucket}"
+                );
+            }
+        }
+    }
+}
+
+/// The columns of a plan's tables; `in_time` for those of time lines.
+fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
+    let mut columns = Vec::new();
+    let mut add = |kind: &str, entity: String| {
+        for metric in METRICS {
+            let timed = !in_time || (metric.in_time && (kind != "edge" || !metric.name.starts_with("latency")));
+            if metric.of.contains(&kind) && timed {
+                columns.push(Column { entity: entity.clone(), metric: metric.name });
+            }
+        }
+    };
+    for client in &plan.clients {
+        add("client", format!("client/{}", client.name));
+    }
+    for edge in 0..plan.edges.len() {
+        add("edge", plan.edge_entity(edge));
+    }
+    for service in &plan.services {
+        add("service", format!("service/{}", service.name));
+        if !in_time && service.replicas <= super::MOST_INSTANCES && service.replicas > 1 {
+            for replica in 0..service.replicas {
+                add("instance", format!("instance/{}/{replica}", service.name));
+            }
+        }
+    }
+    for (name, _) in breakers(plan) {
+        add("breaker", format!("breaker/{name}"));
+    }
+    if !in_time {
+        for link in &plan.links {
+            add("link", format!("link/{}", link.name));
+        }
+    }
+    columns
+}
+
+impl Sums<'_> {
+    fn values(&self, plan: &Plan, in_time: bool) -> Vec<f64> {
+        let mut values = Vec::new();
+        let layout = &self.measure.layout;
+        let timed = |metric: &super::Metric| !in_time || metric.in_time;
+        for client in 0..plan.clients.len() {
+            let caller = client as u32;
+            let edges = || (0..plan.edges.len()).filter(|&edge| plan.edges[edge].caller == caller);
+            let of_edges = |offset: usize| -> u64 {
+                edges().map(|edge| self.row[layout.edge(edge as u32) + offset]).sum()
+            };
+            let counts = Counts {
+                opened: self.row[layout.client(caller) + at::client::OPENED],
+                kinds: &self.row[layout.client(caller) + at::client::KIND..][..at::KINDS],
+                attempts: of_edges(at::edge::ATTEMPTS),
+                late: of_edges(at::edge::LATE),
+                work: of_edges(at::edge::WORK),
+                wasted: of_edges(at::edge::WASTED),
+            };
+            let latency = (!in_time).then(|| self.latency(&self.measure.clients[client]));
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"client") && timed(metric)) {
+                values.push(counts.value(metric.name, self.seconds, latency.as_ref()));
+            }
+        }
+        for edge in 0..plan.edges.len() {
+            let at = layout.edge(edge as u32);
+            let counts = Counts {
+                opened: self.row[at + at::edge::OPENED],
+                kinds: &self.row[at + at::edge::KIND..][..at::KINDS],
+                attempts: self.row[at + at::edge::ATTEMPTS],
+                late: self.row[at + at::edge::LATE],
+                work: self.row[at + at::edge::WORK],
+                wasted: self.row[at + at::edge::WASTED],
+            };
+            let latency = (!in_time).then(|| self.latency(&self.measure.edges[edge]));
+            let metrics = METRICS.iter().filter(|metric| metric.of.contains(&"edge") && timed(metric));
+            for metric in metrics.filter(|metric| !in_time || !metric.name.starts_with("latency")) {
+                values.push(counts.value(metric.name, self.seconds, latency.as_ref()));
+            }
+        }
+        for service in 0..plan.services.len() {
+            self.service(plan, service, in_time, &mut values);
+        }
+        for (breaker, (_, of)) in breakers(plan).iter().enumerate() {
+            let at = layout.breaker(breaker as u32);
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"breaker") && timed(metric)) {
+                let whole = self.seconds * f64::from(*of);
+                values.push(match metric.name {
+                    "open_share" => ratio(self.row[at + at::breaker::OPEN] as f64 / 1e9, whole),
+                    "half_open_share" => ratio(self.row[at + at::breaker::HALF_OPEN] as f64 / 1e9, whole),
+                    _ => self.row[at + at::breaker::MOVES] as f64,
+                });
+            }
+        }
+        if !in_time {
+            for link in 0..plan.links.len() {
+                let at = layout.link(link as u32);
+                for metric in METRICS.iter().filter(|metric| metric.of.contains(&"link")) {
+                    let offset = match metric.name {
+                        "messages" => at::link::MESSAGES,
+                        "lost" => at::link::LOST,
+                        _ => at::link::BYTES,
+                    };
+                    values.push(ratio(self.row[at + offset] as f64, self.seconds));
+                }
+            }
+        }
+        values
+    }
+
+    fn service(&self, plan: &Plan, service: usize, in_time: bool, values: &mut Vec<f64>) {
+        let layout = &self.measure.layout;
+        let spec = &plan.services[service];
+        let at = layout.service(service as u32);
+        let number = |offset: usize| self.row[at + offset] as f64;
+        let rate = |offset: usize| ratio(number(offset), self.seconds);
+        let mean = |offset: usize| ratio(number(offset) / 1e9, self.seconds);
+        let merged = |histograms: &[super::Histogram]| {
+            let mut all = super::Histogram::default();
+            histograms[self.segments.clone()].iter().for_each(|it| all.merge(it));
+            all
+        };
+        let (wait, sojourn) = if in_time {
+            Default::default()
+        } else {
+            (merged(&self.measure.waits[service]), merged(&self.measure.sojourns[service]))
+        };
+        let workers = if spec.workers == u32::MAX { f64::NAN } else { f64::from(spec.workers) };
+        let replicas = f64::from(spec.replicas);
+        for metric in METRICS.iter().filter(|it| it.of.contains(&"service") && (!in_time || it.in_time)) {
+            values.push(match metric.name {
+                "arrivals" => rate(at::service::ARRIVALS),
+                "throughput" => rate(at::service::FINISHED),
+                "errors" => rate(at::service::ERRORS),
+                "utilisation" => mean(at::service::BUSY) / (workers * replicas),
+                "busy.mean" => mean(at::service::BUSY),
+                "queue.mean" => mean(at::service::QUEUE),
+                "queue.max" => number(at::service::QUEUE_MAX),
+                "queued_share" => mean(at::service::QUEUED) / replicas,
+                "waited_share" => ratio(number(at::service::WAITED), number(at::service::STARTED)),
+                "wait.mean" => wait.mean(),
+                "wait.p50" => wait.quantile(0.5),
+                "wait.p99" => wait.quantile(0.99),
+                "sojourn.mean" => sojourn.mean(),
+                "sojourn.p50" => sojourn.quantile(0.5),
+                "sojourn.p99" => sojourn.quantile(0.99),
+                "refused.full" => rate(at::service::REFUSED),
+                "refused.share" => ratio(number(at::service::REFUSED), number(at::service::ARRIVALS)),
+                "dropped" => rate(at::service::DROPPED),
+                other => unreachable!("a service has no metric {other}"),
+            });
+        }
+        if in_time || spec.replicas > super::MOST_INSTANCES || spec.replicas < 2 {
+            return;
+        }
+        let first: usize = (0..plan.clients.len() + service).map(|part| plan.instances(part)).sum();
+        for replica in 0..spec.replicas as usize {
+            let at = layout.instances[first + replica].expect("few instances are listed") as usize;
+            let number = |offset: usize| self.row[at + offset] as f64;
+            for metric in METRICS.iter().filter(|it| it.of.contains(&"instance")) {
+                values.push(match metric.name {
+                    "arrivals" => ratio(number(at::instance::ARRIVALS), self.seconds),
+                    "throughput" => ratio(number(at::instance::FINISHED), self.seconds),
+                    "utilisation" => ratio(number(at::instance::BUSY) / 1e9, self.seconds) / workers,
+                    "busy.mean" => ratio(number(at::instance::BUSY) / 1e9, self.seconds),
+                    "queue.mean" => ratio(number(at::instance::QUEUE) / 1e9, self.seconds),
+                    other => unreachable!("an instance has no metric {other}"),
+                });
+            }
+        }
+    }
+
+    /// Latencies of the answered, and of all.
+    fn latency(&self, of: &super::Latency) -> (super::Histogram, super::Histogram) {
+        let mut answers = super::Histogram::default();
+        let mut all = super::Histogram::default();
+        for segment in self.segments.clone() {
+            answers.merge(&of.answers[segment]);
+            all.merge(&of.failures[segment]);
+        }
+        all.merge(&answers);
+        (answers, all)
+    }
+
+    fn tails(&self, plan: &Plan) -> Vec<(String, Vec<(f64, f64)>)> {
+        let clients = plan.clients.iter().zip(&self.measure.clients);
+        clients.map(|(client, latency)| (format!("client/{}", client.name), self.latency(latency).0.tail())).collect()
+    }
+
+    fn unfinished(
+        &self,
+        plan: &Plan,
+        columns: &[Column],
+        values: &mut [f64],
+        open_requests: &[(u32, u32)],
+        open_calls: &[(u32, u32)],
+    ) {
+        let within = |bucket: u32| self.segments.contains(&(self.measure.segment_of[bucket as usize] as usize));
+        let requests = open_requests.iter().filter(|open| within(open.1));
+        let calls = open_calls.iter().filter(|open| within(open.1));
+        let mut count = |entity: &str| {
+            let column = columns.iter().position(|it| it.entity == entity && it.metric == "unfinished");
+            values[column.expect("clients and edges have this metric")] += 1.0;
+        };
+        requests.for_each(|open| count(&format!("client/{}", plan.clients[open.0 as usize].name)));
+        calls.for_each(|open| count(&plan.edge_entity(open.0 as usize)));
+    }
+}
+
+/// The counts of a client or an edge.
+struct Counts<'a> {
+    opened: u64,
+    kinds: &'a [u64],
+    attempts: u64,
+    late: u64,
+    work: u64,
+    wasted: u64,
+}
+
+impl Counts<'_> {
+    fn value(&self, metric: &str, seconds: f64, latency: Option<&(super::Histogram, super::Histogram)>) -> f64 {
+        let kind = |outcome: Outcome| self.kinds[outcome.kind()];
+        let (ok, degraded, cancelled) = (kind(Outcome::Ok), kind(Outcome::Degraded(0)), kind(Outcome::Cancelled));
+        let answered = ok + degraded;
+        let ended: u64 = self.kinds.iter().sum();
+        let rate = |count: u64| ratio(count as f64, seconds);
+        let quantile = |share: f64| latency.map_or(f64::NAN, |(answers, _)| answers.quantile(share));
+        match metric {
+            "offered" => rate(self.opened),
+            "attempts" => rate(self.attempts),
+            "amplification" => ratio(self.attempts as f64, self.opened as f64),
+            "ok" => rate(ok),
+            "degraded" => rate(degraded),
+            "failed" => rate(ended - answered - cancelled),
+            "cancelled" => rate(cancelled),
+            "goodput" => rate(answered),
+            "success_rate" => ratio(answered as f64, self.opened as f64),
+            "latency.mean" => latency.map_or(f64::NAN, |(answers, _)| answers.mean()),
+            "latency.p50" => quantile(0.5),
+            "latency.p90" => quantile(0.9),
+            "latency.p95" => quantile(0.95),
+            "latency.p99" => quantile(0.99),
+            "latency.p999" => quantile(0.999),
+            "latency.max" => latency.map_or(f64::NAN, |(answers, _)| answers.max()),
+            "duration.mean" => latency.map_or(f64::NAN, |(_, all)| all.mean()),
+            "duration.p99" => latency.map_or(f64::NAN, |(_, all)| all.quantile(0.99)),
+            "late" => rate(self.late),
+            "wasted_share" => ratio(self.wasted as f64, self.work as f64),
+            "unfinished" => 0.0,
+            // Filled in for the window `all` of disturbed runs.
+            "recovery_time" => f64::NAN,
+            other => {
+                let failed = other.strip_prefix("failed.").expect("the metrics of calls are listed above");
+                let kind = Outcome::NAMES.iter().position(|name| *name == failed);
+                rate(self.kinds[kind.expect("each metric of failures names an outcome")])
+            }
+        }
+    }
+}
+
+/// Fills in `recovery_time` for clients and edges.
+///
+/// For each step of time the answers are compared with what was to be expected: in an open loop, the requests of
+/// that same step times the success rate before the first fault; in a closed loop, the goodput before times the
+/// length of the step. A step is *back* if there are at least 95 % of that, less three standard deviations of the noise in
+/// such a count; steps with few requests are judged together with those before them. The time is that of the first
+/// step after the last fault from which on all are back.
+fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], values: &mut [f64]) {
+    let Some((begins, ends)) = plan.schedule.disturbed else { return };
+    let warmup = plan.schedule.warmup;
+    let layout = &measure.layout;
+    let mut fill = |entity: String, at: usize, open_loop: bool| {
+        let column = columns.iter().position(|it| it.entity == entity && it.metric == "recovery_time");
+        let column = column.expect("clients and edges have this metric");
+        let row = |bucket: usize, offset: usize| measure.rows[bucket * layout.width + at + offset] as f64;
+        let answered = |bucket: usize| row(bucket, 1) + row(bucket, 2);
+        let span = |bucket: usize| (measure.ends[bucket] - measure.start(bucket)).as_secs();
+        let calm = (0..buckets).filter(|&b| measure.start(b) >= warmup && measure.ends[b] <= begins);
+        let (mut offered, mut good, mut seconds) = (0.0, 0.0, 0.0);
+        for bucket in calm {
+            offered += row(bucket, 0);
+            good += answered(bucket);
+            seconds += span(bucket);
+        }
+        if good <= 0.0 {
+            return;
+        }
+        let (share, rate) = (good / offered, good / seconds);
+        let expected = |bucket: usize| if open_loop { row(bucket, 0) * share } else { rate * span(bucket) };
+        // Few enough requests to be swamped by noise are judged together.
+        const ENOUGH: f64 = 50.0;
+        let first = (0..buckets).find(|&b| measure.start(b) >= ends).unwrap_or(buckets);
+        let mut back_from = buckets;
+        for bucket in (first..buckets).rev() {
+            let (mut want, mut have, mut from) = (expected(bucket), answered(bucket), bucket);
+            while want < ENOUGH && from > first {
+                from -= 1;
+                want += expected(from);
+                have += answered(from);
+            }
+            let variance = if open_loop { want * (1.0 - share) } else { want };
+            if have < 0.95 * want - 3.0 * variance.sqrt() {
+                break;
+            }
+            back_from = bucket;
+        }
+        values[column] =
+            if back_from == buckets { f64::INFINITY } else { (measure.start(back_from) - ends).as_secs() };
+    };
+    for (client, spec) in plan.clients.iter().enumerate() {
+        let open_loop = !matches!(spec.source, Source::Closed { .. });
+        fill(format!("client/{}", spec.name), layout.client(client as u32), open_loop);
+    }
+    for edge in 0..plan.edges.len() {
+        fill(plan.edge_entity(edge), layout.edge(edge as u32), true);
+    }
+}

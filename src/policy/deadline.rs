@@ -1,0 +1,40 @@
+//! deadline: the time left of the caller's own deadline limits its calls.
+//!
+//! Not written in files as a policy: every call of a service with `deadline: propagate` gets it as its outermost
+//! layer.
+
+use super::{Blueprint, Enter, Leave, Passage, Policy};
+use crate::engine::{Stream, Time};
+use crate::outcome::{Outcome, Refuser};
+
+/// The blueprint; it has no options.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline;
+
+impl Blueprint for Deadline {
+    fn name(&self) -> &'static str {
+        "deadline"
+    }
+    fn build(&self, _: Stream) -> Box<dyn Policy> {
+        Box::new(*self)
+    }
+    fn refuser(&self) -> Refuser {
+        Refuser::Deadline
+    }
+}
+
+impl Policy for Deadline {
+    fn enter(&mut self, passage: &mut Passage<'_>) -> Enter {
+        if passage.deadline == Time::NEVER {
+            Enter::Proceed
+        } else if passage.deadline <= passage.now {
+            Enter::Refuse
+        } else {
+            Enter::ProceedFor(passage.deadline - passage.now)
+        }
+    }
+    fn leave(&mut self, _: &mut Passage<'_>, _: Outcome) -> Leave {
+        Leave::Pass
+    }
+    fn reset(&mut self) {}
+}

@@ -1,0 +1,72 @@
+//! fallback: answer something lesser instead of failing.
+//!
+//! The failure becomes `degraded`: counted apart from `ok` and from failures, so that a page without its
+//! recommendations is neither hidden nor called an outage.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Blueprint, Enter, Leave, Passage, Policy, When, set_of};
+use crate::engine::Stream;
+use crate::outcome::{Outcome, OutcomeSet};
+use crate::scenario::short_form;
+
+/// The lesser answer, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// What was fetched earlier. Degraded, level 1.
+    Stale,
+    /// The same for everybody, e.g. popular items. Degraded, level 2.
+    Default,
+    /// Nothing, e.g. an empty list. Degraded, level 3.
+    Empty,
+}
+
+/// Answer something lesser instead of failing. Short form: `fallback: stale`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct Spec {
+    /// What is answered.
+    pub answer: Answer,
+    /// Which outcomes are replaced. Default: every failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Vec<When>>,
+}
+
+short_form!(Spec, Answer => |answer| Spec { answer, on: None });
+
+impl Blueprint for Spec {
+    fn name(&self) -> &'static str {
+        "fallback"
+    }
+    fn build(&self, _: Stream) -> Box<dyn Policy> {
+        let level = match self.answer {
+            Answer::Stale => 1,
+            Answer::Default => 2,
+            Answer::Empty => 3,
+        };
+        let on = self.on.as_deref().map_or_else(OutcomeSet::failures, set_of);
+        Box::new(Fallback { level, on })
+    }
+}
+
+#[derive(Debug)]
+struct Fallback {
+    level: u8,
+    on: OutcomeSet,
+}
+
+impl Policy for Fallback {
+    fn enter(&mut self, _: &mut Passage<'_>) -> Enter {
+        Enter::Proceed
+    }
+    fn leave(&mut self, _: &mut Passage<'_>, outcome: Outcome) -> Leave {
+        if self.on.has(outcome) {
+            Leave::Replace(Outcome::Degraded(self.level))
+        } else {
+            Leave::Pass
+        }
+    }
+    fn reset(&mut self) {}
+}

@@ -1,0 +1,268 @@
+//! What callers decide: whether to send, how long to wait, whether to try again.
+//!
+//! ```text
+//!            enter ─►          enter ─►
+//!   caller ──────── retry ──────────── timeout ──────► network ─► server
+//!            ◄─ leave          ◄─ leave
+//! ```
+//!
+//! The policies of a call are an ordered list, outermost first. They are entered inwards and left outwards.
+//! A policy only *answers*: it has no queue, no network and no clock of its own; the pipeline in
+//! [`crate::system`] acts on the answer. Always: each layer is left exactly once for each entering, also when
+//! an outer layer abandons what is inside it (the layer is then left with [`Outcome::Cancelled`]).
+//!
+//! A new pattern is a new file here that looks like its neighbours, and its lines in [`Written`].
+
+pub mod breaker;
+pub mod budget;
+pub mod bulkhead;
+pub mod deadline;
+pub mod fallback;
+pub mod rate_limit;
+pub mod retry;
+pub mod timeout;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Duration, Stream, Time};
+use crate::outcome::{Outcome, OutcomeSet, Refuser};
+
+/// One walk through a layer: what a policy may know about it.
+#[derive(Debug)]
+pub struct Passage<'a> {
+    /// The present moment.
+    pub now: Time,
+    /// When the first attempt of this call entered the outermost layer.
+    pub opened: Time,
+    /// When the answer is of no use any more: the deadline the caller itself was given, or [`Time::NEVER`].
+    pub deadline: Time,
+    /// How many passages wait at this layer, this one not counted.
+    pub waiting: usize,
+    /// A word of memory of this passage at this layer: zero at the first `enter`, kept until `leave` passes.
+    pub word: &'a mut u64,
+}
+
+/// The answer of a policy to a call on its way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enter {
+    /// Go on inwards.
+    Proceed,
+    /// Go on inwards; if the layer is not left within this time, abandon what is inside and leave with
+    /// [`Outcome::Timeout`].
+    ProceedFor(Duration),
+    /// Stand in line at this layer, first come first served, until [`Policy::has_room`] says yes after somebody
+    /// left; give up after `at_most` and be refused. Not entered until then.
+    Wait {
+        /// The longest wait; [`Duration::FOREVER`] for no limit.
+        at_most: Duration,
+    },
+    /// The place is taken, but go on inwards only after this time.
+    Delay(Duration),
+    /// Go no further. The layer counts as not entered.
+    Refuse,
+}
+
+/// The answer of a policy to a call on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Go on outwards with the outcome as it is.
+    Pass,
+    /// Stay in this layer and walk inwards again.
+    Again {
+        /// The wait before that.
+        after: Duration,
+        /// Whether the balancer is asked for another replica than the last one.
+        elsewhere: bool,
+    },
+    /// Go on outwards with another outcome.
+    Replace(Outcome),
+}
+
+/// What a circuit breaker is doing; for measurements and charts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Calls pass.
+    Closed,
+    /// Calls are refused.
+    Open,
+    /// A few probes pass.
+    HalfOpen,
+}
+
+/// The running state of a policy: one for each caller instance and call (or one for all instances, if `shared`).
+pub trait Policy: Debug + Send {
+    /// A call comes in.
+    fn enter(&mut self, passage: &mut Passage<'_>) -> Enter;
+
+    /// A call that had entered goes out. The answer is ignored if the outcome is [`Outcome::Cancelled`].
+    fn leave(&mut self, passage: &mut Passage<'_>, outcome: Outcome) -> Leave;
+
+    /// Whether one of those that stand in line may enter now. Asked after each `leave`.
+    fn has_room(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing is taken from it: no permit, no place. Asserted at the end of runs in which nothing is under
+    /// way any more.
+    fn at_rest(&self) -> bool {
+        true
+    }
+
+    /// The position of a breaker; see [`Blueprint::is_breaker`].
+    fn position(&self) -> Position {
+        Position::Closed
+    }
+
+    /// The process was restarted: forget everything.
+    fn reset(&mut self);
+}
+
+/// A checked policy of a model, from which each caller instance builds its running state.
+pub trait Blueprint: Debug + Send + Sync {
+    /// The name of the pattern, e.g. `retry`.
+    fn name(&self) -> &'static str;
+
+    /// A fresh state, with a stream of random numbers of its own.
+    fn build(&self, chance: Stream) -> Box<dyn Policy>;
+
+    /// Who is named as refuser when this policy refuses.
+    fn refuser(&self) -> Refuser {
+        Refuser::Custom
+    }
+
+    /// Whether all instances of the caller use one state.
+    fn shared(&self) -> bool {
+        false
+    }
+
+    /// Whether it has positions that are worth watching.
+    fn is_breaker(&self) -> bool {
+        false
+    }
+
+    /// The time after which it interrupts what is inside it, if that is constant. Known before the run, such
+    /// timers are much cheaper.
+    fn limit(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A policy that was written in Rust, outside this crate. It cannot come from a file.
+#[derive(Clone, Debug)]
+pub struct Custom(pub Arc<dyn Blueprint>);
+
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A policy as it is written in a model file.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Written {
+    /// Stop waiting after a time.
+    Timeout(timeout::Spec),
+    /// Try again after a failure.
+    Retry(retry::Spec),
+    /// Stop calling what keeps failing, and probe it now and then.
+    Breaker(breaker::Spec),
+    /// Limit how many calls are under way at once.
+    Bulkhead(bulkhead::Spec),
+    /// Limit how many calls start in a time.
+    RateLimit(rate_limit::Spec),
+    /// Answer something lesser instead of failing.
+    Fallback(fallback::Spec),
+    /// A policy written in Rust.
+    #[serde(skip)]
+    Custom(Custom),
+}
+
+/// The name, and one line on the purpose, of every pattern that a file can use. `list patterns` prints it, and
+/// tests read it to see that each has a page and a shipped example.
+pub const PATTERNS: [(&str, &str); 6] = [
+    ("timeout", "stop waiting for an answer after a time"),
+    ("retry", "try again after a failure, with backoff, jitter and a budget"),
+    ("breaker", "stop calling what keeps failing, and probe it now and then"),
+    ("bulkhead", "limit how many calls are under way at once"),
+    ("rate_limit", "limit how many calls start in a time"),
+    ("fallback", "answer something lesser instead of failing"),
+];
+
+impl Written {
+    /// The blueprint of the running state.
+    #[must_use]
+    pub fn blueprint(&self) -> Arc<dyn Blueprint> {
+        match self {
+            Self::Timeout(spec) => Arc::new(spec.clone()),
+            Self::Retry(spec) => Arc::new(spec.clone()),
+            Self::Breaker(spec) => Arc::new(spec.clone()),
+            Self::Bulkhead(spec) => Arc::new(spec.clone()),
+            Self::RateLimit(spec) => Arc::new(spec.clone()),
+            Self::Fallback(spec) => Arc::new(spec.clone()),
+            Self::Custom(custom) => Arc::clone(&custom.0),
+        }
+    }
+
+    /// What is wrong with the options, in words, with a way out.
+    pub(crate) fn problems(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Timeout(spec) => spec.problems(),
+            Self::Retry(spec) => spec.problems(),
+            Self::Breaker(spec) => spec.problems(),
+            Self::Bulkhead(spec) => spec.problems(),
+            Self::RateLimit(spec) => spec.problems(),
+            Self::Fallback(_) | Self::Custom(_) => Vec::new(),
+        }
+    }
+}
+
+/// A kind of outcome, as it is named in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// The caller stopped waiting.
+    Timeout,
+    /// 503.
+    Unavailable,
+    /// 429.
+    Throttled,
+    /// 500.
+    Error,
+    /// 4xx.
+    Rejected,
+    /// The network or the other process was gone.
+    Unreachable,
+    /// A policy further inside refused the call.
+    Refused,
+}
+
+impl When {
+    fn set(self) -> OutcomeSet {
+        let refused = |by| Outcome::RefusedBy(by);
+        match self {
+            Self::Timeout => OutcomeSet::of(&[Outcome::Timeout]),
+            Self::Unavailable => OutcomeSet::of(&[Outcome::Unavailable]),
+            Self::Throttled => OutcomeSet::of(&[Outcome::Throttled(Duration::ZERO)]),
+            Self::Error => OutcomeSet::of(&[Outcome::Error]),
+            Self::Rejected => OutcomeSet::of(&[Outcome::Rejected]),
+            Self::Unreachable => OutcomeSet::of(&[Outcome::Unreachable]),
+            Self::Refused => OutcomeSet::of(&[
+                refused(Refuser::Breaker),
+                refused(Refuser::Bulkhead),
+                refused(Refuser::RateLimit),
+                refused(Refuser::Deadline),
+                refused(Refuser::Custom),
+            ]),
+        }
+    }
+}
+
+/// The set that a list in a file means.
+pub(crate) fn set_of(list: &[When]) -> OutcomeSet {
+    list.iter().fold(OutcomeSet::default(), |set, when| set.and(when.set()))
+}

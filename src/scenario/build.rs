@@ -1,0 +1,981 @@
+//! Specs become a plan: names become numbers, and every mistake that only the whole can show is found.
+//!
+//! Nothing here stops at the first mistake. A part with a mistake is left out or stood in for, so that what follows
+//! can be looked at too; the plan is handed out only if nothing was wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::distribution::{self, whole_unless};
+use super::experiment::{Experiment, Fault, LinkFault, Partition};
+use super::model::{self, Client, Load, Model};
+use super::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
+use super::units::{Share, Span};
+use crate::engine::{Dist, Duration, Time};
+use crate::outcome::Outcome;
+use crate::policy::{self, Blueprint, When, Written};
+use crate::system::plan::{
+    self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
+    Which, Window,
+};
+
+/// Programs longer than this, after `repeat` is written out, are mistakes.
+const MOST_STEPS: usize = 2_000_000;
+/// Instances of all parts together.
+const MOST_INSTANCES: u64 = 1_000_000;
+/// Users of a closed loop.
+const MOST_USERS: u32 = 10_000_000;
+/// Steps of a time line.
+const MOST_BUCKETS: u64 = 1_000_000;
+
+/// Builds the plan of a model and an experiment. Adds what it finds to `found`; [`None`] if there is an error.
+pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) -> Option<Plan> {
+    let mut builder = Builder { model, found, plan: Plan::default(), targets: Vec::new(), timeouts: Vec::new() };
+    builder.parts();
+    builder.clients();
+    builder.services();
+    builder.links();
+    builder.cycles();
+    builder.inversions();
+    builder.schedule(experiment);
+    builder.faults(experiment);
+    builder.windows(experiment);
+    builder.limits(experiment);
+    let plan = builder.plan;
+    (!found.has_errors()).then_some(plan)
+}
+
+struct Builder<'a> {
+    model: &'a Model,
+    found: &'a mut Diagnostics,
+    plan: Plan,
+    /// For each edge, where its target is written, and the operation (of its part) that it is written in.
+    targets: Vec<(Place, Option<usize>)>,
+    /// For each edge, the tightest timeout around it, and where that is written.
+    timeouts: Vec<Option<(Duration, Place)>>,
+}
+
+fn time(span: Span) -> Time {
+    Time::ZERO + span.0
+}
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+impl Builder<'_> {
+    fn error(&mut self, place: Place, message: impl Into<String>, help: impl Into<String>) {
+        self.found.push(Diagnostic::error(place, message).help(help));
+    }
+
+    /// Names that belong to nobody else, and instances that fit.
+    fn parts(&mut self) {
+        for (name, _) in self.model.services.iter() {
+            if let Some((client, _)) = self.model.clients.iter().find(|(client, _)| client.value == name.value) {
+                let message = format!("`{}` is the name of a client and of a service", name.value);
+                let diagnostic = Diagnostic::error(client.place, message).also(name.place, "the service");
+                self.found.push(diagnostic.help("links and charts name parts: give one of the two another name"));
+            }
+        }
+        for (name, _) in self.model.services.iter().map(|(n, _)| (n, ())).chain(self.model.clients.iter().map(|(n, _)| (n, ()))) {
+            let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+            if name.value.is_empty() || !name.value.chars().all(plain) {
+                self.error(name.place, format!("`{}` cannot be the name of a part", name.value), "use letters, digits, `_` and `-`");
+            }
+        }
+        if self.model.clients.is_empty() {
+            self.error(Place::NOWHERE, "the model has no clients: nothing would happen", "add a section `clients:`");
+        }
+        let services: u64 = self.model.services.iter().map(|(_, it)| u64::from(it.replicas)).sum();
+        let clients: u64 = self.model.clients.iter().map(|(_, it)| u64::from(it.instances)).sum();
+        if services + clients > MOST_INSTANCES {
+            self.error(
+                Place::NOWHERE,
+                format!("{} instances are more than a run can hold", services + clients),
+                format!("at most {MOST_INSTANCES} in all"),
+            );
+        }
+    }
+
+    fn clients(&mut self) {
+        let model = self.model;
+        for (number, (name, spec)) in model.clients.iter().enumerate() {
+            let part = number as u32;
+            let mut tasks = Vec::new();
+            let mut first = None;
+            match (&spec.calls, &spec.tasks) {
+                (Some(target), None) => {
+                    let entry = self.plan.steps.len() as u32;
+                    let edge = self.edge(part, None, target, &spec.policies, false);
+                    self.plan.steps.extend([Step::Call { edge, optional: false }, Step::End]);
+                    tasks.push((entry, 1.0));
+                }
+                (None, Some(named)) => {
+                    if !spec.policies.is_empty() {
+                        self.error(name.place, "`policies` go with `calls`, not with `tasks`", "put them at the calls of the tasks");
+                    }
+                    for (task_name, task) in named.iter() {
+                        let entry = self.program(part, None, &task.steps);
+                        if !(task.weight.is_finite() && task.weight >= 0.0) {
+                            self.error(task_name.place, "a weight must be zero or more", "1 is the default");
+                        }
+                        if spec.first.as_ref().is_some_and(|first| first.value == task_name.value) {
+                            first = Some(entry);
+                        }
+                        tasks.push((entry, task.weight));
+                    }
+                    if tasks.iter().map(|task| task.1).sum::<f64>() <= 0.0 {
+                        self.error(name.place, "no task of this client is ever drawn", "give one of them a weight above zero");
+                    }
+                    if let Some(wanted) = &spec.first
+                        && first.is_none()
+                    {
+                        self.unknown(wanted, "no task has this name", named.iter().map(|(n, _)| n.value.as_str()));
+                    }
+                }
+                _ => self.error(name.place, format!("client `{}` needs `calls` or `tasks`, one of the two", name.value), "e.g. `calls: web.checkout`"),
+            }
+            if spec.first.is_some() && (spec.tasks.is_none() || spec.users.is_none()) {
+                self.error(name.place, "`first` needs `tasks` and `users`", "leave it out");
+            }
+            if spec.instances == 0 {
+                self.error(name.place, "a client needs at least one instance", "1 is the default");
+            }
+            let source = self.source(name, spec);
+            self.plan.clients.push(plan::Client {
+                name: name.value.clone(),
+                instances: spec.instances.max(1),
+                source,
+                tasks,
+                first,
+                class: spec.priority,
+            });
+        }
+    }
+
+    fn source(&mut self, name: &Spanned<String>, spec: &Client) -> Source {
+        let stand_in = Source::Replay(Arc::from([]));
+        let rate_of = |rate: super::units::Rate| rate.0;
+        match (&spec.arrivals, &spec.users) {
+            (Some(model::Arrivals::Replay(replay)), None) => {
+                if !spec.load.is_empty() || spec.batch.is_some() {
+                    self.error(name.place, "`load` and `batch` do not go with `replay`", "the times in the file are the load");
+                }
+                Source::Replay(replay.times.clone().unwrap_or_else(|| Arc::from([])))
+            }
+            (Some(arrivals), None) => {
+                let (rate, gaps) = match arrivals {
+                    model::Arrivals::Poisson(rate) => (rate_of(*rate), Gaps::Exponential),
+                    model::Arrivals::Constant(rate) => (rate_of(*rate), Gaps::Constant),
+                    model::Arrivals::Uniform(it) => (rate_of(it.rate), Gaps::Uniform(it.spread.0)),
+                    model::Arrivals::Replay(_) => unreachable!("matched above"),
+                };
+                if rate <= 0.0 {
+                    self.error(name.place, "a rate of zero: no request ever arrives", "give a rate above zero");
+                }
+                if spec.batch == Some(0) {
+                    self.error(name.place, "a batch of no requests", "give `batch` at least 1");
+                }
+                let load = spec.load.iter().map(|load| self.load(name, load)).collect();
+                Source::Open { rate, gaps, batch: spec.batch.unwrap_or(1), load }
+            }
+            (None, Some(users)) => {
+                if !spec.load.is_empty() || spec.batch.is_some() {
+                    self.error(name.place, "`load` and `batch` go with `arrivals`, not with `users`", "a closed loop makes its own load");
+                }
+                if users.count == 0 || users.count > MOST_USERS {
+                    self.error(name.place, format!("{} users cannot be simulated", users.count), format!("between 1 and {MOST_USERS}"));
+                }
+                Source::Closed {
+                    users: users.count,
+                    think: self.dist(&users.think),
+                    start_every: users.start_every.map_or(Duration::ZERO, |span| span.0),
+                }
+            }
+            _ => {
+                self.error(
+                    name.place,
+                    format!("client `{}` needs `arrivals` (an open loop) or `users` (a closed loop), one of the two", name.value),
+                    "e.g. `arrivals: { poisson: 100/s }`",
+                );
+                stand_in
+            }
+        }
+    }
+
+    fn load(&mut self, name: &Spanned<String>, load: &Load) -> plan::Load {
+        let mut check = |factor: f64| {
+            if !(factor.is_finite() && factor >= 0.0) {
+                self.error(name.place, "the factor of a load must be zero or more", "2 doubles the rate");
+            }
+            factor
+        };
+        match *load {
+            Load::Step(it) => plan::Load::Step { at: time(it.at), factor: check(it.factor) },
+            Load::Ramp(it) => {
+                let factor = check(it.factor);
+                if it.to.0 <= it.from.0 {
+                    self.error(name.place, "a ramp must end after it begins", "give `to` a later time than `from`");
+                }
+                plan::Load::Ramp { from: time(it.from), to: time(it.to), factor }
+            }
+            Load::Spike(it) => {
+                plan::Load::Spike { at: time(it.at), until: time(it.at) + it.lasts.0, factor: check(it.factor) }
+            }
+            Load::Sine(it) => {
+                if it.period.0.is_zero() {
+                    self.error(name.place, "a sine needs a period above zero", "e.g. `period: 60s`");
+                }
+                plan::Load::Sine { period: it.period.0, amplitude: it.amplitude.0 }
+            }
+        }
+    }
+
+    fn services(&mut self) {
+        let model = self.model;
+        let clients = self.plan.clients.len();
+        for (number, (name, spec)) in model.services.iter().enumerate() {
+            let part = (clients + number) as u32;
+            for (what, count) in [("workers", spec.workers), ("cpus", spec.cpus)] {
+                if count == model::Count::Limited(0) {
+                    self.error(name.place, format!("`{}` has no {what}: it would serve nobody", name.value), format!("give `{what}` at least 1"));
+                }
+            }
+            if spec.operations.is_empty() {
+                self.error(name.place, format!("`{}` has no operations: nothing can be asked of it", name.value), "add `operations:`");
+            }
+            let operations = spec.operations.iter().enumerate().map(|(operation, (op_name, it))| Operation {
+                name: op_name.value.clone(),
+                entry: self.program(part, Some(operation), &it.steps),
+                request: it.request.map_or(0, |size| size.0),
+                response: it.response.map_or(0, |size| size.0),
+            });
+            let operations = operations.collect();
+            let refusal = spec.reject_cost.filter(|cost| !cost.0.is_zero()).map(|cost| {
+                let entry = self.plan.steps.len() as u32;
+                self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Fail(Outcome::Unavailable)]);
+                entry
+            });
+            if let Some(warmup) = spec.warmup
+                && !(warmup.factor.is_finite() && warmup.factor >= 1.0)
+            {
+                self.error(name.place, "the factor of a warm-up must be 1 or more", "3 makes work three times as long at first");
+            }
+            if let crate::balance::Spec::PowerOfChoices(0) = spec.balance {
+                self.error(name.place, "no choice at all", "give `power_of_choices` at least 1; 2 is `power_of_two`");
+            }
+            let slowdown = self.slowdown(name, spec.slowdown.as_ref());
+            self.plan.services.push(Service {
+                name: name.value.clone(),
+                replicas: spec.replicas,
+                workers: spec.workers.number().max(1),
+                cpus: spec.cpus.number().max(1),
+                queue: spec.queue.clone(),
+                balance: spec.balance,
+                releases_worker: spec.is_async,
+                cancel: match spec.cancel {
+                    model::Cancel::None => Cancel::None,
+                    model::Cancel::Queued => Cancel::Queued,
+                    model::Cancel::Propagate => Cancel::Propagate,
+                },
+                deadline: spec.deadline == model::Deadline::Propagate,
+                slowdown,
+                startup: spec.startup.map_or(Duration::ZERO, |span| span.0),
+                warmup: spec.warmup.map_or((Duration::ZERO, 1.0), |it| (it.lasts.0, it.factor)),
+                refusal,
+                operations,
+            });
+        }
+    }
+
+    fn slowdown(&mut self, name: &Spanned<String>, spec: Option<&model::Slowdown>) -> Slowdown {
+        match spec {
+            None => Slowdown::None,
+            Some(model::Slowdown::Linear(share)) => Slowdown::Usl { contention: share.0, coherency: 0.0 },
+            Some(model::Slowdown::Usl(it)) => {
+                if ![it.contention, it.coherency].iter().all(|x| x.is_finite() && *x >= 0.0) {
+                    self.error(name.place, "`contention` and `coherency` must be zero or more", "e.g. 0.05 and 0.001");
+                }
+                Slowdown::Usl { contention: it.contention, coherency: it.coherency }
+            }
+            Some(model::Slowdown::Table(points)) => {
+                let rising = points.windows(2).all(|pair| pair[0].0 < pair[1].0);
+                if points.is_empty() || !rising || !points.iter().all(|point| positive(point.1) && point.0 >= 0.0) {
+                    self.error(name.place, "the points of a slowdown must rise in n, with factors above zero", "e.g. `table: [[1, 1.0], [50, 2.5]]`");
+                }
+                Slowdown::Table(points.clone().into())
+            }
+        }
+    }
+
+    /// Compiles steps to a program, and returns its first step.
+    fn program(&mut self, part: u32, operation: Option<usize>, steps: &[Spanned<model::Step>]) -> u32 {
+        let entry = self.plan.steps.len() as u32;
+        self.steps(part, operation, steps, false);
+        self.plan.steps.push(Step::End);
+        entry
+    }
+
+    fn steps(&mut self, part: u32, operation: Option<usize>, steps: &[Spanned<model::Step>], in_parallel: bool) {
+        for step in steps {
+            let start = self.plan.steps.len();
+            self.step(part, operation, step);
+            if step.copies.is_some() && !in_parallel {
+                self.error(step.place, "`copies` makes branches of a `parallel`", "put the step into a `parallel`, or use `repeat`");
+            }
+            let times = step.repeat.unwrap_or(1);
+            if times == 0 {
+                self.error(step.place, "a step that is done no times", "leave it out, or give `repeat` at least 1");
+            }
+            self.repeat(step.place, start, times);
+        }
+    }
+
+    /// Writes out what stands from `start` on so many times.
+    fn repeat(&mut self, place: Place, start: usize, times: u32) {
+        let length = self.plan.steps.len() - start;
+        let wanted = (length as u64).saturating_mul(u64::from(times));
+        if wanted + start as u64 > MOST_STEPS as u64 {
+            if times > 1 {
+                self.error(place, format!("written out, this is {wanted} steps"), format!("at most {MOST_STEPS} in a model"));
+            }
+            return;
+        }
+        let body = self.plan.steps[start..].to_vec();
+        for time in 1..times {
+            let shift = time * length as u32;
+            let moved = body.iter().cloned().map(|step| match step {
+                Step::Fork { branches, need, then } => {
+                    Step::Fork { branches: branches.iter().map(|to| to + shift).collect(), need, then: then + shift }
+                }
+                Step::Choose(chances, entries) => Step::Choose(chances, entries.iter().map(|to| to + shift).collect()),
+                Step::Jump(to) => Step::Jump(to + shift),
+                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::End) => same,
+            });
+            self.plan.steps.extend(moved);
+        }
+    }
+
+    fn step(&mut self, part: u32, operation: Option<usize>, step: &Spanned<model::Step>) {
+        let kinds = [
+            step.work.is_some(),
+            step.call.is_some(),
+            step.parallel.is_some(),
+            step.choice.is_some(),
+            step.steps.is_some(),
+            step.fail.is_some(),
+        ];
+        if kinds.iter().filter(|given| **given).count() != 1 {
+            self.error(
+                step.place,
+                "a step does exactly one thing",
+                "give one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`",
+            );
+            return;
+        }
+        if step.call.is_none() && (!step.policies.is_empty() || step.optional.is_some()) {
+            self.error(step.place, "`policies` and `optional` go with `call`", "put them at a step with a call");
+        }
+        if step.parallel.is_none() && step.need.is_some() {
+            self.error(step.place, "`need` goes with `parallel`", "leave it out");
+        }
+        if let Some(work) = &step.work {
+            if (part as usize) < self.model.clients.len() {
+                self.error(work.place, "a client does no work", "for the time between two requests give `users` a `think` time");
+            }
+            let law = self.dist(work);
+            self.plan.steps.push(Step::Work(law));
+        } else if let Some(target) = &step.call {
+            let edge = self.edge(part, operation, target, &step.policies, true);
+            self.plan.steps.push(Step::Call { edge, optional: step.optional.unwrap_or(false) });
+        } else if let Some(branches) = &step.parallel {
+            self.fork(part, operation, step, branches);
+        } else if let Some(branches) = &step.choice {
+            self.choice(part, operation, step.place, branches);
+        } else if let Some(steps) = &step.steps {
+            self.steps(part, operation, steps, false);
+        } else if let Some(how) = step.fail {
+            self.plan.steps.push(Step::Fail(match how {
+                model::Failure::Error => Outcome::Error,
+                model::Failure::Rejected => Outcome::Rejected,
+                model::Failure::Unavailable => Outcome::Unavailable,
+                model::Failure::Throttled => Outcome::Throttled(Duration::ZERO),
+            }));
+        }
+    }
+
+    fn fork(&mut self, part: u32, operation: Option<usize>, step: &Spanned<model::Step>, branches: &[Spanned<model::Step>]) {
+        if branches.is_empty() {
+            self.error(step.place, "nothing is done in parallel", "give at least one step");
+            return;
+        }
+        let fork = self.plan.steps.len();
+        self.plan.steps.push(Step::End);
+        let mut entries = Vec::new();
+        for branch in branches {
+            let entry = self.plan.steps.len() as u32;
+            self.steps(part, operation, std::slice::from_ref(branch), true);
+            self.plan.steps.push(Step::End);
+            let copies = branch.copies.unwrap_or(1);
+            if copies == 0 || entries.len() + copies as usize > 1_000_000 {
+                self.error(branch.place, format!("{copies} copies cannot be made"), "between 1 and 1000000");
+                continue;
+            }
+            entries.extend(std::iter::repeat_n(entry, copies as usize));
+        }
+        let need = step.need.unwrap_or(entries.len() as u32);
+        if need == 0 || need as usize > entries.len() {
+            self.error(step.place, format!("`need: {need}` of {} branches", entries.len()), format!("between 1 and {}", entries.len()));
+        }
+        self.plan.steps[fork] =
+            Step::Fork { branches: entries.into(), need, then: self.plan.steps.len() as u32 };
+    }
+
+    fn choice(&mut self, part: u32, operation: Option<usize>, place: Place, branches: &[Spanned<model::Branch>]) {
+        let mut sum = 0.0;
+        let mut chances = Vec::new();
+        for branch in branches {
+            if !(branch.weight.is_finite() && branch.weight >= 0.0) {
+                self.error(branch.place, "a weight must be zero or more", "0.3 and 0.7 are 30 % and 70 %");
+            }
+            sum += branch.weight.max(0.0);
+            chances.push(sum);
+        }
+        if sum <= 0.0 {
+            self.error(place, "no branch is ever chosen", "give one of them a weight above zero");
+            return;
+        }
+        let choose = self.plan.steps.len();
+        self.plan.steps.push(Step::End);
+        let (mut entries, mut jumps) = (Vec::new(), Vec::new());
+        for branch in branches {
+            entries.push(self.plan.steps.len() as u32);
+            self.steps(part, operation, &branch.steps, false);
+            jumps.push(self.plan.steps.len());
+            self.plan.steps.push(Step::End);
+        }
+        let end = self.plan.steps.len() as u32;
+        for jump in jumps {
+            self.plan.steps[jump] = Step::Jump(end);
+        }
+        self.plan.steps[choose] = Step::Choose(chances.into(), entries.into());
+    }
+
+    fn dist(&mut self, spec: &Spanned<distribution::Spec>) -> Dist {
+        let problems = spec.problems();
+        if problems.is_empty() {
+            return spec.dist();
+        }
+        for (what, way_out) in problems {
+            self.error(spec.place, what, way_out);
+        }
+        Dist::Constant(Duration::ZERO)
+    }
+
+    fn unknown<'n>(&mut self, name: &Spanned<String>, what: &str, known: impl Iterator<Item = &'n str>) {
+        let known: Vec<&str> = known.collect();
+        let help = match did_you_mean(&name.value, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if known.is_empty() => "there are none".to_owned(),
+            None => format!("there are: {}", known.join(", ")),
+        };
+        self.error(name.place, format!("`{}`: {what}", name.value), help);
+    }
+
+    /// Resolves `service.operation` to their numbers.
+    fn target(&mut self, target: &Spanned<String>) -> Option<(u32, u32)> {
+        let model = self.model;
+        let Some((service, operation)) = target.value.split_once('.') else {
+            let help = match model.services.get(&target.value).and_then(|it| it.operations.iter().next()) {
+                Some((first, _)) => format!("write `{}.{}`", target.value, first.value),
+                None => "write the service and its operation, e.g. `payment.charge`".to_owned(),
+            };
+            self.error(target.place, format!("`{}` names no operation", target.value), help);
+            return None;
+        };
+        let Some(number) = model.services.get_index(service) else {
+            let known = model.services.iter().map(|(name, _)| name.value.as_str());
+            let help = match did_you_mean(service, known.clone()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
+            };
+            self.error(target.place, format!("`{}`: no service has this name", target.value), help);
+            return None;
+        };
+        let operations = &model.services.get(service).expect("it was found by its name").operations;
+        let Some(operation) = operations.get_index(operation) else {
+            let known = operations.iter().map(|(name, _)| name.value.as_str());
+            let help = match did_you_mean(operation, known.clone()) {
+                Some(meant) => format!("did you mean `{service}.{meant}`?"),
+                None => format!("`{service}` has: {}", known.collect::<Vec<_>>().join(", ")),
+            };
+            self.error(target.place, format!("`{}`: the service has no such operation", target.value), help);
+            return None;
+        };
+        Some((number as u32, operation as u32))
+    }
+
+    /// A call that is written becomes an edge.
+    fn edge(
+        &mut self,
+        caller: u32,
+        operation: Option<usize>,
+        target: &Spanned<String>,
+        policies: &[Spanned<Written>],
+        of_program: bool,
+    ) -> u32 {
+        let mut layers: Vec<Arc<dyn Blueprint>> = Vec::new();
+        let clients = self.model.clients.len();
+        let honours = (caller as usize)
+            .checked_sub(clients)
+            .and_then(|number| self.model.services.iter().nth(number))
+            .is_some_and(|(_, it)| it.deadline == model::Deadline::Propagate);
+        if honours && of_program {
+            layers.push(Arc::new(policy::deadline::Deadline));
+        }
+        let mut tightest: Option<(Duration, Place)> = None;
+        for written in policies {
+            let problems = written.problems();
+            let fine = problems.is_empty();
+            for (what, way_out) in problems {
+                self.error(written.place, what, way_out);
+            }
+            if let Written::Timeout(timeout) = &written.value
+                && tightest.is_none_or(|(least, _)| timeout.after.0 < least)
+            {
+                tightest = Some((timeout.after.0, written.place));
+            }
+            if fine {
+                layers.push(written.blueprint());
+            }
+        }
+        if layers.len() > usize::from(u8::MAX) {
+            self.error(target.place, "more policies around a call than can be counted", "at most 255");
+        }
+        let (service, called) = self.target(target).unwrap_or((u32::MAX, 0));
+        let caller_name = match self.model.clients.iter().nth(caller as usize) {
+            Some((name, _)) => &name.value,
+            None => &self.model.services.iter().nth(caller as usize - clients).expect("the caller exists").0.value,
+        };
+        let name = format!("{caller_name}->{}", target.value);
+        let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
+        let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
+        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, layers });
+        self.targets.push((target.place, operation));
+        self.timeouts.push(tightest);
+        self.plan.edges.len() as u32 - 1
+    }
+
+    /// Links for all pairs of parts that talk to each other.
+    fn links(&mut self) {
+        let model = self.model;
+        let clients = model.clients.len() as u32;
+        let default = &model.network.default;
+        let mut numbers: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        for edge in 0..self.plan.edges.len() {
+            let (caller, service) = (self.plan.edges[edge].caller, self.plan.edges[edge].service);
+            if service == u32::MAX {
+                continue;
+            }
+            let callee = clients + service;
+            let mut number = |from: u32, to: u32| {
+                *numbers.entry((from, to)).or_insert_with(|| {
+                    let name = format!("{}->{}", self.plan.part_name(from as usize), self.plan.part_name(to as usize));
+                    self.plan.links.push(Link { name, from, to, latency: Dist::Constant(Duration::ZERO), loss: 0.0, bandwidth: f64::INFINITY });
+                    self.plan.links.len() as u32 - 1
+                })
+            };
+            let (out, back) = (number(caller, callee), number(callee, caller));
+            self.plan.edges[edge].out = out;
+            self.plan.edges[edge].back = back;
+        }
+        for link in 0..self.plan.links.len() {
+            let own = model.network.links.get(&self.plan.links[link].name);
+            let latency = own.and_then(|it| it.latency.as_ref()).or(default.latency.as_ref());
+            let latency = latency.map_or(Dist::Constant(Duration::ZERO), |law| self.dist(law));
+            let it = &mut self.plan.links[link];
+            it.latency = latency;
+            it.loss = own.and_then(|own| own.loss).or(default.loss).map_or(0.0, |share| share.0);
+            it.bandwidth = own.and_then(|own| own.bandwidth).or(default.bandwidth).map_or(f64::INFINITY, |rate| rate.0);
+            if it.bandwidth <= 0.0 {
+                let place = own.and_then(|own| own.latency.as_ref()).map_or(Place::NOWHERE, |law| law.place);
+                self.error(place, "a link without bandwidth carries nothing", "use a partition to cut it");
+            }
+        }
+        let known: Vec<String> = self.plan.links.iter().map(|link| link.name.clone()).collect();
+        for (name, _) in model.network.links.iter() {
+            if !known.contains(&name.value) {
+                self.unknown(name, "no two parts that talk to each other are named so", known.iter().map(String::as_str));
+            }
+        }
+    }
+
+    /// A call that leads back to the operation it is made in would never end.
+    fn cycles(&mut self) {
+        let clients = self.model.clients.len();
+        // Operations by (service, operation), and the edges written in them.
+        let mut edges: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (edge, (_, operation)) in self.targets.iter().enumerate() {
+            if let Some(operation) = operation {
+                let service = self.plan.edges[edge].caller as usize - clients;
+                edges.entry((service, *operation)).or_default().push(edge);
+            }
+        }
+        let mut state: BTreeMap<(usize, usize), bool> = BTreeMap::new();
+        let roots: Vec<(usize, usize)> = edges.keys().copied().collect();
+        for root in roots {
+            self.visit(root, &edges, &mut state, &mut Vec::new());
+        }
+    }
+
+    /// Depth-first; `state` is false for what is on the path and true for what is done.
+    fn visit(
+        &mut self,
+        at: (usize, usize),
+        edges: &BTreeMap<(usize, usize), Vec<usize>>,
+        state: &mut BTreeMap<(usize, usize), bool>,
+        path: &mut Vec<(usize, usize)>,
+    ) {
+        if state.contains_key(&at) {
+            return;
+        }
+        state.insert(at, false);
+        path.push(at);
+        for &edge in edges.get(&at).map_or(&[][..], Vec::as_slice) {
+            let (service, operation) = (self.plan.edges[edge].service, self.plan.edges[edge].operation);
+            if service == u32::MAX {
+                continue;
+            }
+            let next = (service as usize, operation as usize);
+            if state.get(&next) == Some(&false) {
+                let first = path.iter().position(|on| *on == next).expect("what is on the path is in it");
+                let names: Vec<String> = path[first..].iter().chain([&next]).map(|on| self.operation_name(*on)).collect();
+                let message = format!("a cycle of calls: {}", names.join(" → "));
+                self.error(self.targets[edge].0, message, "a request would never end: let one of them answer without this call");
+            } else {
+                self.visit(next, edges, state, path);
+            }
+        }
+        path.pop();
+        state.insert(at, true);
+    }
+
+    fn operation_name(&self, (service, operation): (usize, usize)) -> String {
+        let (name, it) = self.model.services.iter().nth(service).expect("the service exists");
+        let operation = it.operations.iter().nth(operation).expect("the operation exists");
+        format!("{}.{}", name.value, operation.0.value)
+    }
+
+    /// A timeout that is longer than that of the caller above: the service goes on waiting for nobody.
+    fn inversions(&mut self) {
+        let clients = self.model.clients.len();
+        for (inner, (_, operation)) in self.targets.iter().enumerate() {
+            let (Some(operation), Some((own, place))) = (operation, self.timeouts[inner]) else { continue };
+            let service = self.plan.edges[inner].caller as usize - clients;
+            let above = self.plan.edges.iter().zip(&self.timeouts).filter_map(|(edge, timeout)| {
+                let into = edge.service as usize == service && edge.operation as usize == *operation;
+                timeout.filter(|_| into).map(|(limit, place)| (limit, place, edge.name.clone()))
+            });
+            if let Some((limit, above, name)) = above.min_by_key(|it| it.0)
+                && own > limit
+            {
+                let message = format!("this timeout of {own} is longer than the {limit} of its caller ({name})");
+                self.found.push(
+                    Diagnostic::warning(place, message)
+                        .also(above, "the caller stops waiting here")
+                        .help("timeouts should get shorter on the way down, or the work is done for nobody"),
+                );
+            }
+        }
+    }
+
+    fn schedule(&mut self, experiment: &Experiment) {
+        let length = time(*experiment.length);
+        let warmup = experiment.warmup.as_ref().map_or(Time::ZERO, |span| time(span.value));
+        let resolution = experiment.resolution.map_or(Duration::from_secs(1), |span| span.0);
+        if length == Time::ZERO {
+            self.error(experiment.length.place, "a run of no length", "e.g. `length: 120s`");
+        }
+        if let Some(span) = &experiment.warmup
+            && warmup >= length
+        {
+            self.error(span.place, "the warm-up is as long as the run: nothing would count", "make `length` longer");
+        }
+        if resolution.is_zero() || length.nanos() / resolution.nanos().max(1) > MOST_BUCKETS {
+            self.error(
+                experiment.length.place,
+                format!("a time line of {} in steps of {resolution} is too long to keep", *experiment.length),
+                format!("choose a `resolution` that makes at most {MOST_BUCKETS} steps"),
+            );
+        }
+        self.plan.schedule = Schedule {
+            length,
+            warmup,
+            drain: experiment.drain.map_or(Duration::from_secs(60), |span| span.0),
+            resolution,
+            windows: Vec::new(),
+            disturbed: None,
+        };
+    }
+
+    fn service_number(&mut self, name: &Spanned<String>) -> Option<u32> {
+        let number = self.model.services.get_index(&name.value);
+        if number.is_none() {
+            let model = self.model;
+            self.unknown(name, "no service has this name", model.services.iter().map(|(n, _)| n.value.as_str()));
+        }
+        number.map(|number| number as u32)
+    }
+
+    fn part_number(&mut self, name: &Spanned<String>) -> Option<u32> {
+        let model = self.model;
+        let client = model.clients.get_index(&name.value);
+        let number = client.or_else(|| model.services.get_index(&name.value).map(|n| n + model.clients.len()));
+        if number.is_none() {
+            let clients = model.clients.iter().map(|(n, _)| n.value.as_str());
+            let services = model.services.iter().map(|(n, _)| n.value.as_str());
+            self.unknown(name, "no client or service has this name", clients.chain(services));
+        }
+        number.map(|number| number as u32)
+    }
+
+    fn which(&mut self, place: Place, service: u32, replica: Option<u32>, share: Option<Share>) -> Which {
+        let replicas = self.plan.services[service as usize].replicas;
+        match (replica, share) {
+            (None, None) => Which::All,
+            (Some(replica), None) if replica < replicas => Which::One(replica),
+            (Some(replica), None) => {
+                let name = self.plan.services[service as usize].name.clone();
+                let message = format!("`{name}` has no replica {replica}");
+                self.error(place, message, format!("it has {replicas}, counted from 0"));
+                Which::All
+            }
+            // At least one: a fault of nobody is not what anybody means.
+            (None, Some(share)) => Which::Some(((share.0 * f64::from(replicas)).ceil() as u32).clamp(1, replicas.max(1))),
+            (Some(_), Some(_)) => {
+                self.error(place, "`replica` and `share` exclude each other", "give one of the two");
+                Which::All
+            }
+        }
+    }
+
+    /// The links that a fault names.
+    fn fault_links(
+        &mut self,
+        place: Place,
+        between: Option<&Vec<Spanned<String>>>,
+        from: Option<&Spanned<String>>,
+        to: Option<&Spanned<String>>,
+    ) -> Vec<u32> {
+        let ends = match (between, from, to) {
+            (Some(two), None, None) if two.len() == 2 => (&two[0], &two[1], true),
+            (None, Some(from), Some(to)) => (from, to, false),
+            _ => {
+                self.error(place, "which link?", "`between: [a, b]` for both ways, or `from: a` and `to: b` for one");
+                return Vec::new();
+            }
+        };
+        let (Some(a), Some(b)) = (self.part_number(ends.0), self.part_number(ends.1)) else { return Vec::new() };
+        let links: Vec<u32> = self
+            .plan
+            .links
+            .iter()
+            .enumerate()
+            .filter(|(_, link)| (link.from, link.to) == (a, b) || (ends.2 && (link.from, link.to) == (b, a)))
+            .map(|(number, _)| number as u32)
+            .collect();
+        if links.is_empty() {
+            let message = format!("`{}` and `{}` do not talk to each other", ends.0.value, ends.1.value);
+            self.error(ends.1.place, message, "nothing would happen: name two parts of which one calls the other");
+        }
+        links
+    }
+
+    fn faults(&mut self, experiment: &Experiment) {
+        for fault in &experiment.faults {
+            let Some((what, default_name)) = self.what(fault) else { continue };
+            let Some(timing) = self.timing(fault) else { continue };
+            let wanted = fault.name.as_ref().map_or(default_name, |name| name.value.clone());
+            let again = self.plan.faults.iter().filter(|other| other.name.split('#').next() == Some(&wanted)).count();
+            let name = if again == 0 { wanted } else { format!("{wanted}#{}", again + 1) };
+            let ramp = fault.ramp.map_or(Duration::ZERO, |span| span.0);
+            self.plan.faults.push(plan::Fault { name, timing, ramp, what });
+        }
+    }
+
+    fn what(&mut self, fault: &Spanned<Fault>) -> Option<(What, String)> {
+        let kinds = [
+            fault.slow.is_some(),
+            fault.errors.is_some(),
+            fault.crash.is_some(),
+            fault.pause.is_some(),
+            fault.partition.is_some(),
+            fault.link.is_some(),
+            fault.surge.is_some(),
+        ];
+        if kinds.iter().filter(|given| **given).count() != 1 {
+            self.error(
+                fault.place,
+                "a fault is exactly one thing",
+                "give one of `slow`, `errors`, `crash`, `pause`, `partition`, `link`, `surge`",
+            );
+            return None;
+        }
+        let place = fault.place;
+        if let Some(it) = &fault.slow {
+            let service = self.service_number(&it.service)?;
+            if !positive(it.factor) {
+                self.error(place, "the factor must be above zero", "5 makes work five times as long");
+            }
+            let which = self.which(place, service, it.replica, it.share);
+            return Some((What::Slow { service, which, factor: it.factor }, format!("slow {}", it.service.value)));
+        }
+        if let Some(it) = &fault.errors {
+            let service = self.service_number(&it.service)?;
+            let which = self.which(place, service, it.replica, it.share);
+            let outcome = match it.outcome.unwrap_or(When::Error) {
+                When::Error => Outcome::Error,
+                When::Unavailable => Outcome::Unavailable,
+                When::Throttled => Outcome::Throttled(Duration::ZERO),
+                When::Rejected => Outcome::Rejected,
+                When::Timeout | When::Unreachable | When::Refused => {
+                    self.error(place, "a server cannot answer so", "give `error`, `unavailable`, `throttled` or `rejected`");
+                    Outcome::Error
+                }
+            };
+            let what = What::Errors { service, which, rate: whole_unless(it.rate), outcome, fast: it.fast };
+            return Some((what, format!("errors {}", it.service.value)));
+        }
+        if let Some(it) = &fault.crash {
+            let service = self.service_number(&it.service)?;
+            let which = self.which(place, service, it.replica, it.share);
+            return Some((What::Crash { service, which, silent: it.silent }, format!("crash {}", it.service.value)));
+        }
+        if let Some(it) = &fault.pause {
+            let service = self.service_number(&it.service)?;
+            let which = self.which(place, service, it.replica, it.share);
+            return Some((What::Pause { service, which }, format!("pause {}", it.service.value)));
+        }
+        if let Some(Partition { between, from, to }) = &fault.partition {
+            let links = self.fault_links(place, between.as_ref(), from.as_ref(), to.as_ref());
+            return Some((What::Partition { links }, "partition".to_owned()));
+        }
+        if let Some(LinkFault { between, from, to, latency, loss, bandwidth }) = &fault.link {
+            let links = self.fault_links(place, between.as_ref(), from.as_ref(), to.as_ref());
+            let latency = latency.as_ref().map_or(Dist::Constant(Duration::ZERO), |law| self.dist(law));
+            let loss = loss.map_or(0.0, |share| share.0);
+            let bandwidth = bandwidth.map_or(f64::INFINITY, |rate| rate.0);
+            return Some((What::Link { links, latency, loss, bandwidth }, "link".to_owned()));
+        }
+        let it = fault.surge.as_ref().expect("one of the kinds is given");
+        let Some(client) = self.model.clients.get_index(&it.client.value) else {
+            let model = self.model;
+            self.unknown(&it.client, "no client has this name", model.clients.iter().map(|(n, _)| n.value.as_str()));
+            return None;
+        };
+        if !positive(it.factor) {
+            self.error(place, "the factor must be above zero", "3 makes three times the load");
+        }
+        if !matches!(self.plan.clients[client].source, Source::Open { .. }) {
+            self.error(it.client.place, "only clients with `arrivals` at a rate can surge", "give a closed loop more users instead");
+        }
+        Some((What::Surge { client: client as u32, factor: it.factor }, format!("surge {}", it.client.value)))
+    }
+
+    fn timing(&mut self, fault: &Spanned<Fault>) -> Option<Timing> {
+        let length = self.plan.schedule.length;
+        if let Some(random) = fault.random {
+            if fault.at.is_some() || fault.lasts.is_some() || fault.repeat.is_some() {
+                self.error(fault.place, "`random` says when: `at`, `for` and `repeat` do not go with it", "leave them out");
+            }
+            if random.mean_time_between.0.is_zero() || random.mean_time_to_repair.0.is_zero() {
+                self.error(fault.place, "a mean time of zero", "give both a time above zero");
+                return None;
+            }
+            return Some(Timing::Random { between: random.mean_time_between.0, repair: random.mean_time_to_repair.0 });
+        }
+        let at = fault.at.as_ref().map_or(Time::ZERO, |span| time(span.value));
+        let lasts = fault.lasts.map_or(Duration::FOREVER, |span| span.0);
+        if at >= length {
+            let place = fault.at.as_ref().map_or(fault.place, |span| span.place);
+            self.error(place, format!("the fault begins at {at}, when the run is over"), format!("the run is {length} long"));
+            return None;
+        }
+        if lasts.is_zero() {
+            self.error(fault.place, "a fault that lasts no time", "give `for` a time above zero");
+            return None;
+        }
+        let mut times = Vec::new();
+        match fault.repeat {
+            None => times.push((at, (at + lasts).min(length))),
+            Some(repeat) => {
+                if repeat.every.0 <= lasts {
+                    self.error(fault.place, "the fault comes again before it is over", "make `every` longer than `for`");
+                    return None;
+                }
+                if length.nanos() / repeat.every.0.nanos() > 100_000 {
+                    self.error(fault.place, "the fault comes again too often", "at most 100000 times in a run");
+                    return None;
+                }
+                let mut start = at;
+                while start < length && repeat.times.is_none_or(|most| times.len() < most as usize) {
+                    times.push((start, (start + lasts).min(length)));
+                    start = start + repeat.every.0;
+                }
+            }
+        }
+        Some(Timing::Planned(times))
+    }
+
+    fn windows(&mut self, experiment: &Experiment) {
+        let (warmup, length) = (self.plan.schedule.warmup, self.plan.schedule.length);
+        let window = |name: &str, from: Time, until: Time| Window { name: name.to_owned(), from, until };
+        let mut windows = vec![window("all", warmup, length)];
+        let mut spans = Vec::new();
+        for fault in &self.plan.faults {
+            if let Timing::Planned(times) = &fault.timing
+                && let (Some(first), Some(last)) = (times.first(), times.last())
+            {
+                spans.push((format!("fault:{}", fault.name), first.0, last.1));
+            }
+        }
+        let begins = spans.iter().map(|span| span.1).min();
+        let ends = spans.iter().map(|span| span.2).max();
+        if let (Some(begins), Some(ends)) = (begins, ends) {
+            if begins > warmup {
+                windows.push(window("before", warmup, begins));
+            }
+            windows.extend(spans.iter().map(|(name, from, until)| window(name, *from, *until)));
+            if ends < length {
+                windows.push(window("after", ends, length));
+            }
+            self.plan.schedule.disturbed = Some((begins, ends));
+        }
+        for (name, spec) in experiment.windows.iter() {
+            let (from, until) = (time(spec.from), time(spec.to));
+            if from >= until || until > length {
+                self.error(name.place, format!("the window `{}` is not within the run", name.value), format!("give it a start and a later end, at most {length}"));
+            } else if windows.iter().any(|other| other.name == name.value) {
+                self.error(name.place, format!("there is a window `{}` already", name.value), "choose another name");
+            } else {
+                windows.push(window(&name.value, from, until));
+            }
+        }
+        self.plan.schedule.windows = windows;
+    }
+
+    fn limits(&mut self, experiment: &Experiment) {
+        let (spec, default) = (&experiment.limits, Limits::default());
+        self.plan.limits = Limits {
+            events: spec.events.unwrap_or(default.events),
+            events_per_instant: spec.events_per_instant.unwrap_or(default.events_per_instant),
+            memory: spec.memory.map_or(default.memory, |size| size.0),
+            time: spec.time.map_or(default.time, time),
+        };
+    }
+}
+
+/// The names of a map, for messages.
+pub(super) fn names<T>(named: &Named<T>) -> impl Iterator<Item = &str> {
+    named.iter().map(|(name, _)| name.value.as_str())
+}

@@ -1,0 +1,469 @@
+//! A model file: what the system is, and how it behaves in health.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::distribution;
+use super::short_form;
+use super::source::{Named, Spanned};
+use super::units::{Bandwidth, Rate, Share, Size, Span};
+use crate::admission;
+use crate::balance;
+use crate::engine::Time;
+use crate::policy;
+
+/// A model file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// What the model is about, in a sentence or a few.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Who serves.
+    #[serde(default)]
+    pub services: Named<Service>,
+    /// Who asks.
+    #[serde(default)]
+    pub clients: Named<Client>,
+    /// What is between them.
+    #[serde(default)]
+    pub network: Network,
+}
+
+/// A service: instances, each with a queue, workers, and operations.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Instances. Default: 1.
+    #[serde(default = "one")]
+    pub replicas: u32,
+    /// Requests in service at once, for each replica: threads, in a thread-per-request server. A number, or
+    /// `unlimited`. Default: `unlimited`.
+    #[serde(default)]
+    pub workers: Count,
+    /// Pieces of `work` under way at once, for each replica; the others wait their turn, first come first served.
+    /// Default: `unlimited`, every worker has a CPU of its own.
+    #[serde(default)]
+    pub cpus: Count,
+    /// The queue in front of the workers of each replica. Default: first in, first out, without a limit.
+    #[serde(default)]
+    pub queue: admission::Spec,
+    /// How callers choose among the replicas. Default: `round_robin`.
+    #[serde(default)]
+    pub balance: balance::Spec,
+    /// Whether a worker is given back while its request waits for calls (an event loop) instead of being held (a
+    /// thread for each request). Default: false.
+    #[serde(default, rename = "async")]
+    pub is_async: bool,
+    /// What happens to requests whose caller has stopped waiting. Default: `none`.
+    #[serde(default)]
+    pub cancel: Cancel,
+    /// Whether the deadline of the caller is honoured and handed on. Default: `ignore`.
+    #[serde(default)]
+    pub deadline: Deadline,
+    /// How work slows down with the number of requests in service at the same replica. Default: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<Slowdown>,
+    /// From the restart of a crashed replica until it accepts requests. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Span>,
+    /// How slow a replica is after a restart, until it is warm. Default: warm at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Warmup>,
+    /// Work (on a CPU, without a worker) that it takes to refuse a request when the queue is full. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reject_cost: Option<Span>,
+    /// What can be asked of it.
+    pub operations: Named<Operation>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// A number of things, at least 1, or `unlimited`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Count {
+    /// This many.
+    Limited(u32),
+    /// No limit.
+    #[default]
+    Unlimited,
+}
+
+impl Count {
+    /// As a number, with the largest for no limit.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Limited(n) => n,
+            Self::Unlimited => u32::MAX,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Attempts are written in the same way.
+        policy::retry::Attempts::deserialize(deserializer).map(|count| match count {
+            policy::retry::Attempts::AtMost(n) => Self::Limited(n),
+            policy::retry::Attempts::Unlimited => Self::Unlimited,
+        })
+    }
+}
+
+impl Serialize for Count {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Limited(n) => serializer.serialize_u32(*n),
+            Self::Unlimited => serializer.serialize_str("unlimited"),
+        }
+    }
+}
+
+impl JsonSchema for Count {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Count".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A whole number, at least 1, or `unlimited`.",
+            "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "unlimited" }]
+        })
+    }
+}
+
+/// What happens to requests whose caller has stopped waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cancel {
+    /// They keep their place and are worked on for nobody, as in most servers.
+    #[default]
+    None,
+    /// They are dropped when their turn comes; what is in service goes on.
+    Queued,
+    /// As `queued`, and what is in service is stopped, with its own calls.
+    Propagate,
+}
+
+/// Whether the deadline of the caller is honoured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deadline {
+    /// No.
+    #[default]
+    Ignore,
+    /// A request whose deadline has passed is dropped before it is started, and what is left of the time limits the
+    /// calls made for it. The deadline of a request is that of the tightest `timeout` around its call.
+    Propagate,
+}
+
+/// How work slows down with the number of requests in service.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Slowdown {
+    /// Each further request in service makes work longer by this share.
+    Linear(Share),
+    /// Universal scalability (N. Gunther): 1 + contention × (n − 1) + coherency × n × (n − 1).
+    Usl(Usl),
+    /// Points `[n, factor]`, joined by straight lines, constant before the first and after the last.
+    Table(Vec<(f64, f64)>),
+}
+
+/// The parameters of universal scalability.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Usl {
+    /// The share of the work that only one can do at a time.
+    pub contention: f64,
+    /// The cost of each pair that must agree. Above zero, throughput falls beyond some concurrency.
+    pub coherency: f64,
+}
+
+/// How slow a replica is after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Warmup {
+    /// How long until it is warm. The slowness shrinks evenly.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+    /// How many times as long work takes at first.
+    pub factor: f64,
+}
+
+/// What can be asked of a service. Short form: its steps.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, remote = "Self")]
+pub struct Operation {
+    /// The bytes of a request. Default: 0. Matters on links with a bandwidth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Size>,
+    /// The bytes of a response. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Size>,
+    /// What is done, one step after the other.
+    pub steps: Vec<Spanned<Step>>,
+}
+
+short_form!(Operation, Vec<Spanned<Step>> => |steps| Operation { request: None, response: None, steps });
+
+/// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps` and `fail` says what is done.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Work for a time: on a CPU, or waiting for a disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Spanned<distribution::Spec>>,
+    /// Call an operation of another service, `service.operation`, and wait for the answer. If it fails, the steps that
+    /// follow are not done, and the operation fails: with 4xx and 500 as they came, with 503 for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Spanned<String>>,
+    /// Do these side by side, and go on when all have ended well. As soon as too many have failed for that, the
+    /// others are abandoned and the operation fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<Vec<Spanned<Step>>>,
+    /// Do one of these, drawn by weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<Vec<Spanned<Branch>>>,
+    /// Do these one after the other: to repeat them, or to put several steps into a branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Spanned<Step>>>,
+    /// End the operation like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail: Option<Failure>,
+
+    /// With `call`: the policies around it, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Spanned<policy::Written>>,
+    /// With `call`: a failure only degrades the answer. Default: false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optional: Option<bool>,
+    /// With `parallel`: how many must end well. The others are then abandoned. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need: Option<u32>,
+    /// So many times, one after the other. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<u32>,
+    /// Within `parallel`: so many times, side by side. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
+}
+
+/// A branch of a choice.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Branch {
+    /// How often it is chosen, relative to the others.
+    pub weight: f64,
+    /// What is done then. Empty: nothing.
+    #[serde(default)]
+    pub steps: Vec<Spanned<Step>>,
+}
+
+/// How an operation can end by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// 500.
+    #[default]
+    Error,
+    /// 4xx.
+    Rejected,
+    /// 503.
+    Unavailable,
+    /// 429.
+    Throttled,
+}
+
+/// A client: where requests come from. `arrivals` (an open loop) or `users` (a closed loop), and `calls` or `tasks`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The operation that each request calls, `service.operation`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Spanned<String>>,
+    /// The policies around `calls`, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Spanned<policy::Written>>,
+    /// Several kinds of request, drawn by weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Named<Task>>,
+    /// The task with which each user begins. Default: none; a user begins by thinking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Spanned<String>>,
+    /// An open loop: requests come whatever happens to the earlier ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
+    /// With `arrivals`: what multiplies their rate over time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load: Vec<Load>,
+    /// With `arrivals`: requests at each arrival. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// A closed loop: each user waits for the answer, thinks, and asks again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Users>,
+    /// How important its requests are; handed on to the calls made for them. Default: `medium`.
+    #[serde(default)]
+    pub priority: admission::Class,
+    /// Processes that share the load, each with its own state of the policies. Default: 1.
+    #[serde(default = "one")]
+    pub instances: u32,
+}
+
+/// A kind of request.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// How often it is drawn, relative to the others. Default: 1. With 0 it is only used as `first`.
+    #[serde(default = "unit")]
+    pub weight: f64,
+    /// What is done. A client does no work; its steps are calls.
+    pub steps: Vec<Spanned<Step>>,
+}
+
+fn unit() -> f64 {
+    1.0
+}
+
+/// When requests arrive.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Poisson: independent of each other, as from many users.
+    Poisson(Rate),
+    /// Evenly spaced.
+    Constant(Rate),
+    /// The gaps are uniform around their mean.
+    Uniform(UniformGaps),
+    /// At the times in a file.
+    Replay(Replay),
+}
+
+/// Gaps that are uniform around their mean.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UniformGaps {
+    /// The mean rate.
+    pub rate: Rate,
+    /// By how much a gap can differ from the mean gap. 100%: between zero and twice the mean.
+    pub spread: Share,
+}
+
+/// Arrival times from a file.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replay {
+    /// A CSV file, relative to the one that names it. Its first row holds names, its rows are in order of time.
+    pub file: Spanned<String>,
+    /// The column with the times. Default: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<Spanned<String>>,
+    /// What one unit in the file is. Default: `1s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Span>,
+    /// The times, once the file has been read.
+    #[serde(skip)]
+    pub times: Option<Arc<[Time]>>,
+}
+
+/// Something that multiplies a rate over time.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Load {
+    /// From a time on.
+    Step(StepLoad),
+    /// Growing or falling evenly to a factor, which then stays.
+    Ramp(RampLoad),
+    /// For a time.
+    Spike(SpikeLoad),
+    /// Up and down: 1 + amplitude × sin(2π t / period).
+    Sine(SineLoad),
+}
+
+/// From a time on.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepLoad {
+    /// When.
+    pub at: Span,
+    /// How many times the rate.
+    pub factor: f64,
+}
+
+/// Growing or falling evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RampLoad {
+    /// When it begins.
+    pub from: Span,
+    /// When it ends.
+    pub to: Span,
+    /// How many times the rate at the end.
+    pub factor: f64,
+}
+
+/// For a time.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpikeLoad {
+    /// When.
+    pub at: Span,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+    /// How many times the rate.
+    pub factor: f64,
+}
+
+/// Up and down.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SineLoad {
+    /// The time from one top to the next.
+    pub period: Span,
+    /// By how much the rate goes up and down, as a share of it.
+    pub amplitude: Share,
+}
+
+/// Users of a closed loop.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Users {
+    /// How many.
+    pub count: u32,
+    /// The time between an answer and the next request. Zero makes a loop that asks without a pause.
+    pub think: Spanned<distribution::Spec>,
+    /// The time between the starts of two users. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_every: Option<Span>,
+}
+
+/// What is between clients and services.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// All links that are not listed. Default: no latency, no loss.
+    #[serde(default)]
+    pub default: Link,
+    /// Single links, one direction each: `web->payment`. What is not given is as in `default`.
+    #[serde(default)]
+    pub links: Named<Link>,
+}
+
+/// A way from one part to another.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The time of a message one way. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Spanned<distribution::Spec>>,
+    /// The share of the messages that are lost. Nobody is told: only a timeout notices. Default: 0%.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Share>,
+    /// Bytes in a time; messages are sent one after the other. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<Bandwidth>,
+}

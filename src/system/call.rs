@@ -1,0 +1,537 @@
+//! A call: a walk through the layers of policies, out to a server, and back.
+//!
+//! ```text
+//!   start ─► layer 0 ─► layer 1 ─► … ─► the balancer picks a replica ─► network ─► a task at the server
+//!              ◄────────── ◄──────────────────────────────────────────── network ◄── its answer
+//!                  │ again: walk inwards once more after a wait
+//!                  │ a limit passed: everything inside is abandoned, then outwards with `timeout`
+//! ```
+//!
+//! One walk is a *leg*. A call has one leg today; a policy that sends spare attempts (hedging) gives a call more of
+//! them, each of which walks the layers inside that policy with frames of its own.
+//!
+//! Always: a layer is left exactly once for each entering. A frame has at most one timer, and a layer that is left
+//! has none. A call is closed exactly once. Nothing here calls the task that waits: what ended is returned.
+
+use std::collections::VecDeque;
+
+use super::plan::{Cancel, Plan};
+use super::task::{Count, State, Task, Worker};
+use super::{Context, Hosts};
+use crate::balance::Balance;
+use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time};
+use crate::measure::Fact;
+use crate::outcome::{Outcome, Refuser};
+use crate::policy::{Enter, Leave, Passage, Policy, Position};
+
+/// Names a leg.
+pub(super) type CallId = Handle;
+
+/// A timer of a layer has run out: a limit, a wait in line, or a wait before going on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Event {
+    leg: CallId,
+    layer: u8,
+}
+
+/// A call that has ended, and the task that waited for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Done {
+    pub task: Handle,
+    pub edge: u32,
+    pub outcome: Outcome,
+}
+
+/// The calls under way, and the state of all policies.
+#[derive(Debug)]
+pub(super) struct Calls {
+    /// For each host and each edge of its part.
+    stacks: Vec<Stack>,
+    /// Where the stacks of a host begin, and its first edge.
+    of_host: Vec<(u32, u32)>,
+    slots: Vec<Slot>,
+    balancers: Vec<Box<dyn Balance>>,
+    legs: Slab<Leg>,
+    /// `stride` frames for each place in `legs`.
+    frames: Vec<Frame>,
+    stride: usize,
+}
+
+/// The policies of one caller instance for one edge, outermost first.
+#[derive(Debug)]
+struct Stack {
+    slots: Box<[u32]>,
+    balancer: u32,
+}
+
+/// A policy with its state, and those who stand in line at it.
+#[derive(Debug)]
+struct Slot {
+    policy: Box<dyn Policy>,
+    refuser: Refuser,
+    /// The constant limit that it sets, prepared.
+    limit: Option<Delay>,
+    line: VecDeque<CallId>,
+    /// A breaker: its number in the measurements, and where it stood.
+    watched: Option<(u32, Position)>,
+    /// The host it belongs to; none if it is shared.
+    host: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+struct Leg {
+    task: Handle,
+    edge: u32,
+    stack: u32,
+    /// The task at the server, while somebody here waits for it.
+    request: Handle,
+    /// The replica it was sent to last.
+    replica: u32,
+    /// Whether the next attempt goes to another replica.
+    elsewhere: bool,
+    bucket: u32,
+    opened: Time,
+    deadline: Time,
+}
+
+/// Where a leg stands at a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// Not entered, or left.
+    Out,
+    /// In line; not entered yet.
+    InLine,
+    /// Entered; goes on inwards when the timer runs out.
+    Delayed,
+    /// Entered, and gone on.
+    Inside,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    at: At,
+    timer: Key,
+    /// When the limit set here runs out.
+    until: Time,
+    word: u64,
+}
+
+impl Frame {
+    const OUT: Self = Self { at: At::Out, timer: Key::NONE, until: Time::NEVER, word: 0 };
+}
+
+impl Calls {
+    pub(super) fn new(
+        plan: &Plan,
+        hosts: &Hosts,
+        streams: &Streams,
+        engine: &mut Engine<super::Event>,
+    ) -> Self {
+        let mut calls = Self {
+            stacks: Vec::new(),
+            of_host: Vec::new(),
+            slots: Vec::new(),
+            balancers: Vec::new(),
+            legs: Slab::default(),
+            frames: Vec::new(),
+            stride: plan.edges.iter().map(|edge| edge.layers.len()).max().unwrap_or(0),
+        };
+        let mut breakers = 0;
+        for part in 0..plan.parts() {
+            let first_edge = plan.edges.partition_point(|edge| (edge.caller as usize) < part);
+            let edges = plan.edges[first_edge..].iter().take_while(|edge| edge.caller as usize == part).count();
+            // The slots that all instances of this part use, by edge and layer.
+            let mut common: Vec<Vec<Option<u32>>> = vec![Vec::new(); edges];
+            let first_breaker = breakers;
+            for instance in 0..plan.instances(part) {
+                breakers = first_breaker;
+                let host = hosts.first(part) + instance as u32;
+                calls.of_host.push((calls.stacks.len() as u32, first_edge as u32));
+                let mut balancer_of = vec![None; plan.services.len()];
+                for local in 0..edges {
+                    let edge = &plan.edges[first_edge + local];
+                    let service = edge.service as usize;
+                    let balancer = *balancer_of[service].get_or_insert_with(|| {
+                        let target = &plan.services[service];
+                        let name = format!("{}/{instance}->{}/balance", plan.part_name(part), target.name);
+                        calls.balancers.push(target.balance.build(target.replicas as usize, streams.named(&name)));
+                        calls.balancers.len() as u32 - 1
+                    });
+                    common[local].resize(edge.layers.len(), None);
+                    let slots = edge.layers.iter().enumerate().map(|(layer, blueprint)| {
+                        if blueprint.shared() && let Some(slot) = common[local][layer] {
+                            if calls.slots[slot as usize].watched.is_some() {
+                                breakers += 1;
+                            }
+                            return slot;
+                        }
+                        let owner = if blueprint.shared() { "all".to_owned() } else { instance.to_string() };
+                        let name = format!("{}/{owner}/{layer}/{}", edge.name, blueprint.name());
+                        let policy = blueprint.build(streams.named(&name));
+                        let watched = blueprint.is_breaker().then(|| {
+                            breakers += 1;
+                            (breakers - 1, policy.position())
+                        });
+                        let slot = calls.slots.len() as u32;
+                        calls.slots.push(Slot {
+                            refuser: blueprint.refuser(),
+                            limit: blueprint.limit().map(|limit| engine.lane(limit)),
+                            line: VecDeque::new(),
+                            watched,
+                            host: (!blueprint.shared()).then_some(host),
+                            policy,
+                        });
+                        common[local][layer] = Some(slot);
+                        slot
+                    });
+                    let slots = slots.collect();
+                    calls.stacks.push(Stack { slots, balancer });
+                }
+            }
+        }
+        calls
+    }
+
+    /// A task makes a call. It may be over at once: a policy can refuse.
+    pub(super) fn start(&mut self, cx: &mut Context<'_>, task: Handle, edge: u32) -> Option<Done> {
+        let caller = &mut cx.tasks[task];
+        let (first_stack, first_edge) = self.of_host[caller.host as usize];
+        let now = cx.engine.now();
+        let leg = self.legs.insert(Leg {
+            task,
+            edge,
+            stack: first_stack + (edge - first_edge),
+            request: Handle::NONE,
+            replica: 0,
+            elsewhere: false,
+            bucket: cx.measure.bucket(now),
+            opened: now,
+            deadline: caller.deadline,
+        });
+        caller.state = State::Calling(leg);
+        cx.note(Fact::CallOpened { edge });
+        let end = (leg.index() + 1) * self.stride;
+        if self.frames.len() < end {
+            self.frames.resize(end, Frame::OUT);
+        }
+        self.frames[end - self.stride..end].fill(Frame::OUT);
+        self.inward(cx, leg, 0)
+    }
+
+    /// A timer of a layer has run out.
+    pub(super) fn handle(&mut self, event: Event, cx: &mut Context<'_>) -> Option<Done> {
+        let Event { leg, layer } = event;
+        let layer = layer as usize;
+        let frame = self.frame(leg, layer);
+        frame.timer = Key::NONE;
+        match frame.at {
+            At::Delayed => {
+                frame.at = At::Inside;
+                self.inward(cx, leg, layer + 1)
+            }
+            At::Inside => {
+                self.abandon_inside(cx, leg, layer + 1);
+                self.outward(cx, leg, layer + 1, Outcome::Timeout)
+            }
+            At::InLine => {
+                frame.at = At::Out;
+                let slot = &mut self.slots[self.stacks[self.legs[leg].stack as usize].slots[layer] as usize];
+                slot.leave_line(leg);
+                let refused = Outcome::RefusedBy(slot.refuser);
+                self.outward(cx, leg, layer, refused)
+            }
+            At::Out => unreachable!("a layer that is left has no timer"),
+        }
+    }
+
+    /// An answer has come back over the network.
+    pub(super) fn on_answer(&mut self, request: Handle, cx: &mut Context<'_>) -> Option<Done> {
+        let task = &cx.tasks[request];
+        let State::Answered(outcome) = task.state else { unreachable!("what comes back is an answer") };
+        let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
+        cx.tasks.remove(request);
+        let waits = self.legs.get_mut(id).filter(|leg| leg.request == request);
+        cx.note(Fact::Answered { edge, bucket, work, late: waits.is_none() });
+        let leg = waits?;
+        leg.request = Handle::NONE;
+        let stack = &self.stacks[leg.stack as usize];
+        self.balancers[stack.balancer as usize].done(leg.replica as usize);
+        let layers = stack.slots.len();
+        self.outward(cx, id, layers, outcome)
+    }
+
+    /// The task that waited is gone: nobody wants the answer any more.
+    pub(super) fn abandon(&mut self, id: CallId, cx: &mut Context<'_>) {
+        self.abandon_inside(cx, id, 0);
+        self.close(cx, id, Outcome::Cancelled);
+    }
+
+    /// The process of this host starts afresh.
+    pub(super) fn reset(&mut self, host: u32, cx: &mut Context<'_>) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.host == Some(host)) {
+            slot.policy.reset();
+            slot.watch(cx);
+        }
+    }
+
+    /// The host whose call a timer belongs to.
+    pub(super) fn host_of(&self, event: Event, tasks: &Slab<Task>) -> Option<u32> {
+        let leg = self.legs.get(event.leg)?;
+        tasks.get(leg.task).map(|task| task.host)
+    }
+
+    /// Calls that have not ended: their edges, and the buckets in which they began.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.legs.iter().map(|(_, leg)| (leg.edge, leg.bucket))
+    }
+
+    /// Whether every policy is as free as at the start: asserted when nothing is under way.
+    pub(super) fn at_rest(&self) -> bool {
+        self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.legs.bytes() + self.frames.capacity() * size_of::<Frame>()
+    }
+
+    fn frame(&mut self, leg: CallId, layer: usize) -> &mut Frame {
+        &mut self.frames[leg.index() * self.stride + layer]
+    }
+
+    /// Walks inwards from a layer, until somebody waits or the request is sent.
+    fn inward(&mut self, cx: &mut Context<'_>, id: CallId, from: usize) -> Option<Done> {
+        let leg = &self.legs[id];
+        let stack = &self.stacks[leg.stack as usize];
+        let now = cx.engine.now();
+        for layer in from..stack.slots.len() {
+            let slot = &mut self.slots[stack.slots[layer] as usize];
+            let frame = &mut self.frames[id.index() * self.stride + layer];
+            *frame = Frame::OUT;
+            let answer = slot.policy.enter(&mut Passage {
+                now,
+                opened: leg.opened,
+                deadline: leg.deadline,
+                waiting: slot.line.len(),
+                word: &mut frame.word,
+            });
+            slot.watch(cx);
+            let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
+            match answer {
+                Enter::Proceed => frame.at = At::Inside,
+                Enter::ProceedFor(limit) => {
+                    frame.at = At::Inside;
+                    frame.until = now + limit;
+                    frame.timer = match slot.limit {
+                        Some(delay) if delay.duration() == limit => cx.engine.after_lane(delay, timer),
+                        _ => cx.engine.after(limit, timer),
+                    };
+                }
+                Enter::Wait { at_most } => {
+                    frame.at = At::InLine;
+                    frame.timer = cx.engine.after(at_most, timer);
+                    slot.line.push_back(id);
+                    return None;
+                }
+                Enter::Delay(wait) => {
+                    frame.at = At::Delayed;
+                    frame.timer = cx.engine.after(wait, timer);
+                    return None;
+                }
+                Enter::Refuse => {
+                    let refused = Outcome::RefusedBy(slot.refuser);
+                    return self.outward(cx, id, layer, refused);
+                }
+            }
+        }
+        self.send(cx, id)
+    }
+
+    /// Walks outwards from below a layer, until a policy tries again or the call has ended.
+    fn outward(&mut self, cx: &mut Context<'_>, id: CallId, below: usize, mut outcome: Outcome) -> Option<Done> {
+        let leg = &mut self.legs[id];
+        let stack = leg.stack as usize;
+        for layer in (0..below).rev() {
+            let slot_id = self.stacks[stack].slots[layer] as usize;
+            let slot = &mut self.slots[slot_id];
+            let frame = &mut self.frames[id.index() * self.stride + layer];
+            debug_assert!(frame.at == At::Inside, "a layer was left that was not entered");
+            cx.engine.cancel(frame.timer);
+            frame.timer = Key::NONE;
+            let leg = &mut self.legs[id];
+            let answer = slot.policy.leave(
+                &mut Passage {
+                    now: cx.engine.now(),
+                    opened: leg.opened,
+                    deadline: leg.deadline,
+                    waiting: slot.line.len(),
+                    word: &mut frame.word,
+                },
+                outcome,
+            );
+            slot.watch(cx);
+            match answer {
+                Leave::Pass => {}
+                Leave::Replace(other) => outcome = other,
+                Leave::Again { after, elsewhere } => {
+                    leg.elsewhere = elsewhere;
+                    frame.at = At::Delayed;
+                    frame.timer =
+                        cx.engine.after(after, super::Event::Call(Event { leg: id, layer: layer as u8 }));
+                    return None;
+                }
+            }
+            frame.at = At::Out;
+            self.call_in(cx, slot_id);
+        }
+        Some(self.close(cx, id, outcome))
+    }
+
+    /// Abandons all layers from `first` inwards, and the request that is under way.
+    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize) {
+        let leg = &mut self.legs[id];
+        let stack = leg.stack as usize;
+        let request = std::mem::take(&mut leg.request);
+        if request != Handle::NONE {
+            self.balancers[self.stacks[stack].balancer as usize].done(leg.replica as usize);
+            let service = cx.plan.edges[leg.edge as usize].service;
+            if cx.plan.services[service as usize].cancel != Cancel::None {
+                cx.send_cancel(leg.edge, request);
+            }
+        }
+        for layer in (first..self.stacks[stack].slots.len()).rev() {
+            let slot_id = self.stacks[stack].slots[layer] as usize;
+            let slot = &mut self.slots[slot_id];
+            let frame = &mut self.frames[id.index() * self.stride + layer];
+            cx.engine.cancel(frame.timer);
+            frame.timer = Key::NONE;
+            match std::mem::replace(&mut frame.at, At::Out) {
+                At::Out => {}
+                At::InLine => slot.leave_line(id),
+                At::Delayed | At::Inside => {
+                    let leg = &self.legs[id];
+                    // Whatever it answers, there is nobody left to act on it.
+                    slot.policy.leave(
+                        &mut Passage {
+                            now: cx.engine.now(),
+                            opened: leg.opened,
+                            deadline: leg.deadline,
+                            waiting: slot.line.len(),
+                            word: &mut frame.word,
+                        },
+                        Outcome::Cancelled,
+                    );
+                    slot.watch(cx);
+                    self.call_in(cx, slot_id);
+                }
+            }
+        }
+    }
+
+    /// Somebody left: those first in line may enter. They take their place now and go on inwards in an event of
+    /// their own, so that nothing here runs deeper than one call.
+    fn call_in(&mut self, cx: &mut Context<'_>, slot: usize) {
+        while !self.slots[slot].line.is_empty() && self.slots[slot].policy.has_room() {
+            let id = self.slots[slot].line.pop_front().expect("somebody is in line");
+            let leg = &self.legs[id];
+            let layer = self.stacks[leg.stack as usize]
+                .slots
+                .iter()
+                .position(|&other| other as usize == slot)
+                .expect("who is in line at a policy has it among its layers");
+            let frame = &mut self.frames[id.index() * self.stride + layer];
+            cx.engine.cancel(frame.timer);
+            let slot = &mut self.slots[slot];
+            let answer = slot.policy.enter(&mut Passage {
+                now: cx.engine.now(),
+                opened: leg.opened,
+                deadline: leg.deadline,
+                waiting: slot.line.len(),
+                word: &mut frame.word,
+            });
+            slot.watch(cx);
+            let wait = match answer {
+                Enter::Proceed => Duration::ZERO,
+                Enter::Delay(wait) => wait,
+                other => panic!("a policy that has room answers `Proceed` or `Delay` to the first in line, not {other:?}"),
+            };
+            frame.at = At::Delayed;
+            frame.timer = cx.engine.after(wait, super::Event::Call(Event { leg: id, layer: layer as u8 }));
+        }
+    }
+
+    /// All layers are passed: an attempt is sent.
+    fn send(&mut self, cx: &mut Context<'_>, id: CallId) -> Option<Done> {
+        let now = cx.engine.now();
+        let leg = &mut self.legs[id];
+        let stack = &self.stacks[leg.stack as usize];
+        let balancer = &mut self.balancers[stack.balancer as usize];
+        let avoid = leg.elsewhere.then_some(leg.replica as usize);
+        let Some(replica) = balancer.pick(avoid) else {
+            let layers = stack.slots.len();
+            return self.outward(cx, id, layers, Outcome::Unavailable);
+        };
+        balancer.sent(replica);
+        leg.replica = replica as u32;
+        let edge = &cx.plan.edges[leg.edge as usize];
+        let service = &cx.plan.services[edge.service as usize];
+        let deadline = if service.deadline {
+            let first = id.index() * self.stride;
+            let limits = self.frames[first..first + stack.slots.len()].iter().map(|frame| frame.until);
+            limits.fold(leg.deadline, Time::min)
+        } else {
+            Time::NEVER
+        };
+        let class = cx.tasks[leg.task].class;
+        let request = cx.tasks.insert(Task {
+            host: cx.hosts.of_service(edge.service) + leg.replica,
+            edge: leg.edge,
+            pc: service.operations[edge.operation as usize].entry,
+            bucket: cx.measure.bucket(now),
+            caller: id,
+            parent: Handle::NONE,
+            branches: Handle::NONE,
+            sibling: Handle::NONE,
+            state: State::Travelling,
+            arrived: now,
+            deadline,
+            work: Duration::ZERO,
+            class,
+            level: 0,
+            worker: Worker::Wanted,
+            started: false,
+            abandoned: false,
+            count: Count::Nothing,
+        });
+        leg.request = request;
+        cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket });
+        cx.send_request(request);
+        None
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Done {
+        let leg = &self.legs[id];
+        let done = Done { task: leg.task, edge: leg.edge, outcome };
+        let took = cx.engine.now() - leg.opened;
+        cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
+        self.legs.remove(id);
+        done
+    }
+}
+
+impl Slot {
+    fn leave_line(&mut self, leg: CallId) {
+        let place = self.line.iter().position(|&other| other == leg).expect("who waits is in line");
+        self.line.remove(place);
+    }
+
+    /// Tells the measurements when a breaker has moved.
+    fn watch(&mut self, cx: &mut Context<'_>) {
+        if let Some((breaker, before)) = &mut self.watched
+            && self.policy.position() != *before
+        {
+            let position = self.policy.position();
+            cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
+            *before = position;
+        }
+    }
+}

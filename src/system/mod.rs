@@ -1,0 +1,800 @@
+//! The parts that live in time, and the world that they make up.
+//!
+//! ```text
+//!   client ─► task ─► call ─► network ─► service ─► task ─► call ─► …
+//!                                                    │
+//!   client ◄─ task ◄─ call ◄─ network ◄──────────────┘ answer
+//! ```
+//!
+//! A request's way: a client wishes for it ([`client`]), a task runs its program ([`task`]), a call walks through the
+//! caller's policies ([`call`]), the network carries it ([`network`]), an instance admits, queues and serves it
+//! ([`service`]), running another task there; and back. Faults set conditions that these consult ([`fault`]).
+//!
+//! [`run`] is a pure function of a plan and a seed. Each part handles its own events and returns what follows; the
+//! world below does what follows. Always, at the end: opened = answered + failed + cancelled + unfinished, for each
+//! client and each edge; and when nothing is under way, every worker, permit and place is free.
+
+mod call;
+mod client;
+mod fault;
+mod network;
+pub mod plan;
+mod service;
+mod task;
+
+use crate::engine::{Duration, Engine, Handle, Slab, Streams, Time};
+use crate::measure::{Fact, Measure, Run};
+use crate::outcome::Outcome;
+
+use client::Wish;
+use network::Fate;
+use plan::{Cancel, Plan, Step, What};
+use service::Admission;
+use task::{Count, State, Task, Worker};
+
+/// What happens next, somewhere.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Client(client::Event),
+    Network(network::Event),
+    Call(call::Event),
+    Service(service::Event),
+    Fault(fault::Event),
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// The limit on events.
+    #[error("the limit of {0} events was reached")]
+    Events(u64),
+    /// The bound on events at one instant: time does not pass any more.
+    #[error("more than {limit} events happened at the instant {at}, most of them at {part}: time does not pass there")]
+    Instant {
+        /// The bound.
+        limit: u64,
+        /// Where time stopped.
+        at: Time,
+        /// What was going on.
+        part: String,
+    },
+    /// The limit on memory.
+    #[error("the limit of {0} bytes of memory was reached")]
+    Memory(u64),
+    /// The limit on simulated time.
+    #[error("the limit of {0} of simulated time was reached")]
+    Time(Time),
+}
+
+/// Runs a plan with a seed: same plan, same seed, same result, to the last bit.
+///
+/// # Panics
+/// Only if an invariant of the simulation is broken, which is a bug in it.
+#[must_use]
+pub fn run(plan: &Plan, seed: u64) -> Run {
+    let mut world = World::new(plan, seed);
+    let stopped = world.go();
+    world.finish(stopped)
+}
+
+/// Which hosts belong to which part.
+#[derive(Debug)]
+pub(crate) struct Hosts {
+    /// The first host of each part, and the number of hosts.
+    first: Vec<u32>,
+    clients: usize,
+}
+
+impl Hosts {
+    fn new(plan: &Plan) -> Self {
+        let mut first = vec![0];
+        for part in 0..plan.parts() {
+            first.push(first[part] + plan.instances(part) as u32);
+        }
+        Self { first, clients: plan.clients.len() }
+    }
+
+    fn first(&self, part: usize) -> u32 {
+        self.first[part]
+    }
+
+    fn of_client(&self, client: u32) -> u32 {
+        self.first[client as usize]
+    }
+
+    fn of_service(&self, service: u32) -> u32 {
+        self.first[self.clients + service as usize]
+    }
+
+    fn part_of(&self, host: u32) -> usize {
+        self.first.partition_point(|&first| first <= host) - 1
+    }
+
+    fn is_client(&self, host: u32) -> bool {
+        host < self.first[self.clients]
+    }
+}
+
+/// What the parts share: the clock, the network, the tasks, and those who listen.
+#[derive(Debug)]
+struct Context<'p> {
+    plan: &'p Plan,
+    hosts: Hosts,
+    engine: Engine<Event>,
+    measure: Measure,
+    network: network::Network,
+    tasks: Slab<Task>,
+    /// Tasks that can take their next step now.
+    ready: Vec<Handle>,
+    /// Requests that were dropped when their turn came.
+    dropped: Vec<(Handle, Outcome)>,
+}
+
+impl Context<'_> {
+    fn note(&mut self, fact: Fact) {
+        self.measure.note(self.engine.now(), fact);
+    }
+
+    fn tasks_at(&self, host: u32) -> Vec<Handle> {
+        self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect()
+    }
+
+    fn send_request(&mut self, id: Handle) {
+        let edge = &self.plan.edges[self.tasks[id].edge as usize];
+        let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].request;
+        if !self.send(edge.out, bytes, network::Event::Request(id)) {
+            self.tasks.remove(id);
+        }
+    }
+
+    fn send_answer(&mut self, id: Handle) {
+        let (edge_number, bucket, work) = {
+            let task = &self.tasks[id];
+            (task.edge, task.bucket, task.work)
+        };
+        let edge = &self.plan.edges[edge_number as usize];
+        let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].response;
+        if !self.send(edge.back, bytes, network::Event::Answer(id)) {
+            self.note(Fact::Wasted { edge: edge_number, bucket, work });
+            self.tasks.remove(id);
+        }
+    }
+
+    fn send_cancel(&mut self, edge: u32, id: Handle) {
+        let edge = &self.plan.edges[edge as usize];
+        self.send(edge.out, 0, network::Event::Cancel(id));
+    }
+
+    /// Puts a message on a link; false if it will never arrive.
+    fn send(&mut self, link: u32, bytes: u64, arrival: network::Event) -> bool {
+        let now = self.engine.now();
+        match self.network.carry(link, bytes, now) {
+            Fate::ArrivesOnLane(delay) => {
+                self.engine.after_lane(delay, Event::Network(arrival));
+            }
+            Fate::Arrives(wait) => {
+                self.engine.after(wait, Event::Network(arrival));
+            }
+            Fate::Lost => {
+                self.note(Fact::Lost { link });
+                return false;
+            }
+        }
+        self.note(Fact::Carried { link, bytes });
+        true
+    }
+}
+
+/// All parts of a model, with their state.
+#[derive(Debug)]
+struct World<'p> {
+    cx: Context<'p>,
+    clients: Vec<client::Client>,
+    calls: call::Calls,
+    instances: service::Instances,
+    faults: fault::Faults,
+    choices: crate::engine::Stream,
+    wishes: Vec<Wish>,
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p Plan, seed: u64) -> Self {
+        let streams = Streams::new(seed);
+        let hosts = Hosts::new(plan);
+        let mut engine = Engine::new();
+        // Prepared first, because there are only so many lanes and this delay is the most common one.
+        let network = network::Network::new(plan, &streams, &mut engine);
+        let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
+        let first_service = hosts.first[plan.clients.len()];
+        Self {
+            clients: plan
+                .clients
+                .iter()
+                .enumerate()
+                .map(|(number, spec)| client::Client::new(number as u32, spec, plan, &streams))
+                .collect(),
+            calls,
+            instances: service::Instances::new(plan, first_service, &streams),
+            faults: fault::Faults::new(plan, &streams),
+            choices: streams.named("operations/choices"),
+            wishes: Vec::new(),
+            cx: Context {
+                plan,
+                measure: Measure::new(plan),
+                hosts,
+                engine,
+                network,
+                tasks: Slab::default(),
+                ready: Vec::new(),
+                dropped: Vec::new(),
+            },
+        }
+    }
+
+    /// Runs to the end, or to a limit.
+    fn go(&mut self) -> Option<Stopped> {
+        let plan = self.cx.plan;
+        for client in &mut self.clients {
+            client.start(&mut self.cx.engine);
+        }
+        self.faults.start(plan, &mut self.cx.engine);
+        let limits = plan.limits;
+        let end = plan.schedule.length;
+        let last = (end + plan.schedule.drain).min(limits.time);
+        // Until the end of the run everything counts; afterwards only what is still under way.
+        while let Some(event) = self.cx.engine.next_until(last) {
+            self.handle(event);
+            if self.cx.engine.crowd() > limits.events_per_instant {
+                return Some(Stopped::Instant {
+                    limit: limits.events_per_instant,
+                    at: self.cx.engine.now(),
+                    part: self.name_of(event),
+                });
+            }
+            let events = self.cx.engine.processed();
+            if events >= limits.events {
+                return Some(Stopped::Events(limits.events));
+            }
+            if events.is_multiple_of(4_096) && self.bytes() > limits.memory {
+                return Some(Stopped::Memory(limits.memory));
+            }
+            if self.cx.tasks.is_empty() && self.cx.engine.now() >= end {
+                return None;
+            }
+        }
+        (limits.time < end).then_some(Stopped::Time(limits.time))
+    }
+
+    fn handle(&mut self, event: Event) {
+        let cx = &mut self.cx;
+        match event {
+            Event::Client(client::Event::Arrival { client }) => {
+                self.clients[client as usize].on_arrival(&mut cx.engine, &mut self.wishes);
+                while let Some(wish) = self.wishes.pop() {
+                    self.open(client, wish);
+                }
+            }
+            Event::Client(client::Event::User { client, user }) => {
+                let wish = self.clients[client as usize].on_user(user);
+                self.open(client, wish);
+            }
+            Event::Network(network::Event::Request(task)) => self.on_request(task),
+            Event::Network(network::Event::Answer(task)) => {
+                if let Some(done) = self.calls.on_answer(task, cx) {
+                    self.on_done(done);
+                }
+            }
+            Event::Network(network::Event::Cancel(task)) => self.on_cancel(task),
+            Event::Call(event) => {
+                if let Some(done) = self.calls.handle(event, cx) {
+                    self.on_done(done);
+                }
+            }
+            Event::Service(service::Event::Worked(task)) => self.on_worked(task),
+            Event::Service(service::Event::Serves(host)) => {
+                let now = cx.engine.now();
+                self.instances.at(host).serves(now);
+            }
+            Event::Fault(event) => self.on_fault(event),
+        }
+        self.settle();
+    }
+
+    /// Does what follows from an event, until nothing more can happen at this instant.
+    fn settle(&mut self) {
+        loop {
+            if let Some(task) = self.cx.ready.pop() {
+                self.advance(task);
+            } else if let Some((task, outcome)) = self.cx.dropped.pop() {
+                self.answer(task, outcome);
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// A client makes a request.
+    fn open(&mut self, client: u32, wish: Wish) {
+        let now = self.cx.engine.now();
+        let task = self.cx.tasks.insert(Task {
+            host: self.cx.hosts.of_client(client) + wish.instance,
+            edge: u32::MAX,
+            pc: wish.entry,
+            bucket: self.cx.measure.bucket(now),
+            caller: Handle::NONE,
+            parent: Handle::NONE,
+            branches: Handle::NONE,
+            sibling: Handle::NONE,
+            state: State::Ready,
+            arrived: now,
+            deadline: Time::NEVER,
+            work: Duration::ZERO,
+            class: self.cx.plan.clients[client as usize].class,
+            level: 0,
+            worker: Worker::NotNeeded,
+            started: true,
+            abandoned: false,
+            count: wish.user.map_or(Count::Nothing, Count::User),
+        });
+        self.cx.note(Fact::Opened { client });
+        self.cx.ready.push(task);
+    }
+
+    /// A request arrives at an instance.
+    fn on_request(&mut self, task: Handle) {
+        let host = self.cx.tasks[task].host;
+        let now = self.cx.engine.now();
+        let instance = self.instances.at(host);
+        match instance.admit(task, &mut self.cx) {
+            Admission::Taken => match instance.fails(true, now) {
+                Some(outcome) => self.end(task, outcome),
+                None => self.cx.ready.push(task),
+            },
+            Admission::Queued => {}
+            Admission::Refused(outcome) => {
+                let refusal = self.cx.plan.services[instance.service as usize].refusal;
+                if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
+                    let task_here = &mut self.cx.tasks[task];
+                    task_here.pc = program;
+                    task_here.started = true;
+                    task_here.worker = Worker::NotNeeded;
+                    self.cx.ready.push(task);
+                } else {
+                    self.answer(task, outcome);
+                }
+            }
+            Admission::Lost => self.cx.tasks.remove(task),
+        }
+    }
+
+    /// Nobody waits for a request any more.
+    fn on_cancel(&mut self, id: Handle) {
+        let Some(task) = self.cx.tasks.get_mut(id) else { return };
+        task.abandoned = true;
+        let service = self.instances.at(task.host).service;
+        let under_way = task.started && !matches!(task.state, State::Answered(_));
+        if under_way && self.cx.plan.services[service as usize].cancel == Cancel::Propagate {
+            let (edge, bucket) = (task.edge, task.bucket);
+            self.stop(id);
+            let work = self.cx.tasks[id].work;
+            self.cx.note(Fact::Wasted { edge, bucket, work });
+            self.cx.tasks.remove(id);
+        }
+    }
+
+    /// A piece of work is done.
+    fn on_worked(&mut self, id: Handle) {
+        let host = self.cx.tasks[id].host;
+        self.cx.tasks[id].state = State::Ready;
+        self.instances.at(host).leave_cpu(&mut self.cx);
+        self.cx.ready.push(id);
+    }
+
+    /// A call has ended.
+    fn on_done(&mut self, done: call::Done) {
+        if self.take(done) {
+            self.cx.ready.push(done.task);
+        }
+    }
+
+    /// A task takes the result of its call. False if the task has ended with it.
+    fn take(&mut self, done: call::Done) -> bool {
+        let task = &mut self.cx.tasks[done.task];
+        let Step::Call { optional, .. } = self.cx.plan.steps[task.pc as usize] else {
+            unreachable!("what waits for a call is at a call")
+        };
+        task.pc += 1;
+        task.state = State::Ready;
+        match done.outcome {
+            Outcome::Ok => true,
+            Outcome::Degraded(level) => {
+                task.level = task.level.max(level);
+                true
+            }
+            _ if optional => {
+                task.level = task.level.max(1);
+                true
+            }
+            // A client sees what it got; a service translates it for those above.
+            failure if self.cx.hosts.is_client(task.host) => {
+                self.end(done.task, failure);
+                false
+            }
+            failure => {
+                self.end(done.task, failure.seen_from_above());
+                false
+            }
+        }
+    }
+
+    /// Takes steps of a task's program until it has to wait.
+    fn advance(&mut self, id: Handle) {
+        loop {
+            // What was ready a moment ago may have been stopped since.
+            let Some(task) = self.cx.tasks.get_mut(id) else { return };
+            let plan = self.cx.plan;
+            let host = task.host;
+            match &plan.steps[task.pc as usize] {
+                Step::Work(law) => {
+                    if task.worker == Worker::Wanted && !self.instances.at(host).take_again(id, &mut self.cx) {
+                        return;
+                    }
+                    self.cx.tasks[id].pc += 1;
+                    self.instances.at(host).work(id, law, &mut self.cx);
+                    return;
+                }
+                Step::Call { edge, .. } => {
+                    self.let_go(id);
+                    match self.calls.start(&mut self.cx, id, *edge) {
+                        None => return,
+                        Some(done) => {
+                            if !self.take(done) {
+                                return;
+                            }
+                        }
+                    }
+                }
+                Step::Fork { branches, need, .. } => {
+                    self.let_go(id);
+                    self.fork(id, branches, *need);
+                    return;
+                }
+                Step::Choose(chances, entries) => {
+                    task.pc = entries[self.choices.weighted(chances)];
+                }
+                Step::Jump(to) => task.pc = *to,
+                Step::Fail(outcome) => {
+                    self.end(id, *outcome);
+                    return;
+                }
+                Step::End => {
+                    let outcome = if task.level == 0 { Outcome::Ok } else { Outcome::Degraded(task.level) };
+                    self.end(id, outcome);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A task divides into branches.
+    fn fork(&mut self, id: Handle, entries: &[u32], need: u32) {
+        let own_workers = self.releases_worker(self.cx.tasks[id].host);
+        let parent = &mut self.cx.tasks[id];
+        parent.state = State::Forked;
+        parent.count = Count::Branches { running: entries.len() as u32, well: 0, need };
+        let branch = Task {
+            parent: id,
+            branches: Handle::NONE,
+            caller: Handle::NONE,
+            state: State::Ready,
+            work: Duration::ZERO,
+            level: 0,
+            worker: if own_workers { Worker::Wanted } else { Worker::NotNeeded },
+            count: Count::Nothing,
+            ..parent.clone()
+        };
+        // Last in, first out: made from the back, the first branch goes first.
+        let mut sibling = Handle::NONE;
+        for &entry in entries.iter().rev() {
+            sibling = self.cx.tasks.insert(Task { pc: entry, sibling, ..branch.clone() });
+            self.cx.ready.push(sibling);
+        }
+        self.cx.tasks[id].branches = sibling;
+    }
+
+    /// A branch has ended. It stays until its parent goes on.
+    fn join(&mut self, branch: Handle, outcome: Outcome) {
+        self.cx.tasks[branch].state = State::Answered(outcome);
+        let id = self.cx.tasks[branch].parent;
+        let parent = &mut self.cx.tasks[id];
+        let Count::Branches { running, well, need } = &mut parent.count else {
+            unreachable!("a task with branches counts them")
+        };
+        *running -= 1;
+        if outcome.is_answer() {
+            *well += 1;
+            if let Outcome::Degraded(level) = outcome {
+                parent.level = parent.level.max(level);
+            }
+        }
+        let enough = *well >= *need;
+        if !enough && *well + *running >= *need {
+            return;
+        }
+        let Step::Fork { then, .. } = self.cx.plan.steps[parent.pc as usize] else {
+            unreachable!("a task with branches is at a fork")
+        };
+        parent.pc = then;
+        self.end_branches(id);
+        let parent = &mut self.cx.tasks[id];
+        parent.state = State::Ready;
+        parent.count = Count::Nothing;
+        if enough {
+            self.cx.ready.push(id);
+        } else {
+            self.end(id, outcome);
+        }
+    }
+
+    /// All branches of a task go; those that still run are stopped.
+    fn end_branches(&mut self, parent: Handle) {
+        let mut next = std::mem::take(&mut self.cx.tasks[parent].branches);
+        while next != Handle::NONE {
+            let id = next;
+            if !matches!(self.cx.tasks[id].state, State::Answered(_)) {
+                self.stop(id);
+            }
+            let branch = &self.cx.tasks[id];
+            next = branch.sibling;
+            let work = branch.work;
+            self.cx.tasks.remove(id);
+            self.cx.tasks[parent].work += work;
+        }
+    }
+
+    /// A task has ended.
+    fn end(&mut self, id: Handle, outcome: Outcome) {
+        let task = &self.cx.tasks[id];
+        let host = task.host;
+        if task.parent != Handle::NONE {
+            self.let_go_for_good(id);
+            self.join(id, outcome);
+        } else if self.cx.hosts.is_client(host) {
+            let client = self.cx.hosts.part_of(host) as u32;
+            let took = self.cx.engine.now() - task.arrived;
+            let (bucket, count) = (task.bucket, task.count);
+            self.cx.tasks.remove(id);
+            self.cx.note(Fact::Closed { client, bucket, outcome, took });
+            if let Count::User(user) = count {
+                self.clients[client as usize].on_done(user, &mut self.cx.engine);
+            }
+        } else {
+            let now = self.cx.engine.now();
+            let instance = self.instances.at(host);
+            let outcome =
+                if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
+            let (bucket, sojourn) = (task.bucket, now - task.arrived);
+            let service = instance.service;
+            self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
+            self.let_go_for_good(id);
+            self.answer(id, outcome);
+        }
+    }
+
+    /// The answer of a request goes back; a cancelled one has nobody to go to.
+    fn answer(&mut self, id: Handle, outcome: Outcome) {
+        if outcome == Outcome::Cancelled {
+            self.cx.tasks.remove(id);
+        } else {
+            self.cx.tasks[id].state = State::Answered(outcome);
+            self.cx.send_answer(id);
+        }
+    }
+
+    /// A task that is about to wait gives its worker back, if its service does that.
+    fn let_go(&mut self, id: Handle) {
+        let task = &self.cx.tasks[id];
+        if task.worker == Worker::Held && self.releases_worker(task.host) {
+            self.let_go_for_good(id);
+        }
+    }
+
+    fn let_go_for_good(&mut self, id: Handle) {
+        let task = &self.cx.tasks[id];
+        if task.worker == Worker::Held {
+            let host = task.host;
+            self.instances.at(host).give_back(id, &mut self.cx);
+        }
+    }
+
+    /// Stops a task wherever it is, with its calls and branches. It stays in the slab.
+    fn stop(&mut self, id: Handle) {
+        let (state, host) = {
+            let task = &self.cx.tasks[id];
+            (task.state, task.host)
+        };
+        match state {
+            State::Calling(call) => self.calls.abandon(call, &mut self.cx),
+            State::Forked => self.end_branches(id),
+            State::Working { .. } | State::Frozen(_) | State::WaitsForCpu(_) => {
+                self.instances.at(host).stop(id, &mut self.cx);
+            }
+            // One that is queued is passed over when its turn comes.
+            State::Queued | State::Travelling | State::Ready | State::Answered(_) => {}
+        }
+        self.let_go_for_good(id);
+    }
+
+    fn releases_worker(&mut self, host: u32) -> bool {
+        !self.cx.hosts.is_client(host)
+            && self.cx.plan.services[self.instances.at(host).service as usize].releases_worker
+    }
+
+    fn on_fault(&mut self, event: fault::Event) {
+        let plan = self.cx.plan;
+        let (begins, number) = match event {
+            fault::Event::Begins { fault, .. } => (true, fault),
+            fault::Event::Ends { fault, .. } => (false, fault),
+        };
+        let fault = &plan.faults[number as usize];
+        let now = self.cx.engine.now();
+        match &fault.what {
+            What::Slow { service, which, factor } => {
+                for host in self.hosts_of(number, *service, *which) {
+                    let instance = self.instances.at(host);
+                    if begins {
+                        instance.begin_slow(number, *factor, now, fault.ramp);
+                    } else {
+                        instance.end_slow(number);
+                    }
+                }
+            }
+            What::Errors { service, which, rate, outcome, fast } => {
+                for host in self.hosts_of(number, *service, *which) {
+                    let instance = self.instances.at(host);
+                    if begins {
+                        instance.begin_errors(number, *rate, now, fault.ramp, *outcome, *fast);
+                    } else {
+                        instance.end_errors(number);
+                    }
+                }
+            }
+            What::Crash { service, which, silent } => {
+                for host in self.hosts_of(number, *service, *which) {
+                    if begins {
+                        self.crash(host, *silent);
+                    } else {
+                        self.instances.at(host).restart(host, &mut self.cx);
+                    }
+                }
+            }
+            What::Pause { service, which } => {
+                for host in self.hosts_of(number, *service, *which) {
+                    if begins {
+                        self.instances.at(host).pause(host, &mut self.cx);
+                    } else {
+                        self.instances.at(host).resume(host, &mut self.cx);
+                    }
+                }
+            }
+            What::Partition { links } | What::Link { links, .. } => {
+                for &link in links {
+                    if begins {
+                        self.cx.network.begin(link, number, &fault.what, now, fault.ramp);
+                    } else {
+                        self.cx.network.end(link, number, &fault.what);
+                    }
+                }
+            }
+            What::Surge { client, factor } => {
+                let client = &mut self.clients[*client as usize];
+                if begins {
+                    client.begin_surge(number, *factor, fault.ramp, &mut self.cx.engine);
+                } else {
+                    client.end_surge(number, &mut self.cx.engine);
+                }
+            }
+        }
+        self.faults.plan_next(event, plan, &mut self.cx.engine);
+    }
+
+    fn hosts_of(&mut self, fault: u32, service: u32, which: plan::Which) -> Vec<u32> {
+        let first = self.cx.hosts.of_service(service);
+        let replicas = self.cx.plan.services[service as usize].replicas;
+        self.faults.replicas(fault, which, replicas).into_iter().map(|replica| first + replica).collect()
+    }
+
+    /// A process is gone, with everything it held. Its callers are told, unless it went silently.
+    fn crash(&mut self, host: u32, silent: bool) {
+        if !self.instances.at(host).crash(silent) {
+            return;
+        }
+        self.instances.at(host).clear(host, &mut self.cx);
+        for id in self.cx.tasks_at(host) {
+            let now = self.cx.engine.now();
+            let task = &mut self.cx.tasks[id];
+            let not_done = match task.state {
+                // Not here yet, or gone already.
+                State::Travelling => continue,
+                State::Answered(_) if task.parent == Handle::NONE => continue,
+                State::Calling(call) => {
+                    self.calls.abandon(call, &mut self.cx);
+                    Duration::ZERO
+                }
+                State::Working { done, until } => {
+                    self.cx.engine.cancel(done);
+                    until - now
+                }
+                State::WaitsForCpu(time) | State::Frozen(time) => time,
+                State::Queued | State::Ready | State::Forked | State::Answered(_) => Duration::ZERO,
+            };
+            let task = &mut self.cx.tasks[id];
+            task.worker = Worker::NotNeeded;
+            task.work = task.work - not_done;
+            if task.parent != Handle::NONE {
+                self.cx.tasks.remove(id);
+                continue;
+            }
+            let (edge, bucket, work) = (task.edge, task.bucket, task.work);
+            let service = self.cx.plan.edges[edge as usize].service;
+            self.cx.note(Fact::Dropped { service });
+            if silent {
+                self.cx.note(Fact::Wasted { edge, bucket, work });
+                self.cx.tasks.remove(id);
+            } else {
+                self.answer(id, Outcome::Unreachable);
+            }
+        }
+        self.calls.reset(host, &mut self.cx);
+    }
+
+    fn bytes(&self) -> u64 {
+        let bytes = self.cx.tasks.bytes()
+            + self.cx.engine.bytes()
+            + self.calls.bytes()
+            + self.instances.bytes()
+            + self.cx.measure.bytes();
+        bytes as u64
+    }
+
+    /// The part at which an event happened, for errors.
+    fn name_of(&self, event: Event) -> String {
+        let host_of = |task: Handle| self.cx.tasks.get(task).map(|task| task.host);
+        let host = match event {
+            Event::Client(client::Event::Arrival { client } | client::Event::User { client, .. }) => {
+                Some(self.cx.hosts.of_client(client))
+            }
+            Event::Network(
+                network::Event::Request(task) | network::Event::Answer(task) | network::Event::Cancel(task),
+            )
+            | Event::Service(service::Event::Worked(task)) => host_of(task),
+            Event::Service(service::Event::Serves(host)) => Some(host),
+            Event::Call(event) => self.calls.host_of(event, &self.cx.tasks),
+            Event::Fault(_) => None,
+        };
+        match host.map(|host| self.cx.hosts.part_of(host)) {
+            Some(part) if part < self.cx.plan.clients.len() => format!("client `{}`", self.cx.plan.part_name(part)),
+            Some(part) => format!("service `{}`", self.cx.plan.part_name(part)),
+            None => "the end of a request".to_owned(),
+        }
+    }
+
+    /// Takes leave: what is still under way is counted as unfinished, and the sums are checked.
+    fn finish(mut self, stopped: Option<Stopped>) -> Run {
+        if self.cx.tasks.is_empty() && stopped.is_none() {
+            assert!(self.calls.at_rest(), "nothing is under way, and yet a policy holds a permit or a place");
+            assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");
+        }
+        let plan = self.cx.plan;
+        let hosts = &self.cx.hosts;
+        let mut open_requests: Vec<(u32, u32)> = Vec::new();
+        for (_, task) in self.cx.tasks.iter() {
+            if hosts.is_client(task.host) && task.parent == Handle::NONE {
+                open_requests.push((hosts.part_of(task.host) as u32, task.bucket));
+            }
+        }
+        let open_calls: Vec<(u32, u32)> = self.calls.open().collect();
+        let (now, events) = (self.cx.engine.now(), self.cx.engine.processed());
+        self.cx.measure.finish(plan, now, &open_requests, &open_calls, events, stopped)
+    }
+}

@@ -1,0 +1,419 @@
+//! A service: a queue, workers, and work, at each of its instances.
+//!
+//! ```text
+//!   request ─► up? ─► a worker free? ─► its program: work, calls ─► answer
+//!               │ no      │ no            (the worker is held meanwhile)
+//!               │         └─► room in the queue? ─► waits for a worker
+//!               │                  │ no
+//!               └─► unreachable    └─► refused (503)
+//! ```
+//!
+//! Always: busy ≤ workers, and waiting ≤ capacity. A worker is held from the moment a request is taken until its answer is
+//! sent, also while it waits for calls and during their backoff; a service with `async: true` gives it back while it
+//! waits. A request is answered exactly once, unless its instance goes down silently.
+
+use std::collections::VecDeque;
+
+use crate::admission::{Queue, Waiting};
+use crate::engine::{Duration, Handle, Stream, Streams, Time};
+use crate::measure::Fact;
+use crate::outcome::Outcome;
+
+use super::Context;
+use super::network::strength;
+use super::plan::{self, Cancel, Plan};
+use super::task::{State, Worker};
+
+/// Something happens at an instance.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    /// The work of a task is done.
+    Worked(Handle),
+    /// An instance has started up.
+    Serves(u32),
+}
+
+/// What becomes of a request at the door.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Admission {
+    /// A worker takes it.
+    Taken,
+    /// It waits.
+    Queued,
+    /// It is refused with this outcome.
+    Refused(Outcome),
+    /// Nothing is there that could answer.
+    Lost,
+}
+
+/// All instances of all services, by host.
+#[derive(Debug)]
+pub(super) struct Instances {
+    all: Vec<Instance>,
+    first_host: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Instance {
+    pub(super) service: u32,
+    host: u32,
+    queue: Box<dyn Queue>,
+    busy: u32,
+    on_cpu: u32,
+    for_cpu: VecDeque<Handle>,
+    state: Life,
+    /// Faults that pause it.
+    pauses: u32,
+    slow: Vec<(u32, Condition)>,
+    errors: Vec<(u32, Condition, Outcome, bool)>,
+    /// When it started last; zero for the start of the run, at which everything is warm.
+    started: Time,
+    work: Stream,
+    luck: Stream,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Life {
+    Up,
+    /// Crashed, by so many faults.
+    Down { faults: u32, silent: bool },
+    Starting { until: Time },
+}
+
+/// A fault as an instance feels it: a factor or a chance, growing to its full strength.
+#[derive(Clone, Copy, Debug)]
+struct Condition {
+    amount: f64,
+    since: Time,
+    ramp: Duration,
+}
+
+impl Instances {
+    pub(super) fn new(plan: &Plan, first_host: u32, streams: &Streams) -> Self {
+        let mut all = Vec::new();
+        for (number, service) in plan.services.iter().enumerate() {
+            for replica in 0..service.replicas {
+                let stream = |what: &str| streams.named(&format!("service/{}/{replica}/{what}", service.name));
+                all.push(Instance {
+                    service: number as u32,
+                    host: first_host + all.len() as u32,
+                    queue: service.queue.order.build(),
+                    busy: 0,
+                    on_cpu: 0,
+                    for_cpu: VecDeque::new(),
+                    state: Life::Up,
+                    pauses: 0,
+                    slow: Vec::new(),
+                    errors: Vec::new(),
+                    started: Time::ZERO,
+                    work: stream("work"),
+                    luck: stream("errors"),
+                });
+            }
+        }
+        Self { all, first_host }
+    }
+
+    pub(super) fn at(&mut self, host: u32) -> &mut Instance {
+        &mut self.all[(host - self.first_host) as usize]
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.all.iter().map(|instance| instance.queue.len() * size_of::<Waiting>()).sum()
+    }
+
+    /// Asserted when nothing is under way.
+    pub(super) fn at_rest(&self) -> bool {
+        self.all.iter().all(|it| it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.for_cpu.is_empty())
+    }
+}
+
+impl Instance {
+    /// A request stands at the door.
+    pub(super) fn admit(&mut self, task: Handle, cx: &mut Context<'_>) -> Admission {
+        let plan = cx.plan;
+        let spec = &plan.services[self.service as usize];
+        let now = cx.engine.now();
+        let (host, class) = {
+            let task = &mut cx.tasks[task];
+            task.arrived = now;
+            (task.host, task.class)
+        };
+        match self.state {
+            Life::Up => {}
+            Life::Down { silent: true, .. } => return Admission::Lost,
+            Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
+        }
+        cx.note(Fact::Arrived { service: self.service, host });
+        if spec.deadline && cx.tasks[task].deadline <= now {
+            cx.note(Fact::Dropped { service: self.service });
+            return Admission::Refused(Outcome::Timeout);
+        }
+        if self.busy < spec.workers {
+            self.take(task, cx);
+            return Admission::Taken;
+        }
+        if spec.queue.capacity.is_some_and(|capacity| self.queue.len() >= capacity as usize) {
+            cx.note(Fact::Refused { service: self.service });
+            return Admission::Refused(Outcome::Unavailable);
+        }
+        cx.tasks[task].state = State::Queued;
+        self.queue.push(Waiting { task, since: now, class });
+        cx.note(Fact::Queue { service: self.service, host, delta: 1 });
+        Admission::Queued
+    }
+
+    /// A worker takes a task.
+    fn take(&mut self, task: Handle, cx: &mut Context<'_>) {
+        self.busy += 1;
+        let spec = &cx.plan.services[self.service as usize];
+        assert!(self.busy <= spec.workers, "more requests in service than workers at {}", spec.name);
+        let now = cx.engine.now();
+        let task = &mut cx.tasks[task];
+        task.worker = Worker::Held;
+        task.started = true;
+        task.state = State::Ready;
+        let (host, wait, bucket) = (task.host, now - task.arrived, task.bucket);
+        cx.note(Fact::Busy { service: self.service, host, delta: 1 });
+        cx.note(Fact::Started { service: self.service, bucket, wait });
+    }
+
+    /// A task that has given its worker back wants one again. It does not stand at the door a second time: it is
+    /// never refused.
+    pub(super) fn take_again(&mut self, task: Handle, cx: &mut Context<'_>) -> bool {
+        let spec = &cx.plan.services[self.service as usize];
+        let host = cx.tasks[task].host;
+        if self.busy < spec.workers {
+            self.busy += 1;
+            cx.tasks[task].worker = Worker::Held;
+            cx.note(Fact::Busy { service: self.service, host, delta: 1 });
+            return true;
+        }
+        let (since, class) = (cx.engine.now(), cx.tasks[task].class);
+        cx.tasks[task].state = State::Queued;
+        self.queue.push(Waiting { task, since, class });
+        cx.note(Fact::Queue { service: self.service, host, delta: 1 });
+        false
+    }
+
+    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes joins
+    /// `cx.dropped`.
+    pub(super) fn give_back(&mut self, task: Handle, cx: &mut Context<'_>) {
+        let host = {
+            let task = &mut cx.tasks[task];
+            assert!(task.worker == Worker::Held, "a worker was given back twice");
+            task.worker = Worker::Wanted;
+            task.host
+        };
+        self.busy -= 1;
+        cx.note(Fact::Busy { service: self.service, host, delta: -1 });
+        self.next_turn(cx);
+    }
+
+    fn next_turn(&mut self, cx: &mut Context<'_>) {
+        let plan = cx.plan;
+        let spec = &plan.services[self.service as usize];
+        while self.busy < spec.workers {
+            let Some(waiting) = self.queue.next() else { break };
+            let now = cx.engine.now();
+            cx.note(Fact::Queue { service: self.service, host: self.host, delta: -1 });
+            // One that wanted a worker again may have been stopped while it waited.
+            let Some(task) = cx.tasks.get(waiting.task) else { continue };
+            let fresh = !task.started;
+            let dropped = if spec.cancel != Cancel::None && task.abandoned {
+                Some(Outcome::Cancelled)
+            } else if spec.deadline && task.deadline <= now {
+                Some(Outcome::Timeout)
+            } else if fresh && spec.queue.max_wait.is_some_and(|most| now - waiting.since >= most.0) {
+                Some(Outcome::Unavailable)
+            } else {
+                None
+            };
+            if let Some(outcome) = dropped {
+                cx.note(Fact::Dropped { service: self.service });
+                cx.dropped.push((waiting.task, outcome));
+            } else {
+                if fresh {
+                    self.take(waiting.task, cx);
+                } else {
+                    cx.tasks[waiting.task].state = State::Ready;
+                    self.take_again(waiting.task, cx);
+                }
+                cx.ready.push(waiting.task);
+            }
+        }
+    }
+
+    /// How a request fails, if an error fault wants it; `fast` asks for those that fail before any work.
+    pub(super) fn fails(&mut self, fast: bool, now: Time) -> Option<Outcome> {
+        for (_, condition, outcome, early) in &self.errors {
+            if *early == fast && self.luck.chance(condition.amount * strength(condition.since, condition.ramp, now)) {
+                return Some(*outcome);
+            }
+        }
+        None
+    }
+
+    /// A task begins to work.
+    pub(super) fn work(&mut self, id: Handle, law: &crate::engine::Dist, cx: &mut Context<'_>) {
+        let spec = &cx.plan.services[self.service as usize];
+        let now = cx.engine.now();
+        let mut time = law.sample(&mut self.work);
+        let mut factor = spec.slowdown.factor(self.busy);
+        for (_, condition) in &self.slow {
+            factor *= 1.0 + (condition.amount - 1.0) * strength(condition.since, condition.ramp, now);
+        }
+        let (warm_after, cold) = spec.warmup;
+        if self.started > Time::ZERO && now < self.started + warm_after {
+            factor *= cold + (1.0 - cold) * ((now - self.started).as_secs() / warm_after.as_secs());
+        }
+        // Most work is neither slowed nor cold; a multiplication by one would only cost time.
+        if factor.to_bits() != 1.0_f64.to_bits() {
+            time = time.scale(factor);
+        }
+        cx.tasks[id].work += time;
+        if self.on_cpu < spec.cpus {
+            self.run(id, time, cx);
+        } else {
+            cx.tasks[id].state = State::WaitsForCpu(time);
+            self.for_cpu.push_back(id);
+        }
+    }
+
+    fn run(&mut self, id: Handle, time: Duration, cx: &mut Context<'_>) {
+        self.on_cpu += 1;
+        if self.pauses > 0 {
+            cx.tasks[id].state = State::Frozen(time);
+            return;
+        }
+        let done = cx.engine.after(time, super::Event::Service(Event::Worked(id)));
+        let until = cx.engine.now() + time;
+        cx.tasks[id].state = State::Working { done, until };
+    }
+
+    /// A piece of work has ended, or was stopped: its CPU goes to the next.
+    pub(super) fn leave_cpu(&mut self, cx: &mut Context<'_>) {
+        self.on_cpu -= 1;
+        if let Some(next) = self.for_cpu.pop_front() {
+            let State::WaitsForCpu(time) = cx.tasks[next].state else {
+                unreachable!("who is in line for a CPU waits for it")
+            };
+            self.run(next, time, cx);
+        }
+    }
+
+    /// A task is stopped for good: what it takes at this instance is freed, but for its worker.
+    pub(super) fn stop(&mut self, id: Handle, cx: &mut Context<'_>) {
+        match cx.tasks[id].state {
+            State::Working { done, until } => {
+                cx.engine.cancel(done);
+                let left = until - cx.engine.now();
+                let task = &mut cx.tasks[id];
+                task.work = task.work - left;
+                self.leave_cpu(cx);
+            }
+            State::Frozen(left) => {
+                let task = &mut cx.tasks[id];
+                task.work = task.work - left;
+                self.leave_cpu(cx);
+            }
+            State::WaitsForCpu(time) => {
+                let task = &mut cx.tasks[id];
+                task.work = task.work - time;
+                self.for_cpu.retain(|&other| other != id);
+            }
+            _ => {}
+        }
+    }
+
+    // Faults.
+
+    pub(super) fn begin_slow(&mut self, fault: u32, factor: f64, since: Time, ramp: Duration) {
+        self.slow.push((fault, Condition { amount: factor, since, ramp }));
+    }
+
+    pub(super) fn end_slow(&mut self, fault: u32) {
+        self.slow.retain(|(other, _)| *other != fault);
+    }
+
+    pub(super) fn begin_errors(&mut self, fault: u32, rate: f64, since: Time, ramp: Duration, how: Outcome, fast: bool) {
+        self.errors.push((fault, Condition { amount: rate, since, ramp }, how, fast));
+    }
+
+    pub(super) fn end_errors(&mut self, fault: u32) {
+        self.errors.retain(|(other, ..)| *other != fault);
+    }
+
+    /// The process stands still: pieces of work stop where they are.
+    pub(super) fn pause(&mut self, host: u32, cx: &mut Context<'_>) {
+        self.pauses += 1;
+        if self.pauses > 1 {
+            return;
+        }
+        for id in cx.tasks_at(host) {
+            if let State::Working { done, until } = cx.tasks[id].state {
+                cx.engine.cancel(done);
+                cx.tasks[id].state = State::Frozen(until - cx.engine.now());
+            }
+        }
+    }
+
+    /// The process goes on where it was.
+    pub(super) fn resume(&mut self, host: u32, cx: &mut Context<'_>) {
+        self.pauses -= 1;
+        if self.pauses > 0 {
+            return;
+        }
+        for id in cx.tasks_at(host) {
+            if let State::Frozen(time) = cx.tasks[id].state {
+                let done = cx.engine.after(time, super::Event::Service(Event::Worked(id)));
+                let until = cx.engine.now() + time;
+                cx.tasks[id].state = State::Working { done, until };
+            }
+        }
+    }
+
+    /// The process is gone, with all that it held. Returns whether it was there before.
+    pub(super) fn crash(&mut self, silent: bool) -> bool {
+        match &mut self.state {
+            Life::Down { faults, .. } => {
+                *faults += 1;
+                false
+            }
+            Life::Up | Life::Starting { .. } => {
+                self.state = Life::Down { faults: 1, silent };
+                true
+            }
+        }
+    }
+
+    /// All that was held is gone: the queue, the workers, the CPUs. The tasks themselves are ended by the world.
+    pub(super) fn clear(&mut self, host: u32, cx: &mut Context<'_>) {
+        let waiting = self.queue.len() as i64;
+        cx.note(Fact::Queue { service: self.service, host, delta: -waiting });
+        cx.note(Fact::Busy { service: self.service, host, delta: -i64::from(self.busy) });
+        self.queue.clear();
+        self.for_cpu.clear();
+        self.busy = 0;
+        self.on_cpu = 0;
+    }
+
+    /// The fault that took it down is over: it starts.
+    pub(super) fn restart(&mut self, host: u32, cx: &mut Context<'_>) {
+        let Life::Down { faults, .. } = &mut self.state else { unreachable!("only what is down restarts") };
+        *faults -= 1;
+        if *faults == 0 {
+            let startup = cx.plan.services[self.service as usize].startup;
+            self.state = Life::Starting { until: cx.engine.now() + startup };
+            cx.engine.after(startup, super::Event::Service(Event::Serves(host)));
+        }
+    }
+
+    /// It has started up, unless it has crashed again meanwhile.
+    pub(super) fn serves(&mut self, now: Time) {
+        if self.state == (Life::Starting { until: now }) {
+            self.state = Life::Up;
+            self.started = now;
+        }
+    }
+}

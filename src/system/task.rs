@@ -1,0 +1,95 @@
+//! A task: a program being run for somebody.
+//!
+//! A client's request is a task at the client; each attempt of a call is a task at the instance that serves it; each
+//! branch of a `parallel` is a task beside its parent. A task made by a call exists from the moment the attempt is
+//! sent until its answer has arrived (or is lost), so it is also what travels on the network.
+
+use super::call::CallId;
+use crate::admission::Class;
+use crate::engine::{Duration, Handle, Key, Time};
+use crate::outcome::Outcome;
+
+/// A program being run.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// Where it runs, or is going to.
+    pub host: u32,
+    /// The edge on which it was called; `u32::MAX` for a client's own.
+    pub edge: u32,
+    /// The next step.
+    pub pc: u32,
+    /// The bucket of time in which it was sent; see [`crate::measure`].
+    pub bucket: u32,
+    /// The call that waits for the answer; none for a client's own.
+    pub caller: CallId,
+    /// The task that this is a branch of.
+    pub parent: Handle,
+    /// The first of its branches; they stay until it goes on.
+    pub branches: Handle,
+    /// The next branch of the same parent.
+    pub sibling: Handle,
+    /// What it is doing.
+    pub state: State,
+    /// When it arrived where it runs.
+    pub arrived: Time,
+    /// When its answer is of no use any more.
+    pub deadline: Time,
+    /// The work done for it here, its branches included.
+    pub work: Duration,
+    /// How important it is.
+    pub class: Class,
+    /// The worst level of the degraded answers that it has got.
+    pub level: u8,
+    /// Whether it holds a worker.
+    pub worker: Worker,
+    /// Whether it has been taken by a worker before.
+    pub started: bool,
+    /// Whether its caller has told that nobody waits.
+    pub abandoned: bool,
+    /// The user of a closed loop, or the branches of a fork.
+    pub count: Count,
+}
+
+/// How a task stands to the workers of its instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worker {
+    /// It holds one.
+    Held,
+    /// It needs one to work, and has none now.
+    Wanted,
+    /// It works without one of its own: clients, refusals, and branches whose parent holds one.
+    NotNeeded,
+}
+
+/// What a task counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Count {
+    Nothing,
+    /// The user whose request this is.
+    User(u32),
+    /// Branches that are still running, that ended well, and that must.
+    Branches { running: u32, well: u32, need: u32 },
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    /// On its way to where it will run.
+    Travelling,
+    /// Waits for a worker.
+    Queued,
+    /// About to take its next step.
+    Ready,
+    /// Works until the event of this key.
+    Working { done: Key, until: Time },
+    /// Waits for a CPU to do this much work.
+    WaitsForCpu(Duration),
+    /// Its instance is paused, with this much work left.
+    Frozen(Duration),
+    /// Waits for the answer to a call.
+    Calling(CallId),
+    /// Waits for its branches.
+    Forked,
+    /// Has ended; its answer is on its way.
+    Answered(Outcome),
+}
