@@ -10,30 +10,30 @@ mod priority;
 use std::fmt::Debug;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::engine::{Handle, Time};
 use crate::scenario::units::Span;
 
 /// The queue in front of the workers of each replica.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Requests that may wait, those in service not counted. One more is refused with 503 at once. 0 means: no
     /// waiting. Default: no limit, which turns overload into unbounded latency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub capacity: Option<u32>,
     /// Who is served next. Default: `fifo`.
     #[serde(default)]
     pub order: Order,
     /// A request that has waited this long when its turn comes is refused with 503 instead of served. Default: no
     /// limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub max_wait: Option<Span>,
 }
 
 /// Who is served next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// First in, first out.
@@ -60,7 +60,7 @@ impl Order {
 
 /// How important a request is. It is handed on to the calls that are made for it.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Class {

@@ -12,12 +12,12 @@ mod round_robin;
 use std::fmt::Debug;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::engine::Stream;
 
 /// How callers choose among the replicas of a service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Spec {
     /// One after the other, from a start that is drawn for each caller.

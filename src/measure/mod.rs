@@ -24,6 +24,7 @@ use crate::system::plan::Plan;
 
 pub use histogram::Histogram;
 pub use metrics::{METRICS, Metric, Quantity, metric};
+pub(crate) use run::columns;
 pub use run::{Column, Run, Strip};
 
 /// Services with more instances than this have no figures for each instance.
@@ -234,7 +235,6 @@ pub(crate) struct Measure {
     ends: Vec<Time>,
     /// The segment of each bucket.
     segment_of: Vec<u32>,
-    segments: usize,
     bucket: usize,
     next_end: Time,
     ended: bool,
@@ -306,7 +306,6 @@ impl Measure {
             rows: vec![0; layout.width],
             ends,
             segment_of,
-            segments,
             gauges,
             busy,
             queue,

@@ -239,7 +239,7 @@ impl Measure {
 }
 
 /// The columns of a plan's tables; `in_time` for those of time lines.
-fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
+pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut add = |kind: &str, entity: String| {
         for metric in METRICS {

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 use schemars::JsonSchema;
 use serde::de::{Error, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use super::{Blueprint, Enter, Leave, Passage, Policy, Position, When, set_of};
 use crate::engine::{Duration, Stream, Time};
@@ -27,21 +27,21 @@ use crate::scenario::units::{Share, Span};
 ///
 /// Opens by `failure_rate` over a sliding window (as resilience4j does) or after `consecutive_failures` (as
 /// gobreaker and most textbooks do); give exactly one of the two.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Open when at least this share of the calls in the window has failed. Equality opens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub failure_rate: Option<Share>,
     /// Open after this many failures in a row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub consecutive_failures: Option<u32>,
     /// The window that slides: a time (`30s`), or a number of calls (`100`). Default: 100 calls.
     #[serde(default)]
     pub window: Window,
     /// With fewer results than this in the window, no rate is computed and the breaker stays closed. Default: as
     /// many as the window has calls; 100 for a window of time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub minimum_calls: Option<u32>,
     /// How long it stays open before it lets probes through.
     pub open_for: Span,
@@ -51,7 +51,7 @@ pub struct Spec {
     pub probes: u32,
     /// Which outcomes count as failures. Default: all but `rejected` and `refused`; those count as successes and
     /// as nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub on: Option<Vec<When>>,
     /// One breaker for all instances of the caller. Default: each instance has its own, as in life.
     #[serde(default)]
@@ -100,14 +100,6 @@ impl<'de> Deserialize<'de> for Window {
     }
 }
 
-impl Serialize for Window {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Calls(n) => serializer.serialize_u32(*n),
-            Self::Time(time) => Span(*time).serialize(serializer),
-        }
-    }
-}
 
 impl JsonSchema for Window {
     fn schema_name() -> std::borrow::Cow<'static, str> {

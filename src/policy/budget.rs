@@ -6,12 +6,12 @@
 //! r = 0.1, 1.1 against 1.0 when everything fails.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::outcome::Outcome;
 
 /// When a token comes in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Deposit {
     /// With each first try, as Finagle and the SRE book's 10 % budget do.
@@ -22,7 +22,7 @@ pub enum Deposit {
 }
 
 /// A limit on the retries of a caller.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Tokens that come in with each deposit; a retry costs 1. 0.1 lets a tenth of the traffic be retries.

@@ -8,19 +8,20 @@
 //! Always: permits in use ≤ `concurrent`. A permit that is given back goes to the first in line.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream};
 use crate::outcome::{Outcome, Refuser};
-use crate::scenario::short_form;
+use crate::short_form;
 use crate::scenario::units::Span;
 
 /// Limit how many calls are under way at once. Short form: `bulkhead: 20`.
 ///
 /// A semaphore, as resilience4j's `Bulkhead`: one for each caller instance and each call that lists it.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<u32>)]
 pub struct Spec {
     /// Calls under way at most, the waiting not counted.
     pub concurrent: u32,
@@ -28,14 +29,14 @@ pub struct Spec {
     #[serde(default)]
     pub waiting: u32,
     /// The longest wait in line. Default: no limit (only the caller's own timeouts end it).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub wait: Option<Span>,
     /// One set of permits for all instances of the caller. Default: each instance has its own.
     #[serde(default)]
     pub shared: bool,
 }
 
-short_form!(Spec, u32 => |concurrent| Spec { concurrent, waiting: 0, wait: None, shared: false });
+short_form!(Spec, u32, |concurrent| Spec { concurrent, waiting: 0, wait: None, shared: false });
 
 impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {

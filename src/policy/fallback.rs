@@ -4,15 +4,15 @@
 //! recommendations is neither hidden nor called an outage.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Blueprint, Enter, Leave, Passage, Policy, When, set_of};
 use crate::engine::Stream;
 use crate::outcome::{Outcome, OutcomeSet};
-use crate::scenario::short_form;
+use crate::short_form;
 
 /// The lesser answer, from best to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// What was fetched earlier. Degraded, level 1.
@@ -24,17 +24,18 @@ pub enum Answer {
 }
 
 /// Answer something lesser instead of failing. Short form: `fallback: stale`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Answer>)]
 pub struct Spec {
     /// What is answered.
     pub answer: Answer,
     /// Which outcomes are replaced. Default: every failure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub on: Option<Vec<When>>,
 }
 
-short_form!(Spec, Answer => |answer| Spec { answer, on: None });
+short_form!(Spec, Answer, |answer| Spec { answer, on: None });
 
 impl Blueprint for Spec {
     fn name(&self) -> &'static str {

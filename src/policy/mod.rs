@@ -26,7 +26,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, OutcomeSet, Refuser};
@@ -162,7 +162,7 @@ impl PartialEq for Custom {
 }
 
 /// A policy as it is written in a model file.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Written {
     /// Stop waiting after a time.
@@ -222,7 +222,7 @@ impl Written {
 }
 
 /// A kind of outcome, as it is named in files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// The caller stopped waiting.

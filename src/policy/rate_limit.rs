@@ -5,17 +5,18 @@
 //! and resilience4j's `RateLimiter` do).
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, Refuser};
-use crate::scenario::short_form;
+use crate::short_form;
 use crate::scenario::units::{Rate, Span};
 
 /// Limit how many calls start in a time. Short form: `rate_limit: 100/s`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Rate>)]
 pub struct Spec {
     /// Calls a second in the long run.
     pub rate: Rate,
@@ -23,7 +24,7 @@ pub struct Spec {
     #[serde(default = "one")]
     pub burst: u32,
     /// How long a call may wait for its token. Default: 0, refuse at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub wait: Option<Span>,
     /// One bucket for all instances of the caller. Default: each instance has its own.
     #[serde(default)]
@@ -34,7 +35,7 @@ fn one() -> u32 {
     1
 }
 
-short_form!(Spec, Rate => |rate| Spec { rate, burst: 1, wait: None, shared: false });
+short_form!(Spec, Rate, |rate| Spec { rate, burst: 1, wait: None, shared: false });
 
 impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {

@@ -9,18 +9,19 @@
 
 use schemars::JsonSchema;
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
 use super::{Blueprint, Enter, Leave, Passage, Policy, When, budget, set_of};
 use crate::engine::{Dist, Duration, Stream};
 use crate::outcome::{Outcome, OutcomeSet};
 use crate::scenario::distribution;
-use crate::scenario::short_form;
+use crate::short_form;
 use crate::scenario::units::{Share, Span};
 
 /// Try again after a failure. Short form: `retry: 3`, which means `attempts: 3` at once and without a budget.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Attempts>)]
 pub struct Spec {
     /// Tries in all, the first one included; 1 means: never retry. `unlimited`: until it succeeds or something
     /// outside this layer gives up.
@@ -33,23 +34,23 @@ pub struct Spec {
     pub jitter: Jitter,
     /// Which outcomes are retried. Default: timeout, unreachable, unavailable and throttled; an `error` (500) only
     /// if listed, because the work may have been done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub on: Option<Vec<When>>,
     /// Whether the balancer is asked for another replica than the one that failed. Default: false.
     #[serde(default)]
     pub elsewhere: bool,
     /// The chance that a failure that may be retried is retried at all ("persistence"). Default: 100%.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub persistence: Option<Share>,
     /// A limit on the retries of the caller as a whole. Default: none, and storms are possible.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub budget: Option<budget::Spec>,
     /// One budget for all instances of the caller. Default: each instance has its own.
     #[serde(default)]
     pub shared: bool,
 }
 
-short_form!(Spec, Attempts => |attempts| Spec {
+short_form!(Spec, Attempts, |attempts| Spec {
     attempts,
     backoff: Backoff::None,
     jitter: Jitter::None,
@@ -108,14 +109,6 @@ impl<'de> Deserialize<'de> for Attempts {
     }
 }
 
-impl Serialize for Attempts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::AtMost(n) => serializer.serialize_u32(*n),
-            Self::Unlimited => serializer.serialize_str("unlimited"),
-        }
-    }
-}
 
 impl JsonSchema for Attempts {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -130,7 +123,7 @@ impl JsonSchema for Attempts {
 }
 
 /// The wait before a retry, before jitter.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// At once.
@@ -145,7 +138,7 @@ pub enum Backoff {
 }
 
 /// A wait that grows: base × factor^(retries made before), at most `cap`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exponential {
     /// The wait before the first retry.
@@ -154,7 +147,7 @@ pub struct Exponential {
     #[serde(default = "two")]
     pub factor: f64,
     /// The longest wait. Default: no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cap: Option<Span>,
 }
 
@@ -163,7 +156,7 @@ fn two() -> f64 {
 }
 
 /// How a wait is spread at random (M. Brooker, "Exponential Backoff And Jitter", 2015).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Jitter {
     /// Not at all: callers that failed together come back together.

@@ -4,24 +4,25 @@
 //! outside `retry` limits them all, backoff included. The server is not told (see a service's `cancel`).
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream};
 use crate::outcome::Outcome;
-use crate::scenario::short_form;
+use crate::short_form;
 use crate::scenario::units::Span;
 
 /// Stop waiting after a time. Short form: `timeout: 200ms`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Span>)]
 pub struct Spec {
     /// How long to wait. Too short and good answers come late and their work is wasted; too long and the caller's
     /// own workers are held by calls that will not succeed.
     pub after: Span,
 }
 
-short_form!(Spec, Span => |after| Spec { after });
+short_form!(Spec, Span, |after| Spec { after });
 
 impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {

@@ -493,21 +493,21 @@ impl Builder<'_> {
             self.error(target.place, format!("`{}` names no operation", target.value), help);
             return None;
         };
-        let Some(number) = model.services.get_index(service) else {
-            let known = model.services.iter().map(|(name, _)| name.value.as_str());
-            let help = match did_you_mean(service, known.clone()) {
+        let Some(number) = model.services.index_of(service) else {
+            let known: Vec<&str> = names(&model.services).collect();
+            let help = match did_you_mean(service, known.iter().copied()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("there are: {}", known.collect::<Vec<_>>().join(", ")),
+                None => format!("there are: {}", known.join(", ")),
             };
             self.error(target.place, format!("`{}`: no service has this name", target.value), help);
             return None;
         };
         let operations = &model.services.get(service).expect("it was found by its name").operations;
-        let Some(operation) = operations.get_index(operation) else {
-            let known = operations.iter().map(|(name, _)| name.value.as_str());
-            let help = match did_you_mean(operation, known.clone()) {
+        let Some(operation) = operations.index_of(operation) else {
+            let known: Vec<&str> = names(operations).collect();
+            let help = match did_you_mean(operation, known.iter().copied()) {
                 Some(meant) => format!("did you mean `{service}.{meant}`?"),
-                None => format!("`{service}` has: {}", known.collect::<Vec<_>>().join(", ")),
+                None => format!("`{service}` has: {}", known.join(", ")),
             };
             self.error(target.place, format!("`{}`: the service has no such operation", target.value), help);
             return None;
@@ -719,7 +719,7 @@ impl Builder<'_> {
     }
 
     fn service_number(&mut self, name: &Spanned<String>) -> Option<u32> {
-        let number = self.model.services.get_index(&name.value);
+        let number = self.model.services.index_of(&name.value);
         if number.is_none() {
             let model = self.model;
             self.unknown(name, "no service has this name", model.services.iter().map(|(n, _)| n.value.as_str()));
@@ -729,8 +729,8 @@ impl Builder<'_> {
 
     fn part_number(&mut self, name: &Spanned<String>) -> Option<u32> {
         let model = self.model;
-        let client = model.clients.get_index(&name.value);
-        let number = client.or_else(|| model.services.get_index(&name.value).map(|n| n + model.clients.len()));
+        let client = model.clients.index_of(&name.value);
+        let number = client.or_else(|| model.services.index_of(&name.value).map(|n| n + model.clients.len()));
         if number.is_none() {
             let clients = model.clients.iter().map(|(n, _)| n.value.as_str());
             let services = model.services.iter().map(|(n, _)| n.value.as_str());
@@ -868,7 +868,7 @@ impl Builder<'_> {
             return Some((What::Link { links, latency, loss, bandwidth }, "link".to_owned()));
         }
         let it = fault.surge.as_ref().expect("one of the kinds is given");
-        let Some(client) = self.model.clients.get_index(&it.client.value) else {
+        let Some(client) = self.model.clients.index_of(&it.client.value) else {
             let model = self.model;
             self.unknown(&it.client, "no client has this name", model.clients.iter().map(|(n, _)| n.value.as_str()));
             return None;

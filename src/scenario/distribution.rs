@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::short_form;
+use crate::short_form;
 use super::source::Spanned;
 use super::units::{Share, Span};
 use crate::engine::{Dist, Duration};
 
 /// The law of a duration: work, latency, think time. Short form: a time, which means `constant`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Span>)]
 pub enum Spec {
     /// Always the same.
     Constant(Span),
@@ -38,10 +39,10 @@ pub enum Spec {
     Empirical(Empirical),
 }
 
-short_form!(Spec, Span => |time| Spec::Constant(time));
+short_form!(Spec, Span, |time| Spec::Constant(time));
 
 /// Between two times.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Uniform {
     /// The shortest.
@@ -51,7 +52,7 @@ pub struct Uniform {
 }
 
 /// The sum of `k` exponential times.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erlang {
     /// How many; at least 1.
@@ -61,7 +62,7 @@ pub struct Erlang {
 }
 
 /// Gamma.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gamma {
     /// Above 0. The squared coefficient of variation is 1/shape.
@@ -71,34 +72,34 @@ pub struct Gamma {
 }
 
 /// Lognormal: give `p50` and one of `p90`, `p95`, `p99`, `p999`; or `mean` and `cv`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lognormal {
     /// The median.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub p50: Option<Span>,
     /// The 90th percentile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub p90: Option<Span>,
     /// The 95th percentile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub p95: Option<Span>,
     /// The 99th percentile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub p99: Option<Span>,
     /// The 99.9th percentile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub p999: Option<Span>,
     /// The mean.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mean: Option<Span>,
     /// The coefficient of variation: standard deviation over mean.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cv: Option<f64>,
 }
 
 /// Normal, cut at zero.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// The mean before the cut.
@@ -108,7 +109,7 @@ pub struct Normal {
 }
 
 /// Weibull.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Weibull {
     /// Above 0.
@@ -118,7 +119,7 @@ pub struct Weibull {
 }
 
 /// Pareto.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pareto {
     /// Above 0; the smaller, the heavier the tail.
@@ -128,7 +129,7 @@ pub struct Pareto {
 }
 
 /// A part of a mixture.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Part {
     /// How often this law is drawn, relative to the other parts.
@@ -138,16 +139,16 @@ pub struct Part {
 }
 
 /// Values from a file.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empirical {
     /// The file, relative to the one that names it. Its first row holds names.
     pub file: Spanned<String>,
     /// The column. Default: the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub column: Option<Spanned<String>>,
     /// What one unit in the file is. Default: `1s`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub unit: Option<Span>,
     /// The values, once the file has been read.
     #[serde(skip)]

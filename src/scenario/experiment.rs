@@ -1,7 +1,7 @@
 //! An experiment file: what is done to a model, what is varied, what is charted, and what is claimed.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::distribution;
 use super::source::{Named, Spanned};
@@ -10,18 +10,18 @@ use super::units::{Bandwidth, Share, Size, Span};
 use crate::policy::When;
 
 /// An experiment file.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// The model: the name of a file in `models/` without its ending, or a path relative to this file.
     pub model: Spanned<String>,
     /// What one learns from it, in a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub lesson: Option<String>,
     /// Arrivals end after this time. What is under way then may still end.
     pub length: Spanned<Span>,
     /// Nothing before this time counts: the system fills up. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub warmup: Option<Spanned<Span>>,
     /// Runs that differ only in their luck. Default: 5.
     #[serde(default = "five")]
@@ -45,11 +45,11 @@ pub struct Experiment {
     #[serde(default)]
     pub windows: Named<WindowSpec>,
     /// The step of time lines. Default: `1s`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub resolution: Option<Span>,
     /// How much longer than `length` what is under way may take to end. What has not ended then is `unfinished`.
     /// Default: `60s`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub drain: Option<Span>,
     /// What is drawn.
     #[serde(default)]
@@ -71,64 +71,64 @@ fn one() -> u64 {
 }
 
 /// A fault. Exactly one of `slow`, `errors`, `crash`, `pause`, `partition`, `link` and `surge` says what happens.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Its name, for its window `fault:<name>`. Default: what happens, and to whom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub name: Option<Spanned<String>>,
     /// When it begins. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at: Option<Spanned<Span>>,
     /// How long it lasts. Default: to the end.
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "for")]
     pub lasts: Option<Span>,
     /// It grows evenly to its full strength over this time. Default: at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ramp: Option<Span>,
     /// It comes again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub repeat: Option<Repeat>,
     /// It comes and goes at random, instead of `at` and `for`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub random: Option<Random>,
 
     /// Work that begins takes longer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub slow: Option<Slow>,
     /// A share of the requests fails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub errors: Option<Errors>,
     /// The process is gone, and starts afresh when the fault is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub crash: Option<Crash>,
     /// The process stands still, and goes on where it was: a long garbage collection, a stopped virtual machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub pause: Option<Pause>,
     /// Messages between two parts are lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub partition: Option<Partition>,
     /// A link is slower, lossier or narrower.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub link: Option<LinkFault>,
     /// A client's load is multiplied.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub surge: Option<Surge>,
 }
 
 /// It comes again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
     /// From one start to the next; longer than the fault lasts.
     pub every: Span,
     /// How often in all. Default: until the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub times: Option<u32>,
 }
 
 /// It comes and goes at random; both times are exponential.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Random {
     /// The mean time from the end of one to the start of the next (MTBF).
@@ -138,38 +138,38 @@ pub struct Random {
 }
 
 /// Work that begins takes longer.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slow {
     /// The service.
     pub service: Spanned<String>,
     /// Only this replica, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub replica: Option<u32>,
     /// Only this share of the replicas, drawn for each run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub share: Option<Share>,
     /// How many times as long.
     pub factor: f64,
 }
 
 /// A share of the requests fails.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Errors {
     /// The service.
     pub service: Spanned<String>,
     /// Only this replica, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub replica: Option<u32>,
     /// Only this share of the replicas, drawn for each run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub share: Option<Share>,
     /// The chance of each request to fail. Default: 100%.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub rate: Option<Share>,
     /// How they fail: `error` (500), `unavailable` (503), `throttled` (429) or `rejected` (4xx). Default: `error`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub outcome: Option<When>,
     /// Whether they fail at once, before any work is done. Default: false, when their work is done.
     #[serde(default)]
@@ -177,16 +177,16 @@ pub struct Errors {
 }
 
 /// The process is gone.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Crash {
     /// The service.
     pub service: Spanned<String>,
     /// Only this replica, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub replica: Option<u32>,
     /// Only this share of the replicas, drawn for each run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub share: Option<Share>,
     /// Whether nothing answers at all, as from a host without power. Default: false; the operating system refuses
     /// connections, and callers know at once (`unreachable`).
@@ -195,60 +195,60 @@ pub struct Crash {
 }
 
 /// The process stands still.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pause {
     /// The service.
     pub service: Spanned<String>,
     /// Only this replica, counted from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub replica: Option<u32>,
     /// Only this share of the replicas, drawn for each run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub share: Option<Share>,
 }
 
 /// Messages between two parts are lost: `between` (both ways), or `from` and `to` (one way).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// Two parts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub between: Option<Vec<Spanned<String>>>,
     /// The part whose messages are lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub from: Option<Spanned<String>>,
     /// The part that does not get them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub to: Option<Spanned<String>>,
 }
 
 /// A link is slower, lossier or narrower: `between` (both ways), or `from` and `to` (one way).
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LinkFault {
     /// Two parts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub between: Option<Vec<Spanned<String>>>,
     /// One end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub from: Option<Spanned<String>>,
     /// The other end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub to: Option<Spanned<String>>,
     /// Added to the time of each message. Default: nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub latency: Option<Spanned<distribution::Spec>>,
     /// Lost on top of what is lost anyway. Default: 0%.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub loss: Option<Share>,
     /// Bytes in a time at most. Default: as in the model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub bandwidth: Option<Bandwidth>,
 }
 
 /// A client's load is multiplied.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Surge {
     /// The client. It must have `arrivals` at a rate.
@@ -258,7 +258,7 @@ pub struct Surge {
 }
 
 /// A span of time.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowSpec {
     /// Its start.
@@ -268,25 +268,25 @@ pub struct WindowSpec {
 }
 
 /// What ends a run early. What was measured until then is written and marked, and `run` ends with 3.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Events in a run. Default: 20 milliards.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub events: Option<u64>,
     /// Events at one instant: beyond it, time does not pass any more. Default: 10 millions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub events_per_instant: Option<u64>,
     /// Memory of a run. Default: 4GiB.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub memory: Option<Size>,
     /// Simulated time. Default: no limit but `length` and `drain`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub time: Option<Span>,
 }
 
 /// A chart. Externally tagged: `timeline: { metric: goodput, by: attempts }`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Chart {
     /// A metric over time: a line for each value of an axis, or for each of several entities.
@@ -304,32 +304,28 @@ pub enum Chart {
 }
 
 /// A metric over time.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeline {
     /// The metric.
     pub metric: Spanned<String>,
-    /// The entity, or several. Default: the only client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<Entities>,
+    /// The entities. Default: the only client.
+    #[serde(default)]
+    pub of: Vec<Spanned<String>>,
     /// A line for each value of this axis. The other axes stay at their first value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub by: Option<Spanned<String>>,
     /// Only points with these values of the axes.
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
 }
 
-/// One entity or several.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Entities(pub Vec<Spanned<String>>);
-
 /// An overview of a client.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overview {
     /// The client or edge. Default: the only client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub of: Option<Spanned<String>>,
     /// Only points with these values of the axes.
     #[serde(default, rename = "where")]
@@ -337,7 +333,7 @@ pub struct Overview {
 }
 
 /// Strips of breakers.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Strips {
     /// Only points with these values of the axes.
@@ -346,14 +342,14 @@ pub struct Strips {
 }
 
 /// A distribution of latencies.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
     /// The client. Default: the only client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub of: Option<Spanned<String>>,
     /// A line for each value of this axis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub by: Option<Spanned<String>>,
     /// Only points with these values of the axes.
     #[serde(default, rename = "where")]
@@ -361,19 +357,19 @@ pub struct Distribution {
 }
 
 /// Bars across an axis.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bars {
     /// The metric.
     pub metric: Spanned<String>,
-    /// The entity, or several: a bar for each. Default: the only client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<Entities>,
+    /// The entities: a bar for each. Default: the only client.
+    #[serde(default)]
+    pub of: Vec<Spanned<String>>,
     /// The axis: a group of bars for each of its values. Default: the only axis.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub by: Option<Spanned<String>>,
     /// The window. Default: `all`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub window: Option<Spanned<String>>,
     /// Only points with these values of the axes.
     #[serde(default, rename = "where")]
@@ -381,7 +377,7 @@ pub struct Bars {
 }
 
 /// A claim: a metric, or a verdict, and a bound. It is checked at every point that `where` leaves.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// The claim in words.
@@ -390,33 +386,33 @@ pub struct Claim {
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
     /// The metric whose mean over the seeds is judged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub metric: Option<Spanned<String>>,
     /// The entity. Default: the only client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub of: Option<Spanned<String>>,
     /// The window. Default: `all`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub window: Option<Spanned<String>>,
     /// Instead of `metric`: the share of the runs that end with this verdict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub verdict: Option<VerdictName>,
     /// The metric is divided by its value in the same run at the point with these values of the axes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub relative_to: Option<Spanned<Named<Node>>>,
     /// At most this. A time, a share, or a number, as the metric wants.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at_most: Option<Node>,
     /// At least this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub at_least: Option<Node>,
     /// Exactly this, to nine digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub equals: Option<Node>,
 }
 
 /// How a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictName {
     /// The faults did no harm that could be seen.
@@ -440,17 +436,4 @@ impl VerdictName {
             Self::Metastable => "metastable",
         }
     }
-}
-
-impl<'de> Deserialize<'de> for Entities {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Many::deserialize(deserializer).map(|many| Self(many.names))
-    }
-}
-
-/// One name or a list of them.
-#[derive(Deserialize, JsonSchema)]
-#[serde(remote = "Self")]
-struct Many {
-    names: Vec<Spanned<String>>,
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::distribution;
-use super::short_form;
+use crate::short_form;
 use super::source::{Named, Spanned};
 use super::units::{Bandwidth, Rate, Share, Size, Span};
 use crate::admission;
@@ -15,11 +15,11 @@ use crate::engine::Time;
 use crate::policy;
 
 /// A model file.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// What the model is about, in a sentence or a few.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub about: Option<String>,
     /// Who serves.
     #[serde(default)]
@@ -33,7 +33,7 @@ pub struct Model {
 }
 
 /// A service: instances, each with a queue, workers, and operations.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Instances. Default: 1.
@@ -64,16 +64,16 @@ pub struct Service {
     #[serde(default)]
     pub deadline: Deadline,
     /// How work slows down with the number of requests in service at the same replica. Default: not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub slowdown: Option<Slowdown>,
     /// From the restart of a crashed replica until it accepts requests. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub startup: Option<Span>,
     /// How slow a replica is after a restart, until it is warm. Default: warm at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub warmup: Option<Warmup>,
     /// Work (on a CPU, without a worker) that it takes to refuse a request when the queue is full. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub reject_cost: Option<Span>,
     /// What can be asked of it.
     pub operations: Named<Operation>,
@@ -114,14 +114,6 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
-impl Serialize for Count {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Limited(n) => serializer.serialize_u32(*n),
-            Self::Unlimited => serializer.serialize_str("unlimited"),
-        }
-    }
-}
 
 impl JsonSchema for Count {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -136,7 +128,7 @@ impl JsonSchema for Count {
 }
 
 /// What happens to requests whose caller has stopped waiting.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cancel {
     /// They keep their place and are worked on for nobody, as in most servers.
@@ -149,7 +141,7 @@ pub enum Cancel {
 }
 
 /// Whether the deadline of the caller is honoured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Deadline {
     /// No.
@@ -161,7 +153,7 @@ pub enum Deadline {
 }
 
 /// How work slows down with the number of requests in service.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Slowdown {
     /// Each further request in service makes work longer by this share.
@@ -173,7 +165,7 @@ pub enum Slowdown {
 }
 
 /// The parameters of universal scalability.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Usl {
     /// The share of the work that only one can do at a time.
@@ -183,7 +175,7 @@ pub struct Usl {
 }
 
 /// How slow a replica is after a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
     /// How long until it is warm. The slowness shrinks evenly.
@@ -194,65 +186,66 @@ pub struct Warmup {
 }
 
 /// What can be asked of a service. Short form: its steps.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Vec<Spanned<Step>>>)]
 pub struct Operation {
     /// The bytes of a request. Default: 0. Matters on links with a bandwidth.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub request: Option<Size>,
     /// The bytes of a response. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub response: Option<Size>,
     /// What is done, one step after the other.
     pub steps: Vec<Spanned<Step>>,
 }
 
-short_form!(Operation, Vec<Spanned<Step>> => |steps| Operation { request: None, response: None, steps });
+short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { request: None, response: None, steps });
 
 /// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps` and `fail` says what is done.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Work for a time: on a CPU, or waiting for a disk.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub work: Option<Spanned<distribution::Spec>>,
     /// Call an operation of another service, `service.operation`, and wait for the answer. If it fails, the steps that
     /// follow are not done, and the operation fails: with 4xx and 500 as they came, with 503 for everything else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub call: Option<Spanned<String>>,
     /// Do these side by side, and go on when all have ended well. As soon as too many have failed for that, the
     /// others are abandoned and the operation fails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub parallel: Option<Vec<Spanned<Step>>>,
     /// Do one of these, drawn by weight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub choice: Option<Vec<Spanned<Branch>>>,
     /// Do these one after the other: to repeat them, or to put several steps into a branch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub steps: Option<Vec<Spanned<Step>>>,
     /// End the operation like this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub fail: Option<Failure>,
 
     /// With `call`: the policies around it, outermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub policies: Vec<Spanned<policy::Written>>,
     /// With `call`: a failure only degrades the answer. Default: false.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub optional: Option<bool>,
     /// With `parallel`: how many must end well. The others are then abandoned. Default: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub need: Option<u32>,
     /// So many times, one after the other. Default: 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub repeat: Option<u32>,
     /// Within `parallel`: so many times, side by side. Default: 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub copies: Option<u32>,
 }
 
 /// A branch of a choice.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Branch {
     /// How often it is chosen, relative to the others.
@@ -263,7 +256,7 @@ pub struct Branch {
 }
 
 /// How an operation can end by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// 500.
@@ -278,32 +271,32 @@ pub enum Failure {
 }
 
 /// A client: where requests come from. `arrivals` (an open loop) or `users` (a closed loop), and `calls` or `tasks`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// The operation that each request calls, `service.operation`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub calls: Option<Spanned<String>>,
     /// The policies around `calls`, outermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub policies: Vec<Spanned<policy::Written>>,
     /// Several kinds of request, drawn by weight.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub tasks: Option<Named<Task>>,
     /// The task with which each user begins. Default: none; a user begins by thinking.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub first: Option<Spanned<String>>,
     /// An open loop: requests come whatever happens to the earlier ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub arrivals: Option<Arrivals>,
     /// With `arrivals`: what multiplies their rate over time.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub load: Vec<Load>,
     /// With `arrivals`: requests at each arrival. Default: 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub batch: Option<u32>,
     /// A closed loop: each user waits for the answer, thinks, and asks again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub users: Option<Users>,
     /// How important its requests are; handed on to the calls made for them. Default: `medium`.
     #[serde(default)]
@@ -314,7 +307,7 @@ pub struct Client {
 }
 
 /// A kind of request.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
     /// How often it is drawn, relative to the others. Default: 1. With 0 it is only used as `first`.
@@ -329,7 +322,7 @@ fn unit() -> f64 {
 }
 
 /// When requests arrive.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
     /// Poisson: independent of each other, as from many users.
@@ -343,7 +336,7 @@ pub enum Arrivals {
 }
 
 /// Gaps that are uniform around their mean.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UniformGaps {
     /// The mean rate.
@@ -353,16 +346,16 @@ pub struct UniformGaps {
 }
 
 /// Arrival times from a file.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
     /// A CSV file, relative to the one that names it. Its first row holds names, its rows are in order of time.
     pub file: Spanned<String>,
     /// The column with the times. Default: the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub column: Option<Spanned<String>>,
     /// What one unit in the file is. Default: `1s`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub unit: Option<Span>,
     /// The times, once the file has been read.
     #[serde(skip)]
@@ -370,7 +363,7 @@ pub struct Replay {
 }
 
 /// Something that multiplies a rate over time.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Load {
     /// From a time on.
@@ -384,7 +377,7 @@ pub enum Load {
 }
 
 /// From a time on.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepLoad {
     /// When.
@@ -394,7 +387,7 @@ pub struct StepLoad {
 }
 
 /// Growing or falling evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RampLoad {
     /// When it begins.
@@ -406,7 +399,7 @@ pub struct RampLoad {
 }
 
 /// For a time.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpikeLoad {
     /// When.
@@ -419,7 +412,7 @@ pub struct SpikeLoad {
 }
 
 /// Up and down.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SineLoad {
     /// The time from one top to the next.
@@ -429,7 +422,7 @@ pub struct SineLoad {
 }
 
 /// Users of a closed loop.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Users {
     /// How many.
@@ -437,12 +430,12 @@ pub struct Users {
     /// The time between an answer and the next request. Zero makes a loop that asks without a pause.
     pub think: Spanned<distribution::Spec>,
     /// The time between the starts of two users. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub start_every: Option<Span>,
 }
 
 /// What is between clients and services.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// All links that are not listed. Default: no latency, no loss.
@@ -454,16 +447,16 @@ pub struct Network {
 }
 
 /// A way from one part to another.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The time of a message one way. Default: 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub latency: Option<Spanned<distribution::Spec>>,
     /// The share of the messages that are lost. Nobody is told: only a timeout notices. Default: 0%.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub loss: Option<Share>,
     /// Bytes in a time; messages are sent one after the other. Default: no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub bandwidth: Option<Bandwidth>,
 }

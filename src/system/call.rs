@@ -38,7 +38,6 @@ pub(super) struct Event {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Done {
     pub task: Handle,
-    pub edge: u32,
     pub outcome: Outcome,
 }
 
@@ -510,7 +509,7 @@ impl Calls {
 
     fn close(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Done {
         let leg = &self.legs[id];
-        let done = Done { task: leg.task, edge: leg.edge, outcome };
+        let done = Done { task: leg.task, outcome };
         let took = cx.engine.now() - leg.opened;
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);

@@ -10,10 +10,10 @@ use super::plan::{Plan, Timing, Which};
 /// A fault begins or ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
-    /// It begins; a planned one with its number in the list of times.
-    Begins { fault: u32, time: u32 },
+    /// It begins.
+    Begins { fault: u32 },
     /// It ends.
-    Ends { fault: u32, time: u32 },
+    Ends { fault: u32 },
 }
 
 /// The state of all faults.
@@ -44,15 +44,14 @@ impl Faults {
             let number = number as u32;
             match &fault.timing {
                 Timing::Planned(times) => {
-                    for (time, (from, until)) in times.iter().enumerate() {
-                        let time = time as u32;
-                        engine.at(*from, super::Event::Fault(Event::Begins { fault: number, time }));
-                        engine.at(*until, super::Event::Fault(Event::Ends { fault: number, time }));
+                    for (from, until) in times {
+                        engine.at(*from, super::Event::Fault(Event::Begins { fault: number }));
+                        engine.at(*until, super::Event::Fault(Event::Ends { fault: number }));
                     }
                 }
                 Timing::Random { between, .. } => {
                     let gap = between.scale(running.chance.exponential());
-                    running.plan_at(engine.now() + gap, plan, engine, Event::Begins { fault: number, time: 0 });
+                    running.plan_at(engine.now() + gap, plan, engine, Event::Begins { fault: number });
                 }
             }
         }
@@ -60,12 +59,12 @@ impl Faults {
 
     /// A fault at random times has begun or ended: its next event is drawn.
     pub(super) fn plan_next(&mut self, event: Event, plan: &Plan, engine: &mut Engine<super::Event>) {
-        let (Event::Begins { fault, .. } | Event::Ends { fault, .. }) = event;
+        let (Event::Begins { fault } | Event::Ends { fault }) = event;
         let Timing::Random { between, repair } = plan.faults[fault as usize].timing else { return };
         let running = &mut self.all[fault as usize];
         let (mean, next): (Duration, _) = match event {
-            Event::Begins { .. } => (repair, Event::Ends { fault, time: 0 }),
-            Event::Ends { .. } => (between, Event::Begins { fault, time: 0 }),
+            Event::Begins { .. } => (repair, Event::Ends { fault }),
+            Event::Ends { .. } => (between, Event::Begins { fault }),
         };
         let gap = mean.scale(running.chance.exponential());
         running.plan_at(engine.now() + gap, plan, engine, next);

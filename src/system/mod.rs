@@ -633,8 +633,8 @@ impl<'p> World<'p> {
     fn on_fault(&mut self, event: fault::Event) {
         let plan = self.cx.plan;
         let (begins, number) = match event {
-            fault::Event::Begins { fault, .. } => (true, fault),
-            fault::Event::Ends { fault, .. } => (false, fault),
+            fault::Event::Begins { fault } => (true, fault),
+            fault::Event::Ends { fault } => (false, fault),
         };
         let fault = &plan.faults[number as usize];
         let now = self.cx.engine.now();
@@ -780,7 +780,7 @@ impl<'p> World<'p> {
     }
 
     /// Takes leave: what is still under way is counted as unfinished, and the sums are checked.
-    fn finish(mut self, stopped: Option<Stopped>) -> Run {
+    fn finish(self, stopped: Option<Stopped>) -> Run {
         if self.cx.tasks.is_empty() && stopped.is_none() {
             assert!(self.calls.at_rest(), "nothing is under way, and yet a policy holds a permit or a place");
             assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");

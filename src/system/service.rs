@@ -21,7 +21,7 @@ use crate::outcome::Outcome;
 
 use super::Context;
 use super::network::strength;
-use super::plan::{self, Cancel, Plan};
+use super::plan::{Cancel, Plan};
 use super::task::{State, Worker};
 
 /// Something happens at an instance.

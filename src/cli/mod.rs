@@ -1,0 +1,255 @@
+//! The command line. Standard output carries results, standard error the rest.
+//!
+//! Exit codes: 0 all well; 1 a claim does not hold; 2 the files or arguments are wrong; 3 a run could not finish.
+
+mod new;
+mod words;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::experiment::{Options, Results, execute, folder};
+use crate::report;
+use crate::scenario::experiment::Experiment;
+use crate::scenario::model::Model;
+use crate::scenario::source::{Diagnostics, Sources};
+use crate::scenario::Scenario;
+
+/// A deterministic simulator of how distributed systems fail, and whether they come back.
+#[derive(Debug, Parser)]
+#[command(name = "blackstart", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run experiments; results land below the output folder, a short verdict on the terminal.
+    Run(RunArguments),
+    /// Read and check files, draw every mistake, run nothing.
+    Check {
+        /// Experiment files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Change a value: path=value.
+        #[arg(long = "set", value_name = "PATH=VALUE")]
+        set: Vec<String>,
+    },
+    /// Models, experiments, patterns, faults, metrics: each with one line.
+    List {
+        /// What to list; everything if left out.
+        what: Option<String>,
+    },
+    /// The manual of a pattern, a fault or a metric.
+    Explain {
+        /// Its name.
+        name: String,
+    },
+    /// A model and an experiment to start from.
+    New {
+        /// The name of both.
+        name: String,
+    },
+    /// The JSON Schema of model or experiment files.
+    Schema {
+        /// Of which files.
+        #[arg(value_enum, default_value_t = SchemaOf::Model)]
+        of: SchemaOf,
+    },
+    /// Completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SchemaOf {
+    Model,
+    Experiment,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    /// Experiment files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How many seeds, instead of what the file says.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: Option<u32>,
+    /// The first seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many runs at once. Default: one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Change a value: path=value.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Where results land.
+    #[arg(long, default_value = "output")]
+    out: PathBuf,
+    /// How the verdict is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Draw no charts.
+    #[arg(long)]
+    no_charts: bool,
+}
+
+const ALL_WELL: u8 = 0;
+const CLAIM_FAILED: u8 = 1;
+const WRONG_INPUT: u8 = 2;
+const NOT_FINISHED: u8 = 3;
+
+/// Runs the program with the arguments of the process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { WRONG_INPUT } else { ALL_WELL };
+            // Nothing can be done if even this cannot be printed.
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    ExitCode::from(match arguments.command {
+        Command::Run(arguments) => run_all(&arguments),
+        Command::Check { files, set } => check_all(&files, &set),
+        Command::List { what } => words::list(what.as_deref()),
+        Command::Explain { name } => words::explain(&name),
+        Command::New { name } => new::create(Path::new("."), &name),
+        Command::Schema { of } => schema(of),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "blackstart", &mut anstream::stdout());
+            ALL_WELL
+        }
+    })
+}
+
+/// Prints to standard output; a reader that has gone away is no mistake.
+fn say(text: &str) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// Prints to standard error.
+fn tell(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+fn show(diagnostics: &Diagnostics, sources: &Sources) {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tell(diagnostics.render(sources, colour).trim_end());
+}
+
+fn load(file: &Path, set: &[String]) -> Option<Scenario> {
+    match Scenario::load(file, set) {
+        Ok(scenario) => Some(scenario),
+        Err(unreadable) => {
+            show(&unreadable.diagnostics, &unreadable.sources);
+            None
+        }
+    }
+}
+
+fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
+    let mut code = ALL_WELL;
+    for file in files {
+        let Some(scenario) = load(file, set) else {
+            code = WRONG_INPUT;
+            continue;
+        };
+        let found = scenario.check();
+        if !found.is_empty() {
+            show(&found, &scenario.sources);
+        }
+        if found.has_errors() {
+            code = WRONG_INPUT;
+        } else {
+            say(&format!("{}: well-formed, {} points", file.display(), scenario.points().len()));
+        }
+    }
+    code
+}
+
+fn run_all(arguments: &RunArguments) -> u8 {
+    if let Some(jobs) = arguments.jobs
+        && let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()
+    {
+        tell(&format!("error: {jobs} threads cannot be started: {error}"));
+        return WRONG_INPUT;
+    }
+    // Nothing is run, and nothing written, unless everything can be read.
+    let scenarios: Vec<Option<Scenario>> = arguments.files.iter().map(|file| load(file, &arguments.set)).collect();
+    if scenarios.iter().any(Option::is_none) {
+        return WRONG_INPUT;
+    }
+    scenarios.into_iter().flatten().map(|scenario| run_one(&scenario, arguments)).max().unwrap_or(ALL_WELL)
+}
+
+fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
+    let found = scenario.check();
+    if !found.is_empty() {
+        show(&found, &scenario.sources);
+    }
+    if found.has_errors() {
+        return WRONG_INPUT;
+    }
+    let options = Options { seeds: arguments.seeds, seed: arguments.seed };
+    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds));
+    let bar = ProgressBar::with_draw_target(Some(scenario.points().len() as u64 * seeds), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
+    bar.set_style(style.expect("the template is well-formed"));
+    let results = execute(scenario, &options, &|| bar.inc(1));
+    bar.finish_and_clear();
+    let results = match results {
+        Ok(results) => results,
+        Err(found) => {
+            show(&found, &scenario.sources);
+            return WRONG_INPUT;
+        }
+    };
+    let folder = folder(&arguments.out, scenario);
+    let written = report::write(&folder, scenario, &results)
+        .and_then(|()| if arguments.no_charts { Ok(()) } else { report::draw(&folder, scenario, &results) });
+    if let Err(error) = written {
+        tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
+        return NOT_FINISHED;
+    }
+    match arguments.format {
+        Format::Text => say(&words::verdict(scenario, &results, &folder)),
+        Format::Json => say(&words::verdict_json(scenario, &results)),
+    }
+    code_of(&results)
+}
+
+fn code_of(results: &Results) -> u8 {
+    if results.stopped() {
+        NOT_FINISHED
+    } else if results.all_hold() {
+        ALL_WELL
+    } else {
+        CLAIM_FAILED
+    }
+}
+
+fn schema(of: SchemaOf) -> u8 {
+    let schema = match of {
+        SchemaOf::Model => schemars::schema_for!(Model),
+        SchemaOf::Experiment => schemars::schema_for!(Experiment),
+    };
+    say(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
+    ALL_WELL
+}

@@ -1,0 +1,200 @@
+//! What is said to a person: verdicts, lists, manuals.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{ALL_WELL, WRONG_INPUT, say, tell};
+use crate::experiment::Results;
+use crate::measure::METRICS;
+use crate::policy::PATTERNS;
+use crate::scenario::Scenario;
+use crate::scenario::source::did_you_mean;
+
+/// Every fault, with one line.
+const FAULTS: [(&str, &str); 7] = [
+    ("slow", "work that begins takes longer, at a service, a replica or a share of the replicas"),
+    ("errors", "a share of the requests fails, after their work or before it"),
+    ("crash", "the process is gone with what it held, and starts afresh"),
+    ("pause", "the process stands still, and goes on where it was"),
+    ("partition", "messages between two parts are lost, both ways or one way"),
+    ("link", "a link is slower, lossier or narrower"),
+    ("surge", "a client's load is multiplied"),
+];
+
+/// The verdict of an experiment in a few lines.
+pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
+    let mut text = scenario.name.clone();
+    if let Some(lesson) = &scenario.experiment.lesson {
+        let _ = write!(text, ": {lesson}");
+    }
+    for point in &results.points {
+        let labels = scenario.labels(&point.point);
+        let place = match labels.len() {
+            0 => "  ".to_owned(),
+            _ => {
+                let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
+                format!("  {}: ", pairs.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for verdict in &point.verdicts {
+            match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((verdict.name.name(), 1)),
+            }
+        }
+        counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+        let counts = counts.iter().map(|(name, count)| format!("{} in {count} of {}", name.replace('_', " "), point.runs.len()));
+        let _ = write!(text, "\n{place}{}", counts.collect::<Vec<_>>().join(", "));
+        if let Some(verdict) = point.verdicts.first() {
+            let _ = write!(text, "\n    seed {}: {}", point.seeds[0], verdict.evidence);
+        }
+        for (seed, run) in point.seeds.iter().zip(&point.runs) {
+            if let Some(stopped) = &run.stopped {
+                let _ = write!(text, "\n    seed {seed} did not finish: {stopped}");
+            }
+        }
+    }
+    let (hold, all) = (results.claims.iter().filter(|claim| claim.holds).count(), results.claims.len());
+    if all > 0 {
+        let _ = write!(text, "\n  claims: {hold} of {all} hold");
+        for claim in results.claims.iter().filter(|claim| !claim.holds) {
+            let labels = scenario.labels(&results.points[claim.point].point).join(", ");
+            let _ = write!(
+                text,
+                "\n    does not hold ({labels}): {}; {} is {} [{}, {}], claimed {}",
+                claim.claim,
+                claim.metric,
+                crate::experiment::brief(claim.value.mean),
+                crate::experiment::brief(claim.value.low),
+                crate::experiment::brief(claim.value.high),
+                claim.bound
+            );
+        }
+    }
+    let _ = write!(text, "\n  results: {}", folder.display());
+    text
+}
+
+/// The same for a program.
+pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
+    let points: Vec<serde_json::Value> = results
+        .points
+        .iter()
+        .map(|point| {
+            let runs = point.seeds.iter().zip(&point.verdicts).map(|(seed, verdict)| {
+                serde_json::json!({ "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence })
+            });
+            serde_json::json!({ "values": scenario.labels(&point.point), "runs": runs.collect::<Vec<_>>() })
+        })
+        .collect();
+    let claims: Vec<serde_json::Value> = results
+        .claims
+        .iter()
+        .map(|claim| {
+            serde_json::json!({
+                "claim": claim.claim, "point": claim.point, "metric": claim.metric,
+                "value": claim.value.mean, "bound": claim.bound, "holds": claim.holds,
+            })
+        })
+        .collect();
+    let axes: Vec<&str> = scenario.axes.iter().map(|axis| axis.name.as_str()).collect();
+    let all = serde_json::json!({ "experiment": scenario.name, "axes": axes, "points": points, "claims": claims });
+    serde_json::to_string_pretty(&all).expect("a tree of plain values can be written")
+}
+
+fn files(folder: &str) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let is_yaml = path.extension().is_some_and(|ending| ending == "yaml");
+            let text = std::fs::read_to_string(&path).ok().filter(|_| is_yaml)?;
+            let line = text.lines().find_map(|line| line.strip_prefix("lesson:").or_else(|| line.strip_prefix("about:")));
+            Some((path.file_stem()?.to_string_lossy().into_owned(), line.unwrap_or("").trim().to_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// `list`: the names of everything, with one line each.
+pub(super) fn list(what: Option<&str>) -> u8 {
+    const KINDS: [&str; 5] = ["models", "experiments", "patterns", "faults", "metrics"];
+    if let Some(what) = what
+        && !KINDS.contains(&what)
+    {
+        let meant = did_you_mean(what, KINDS).map_or_else(|| KINDS.join(", "), |meant| format!("did you mean `{meant}`?"));
+        tell(&format!("error: `{what}` is nothing to list: {meant}"));
+        return WRONG_INPUT;
+    }
+    let plain = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
+        let lines = match kind {
+            "models" | "experiments" => files(kind),
+            "patterns" => plain(&PATTERNS),
+            "faults" => plain(&FAULTS),
+            _ => METRICS.iter().map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", ")))).collect(),
+        };
+        if what.is_none() {
+            say(&format!("{kind}:"));
+        }
+        let width = lines.iter().map(|line| line.0.len()).max().unwrap_or(0);
+        for (name, line) in lines {
+            say(format!("  {name:width$}  {line}").trim_end());
+        }
+    }
+    ALL_WELL
+}
+
+/// `explain`: the manual, from the doc comments of the options.
+pub(super) fn explain(name: &str) -> u8 {
+    let patterns = PATTERNS.iter().map(|it| (it.0, it.1.to_owned(), "policies"));
+    let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
+    let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
+    let all: Vec<(&str, String, &str)> = patterns.chain(faults).chain(metrics).collect();
+    let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
+        let meant = did_you_mean(name, all.iter().map(|it| it.0));
+        let meant = meant.map_or_else(|| "`blackstart list` shows the names".to_owned(), |it| format!("did you mean `{it}`?"));
+        tell(&format!("error: nothing is known of `{name}`: {meant}"));
+        return WRONG_INPUT;
+    };
+    say(&format!("{name} ({kind}): {line}"));
+    if let Some(manual) = manual(name, kind) {
+        say(&format!("\n{manual}"));
+    }
+    ALL_WELL
+}
+
+/// The options of a pattern or a fault, from the JSON Schema, which has them from the doc comments.
+fn manual(name: &str, kind: &str) -> Option<String> {
+    let schema = match kind {
+        "policies" => serde_json::to_value(schemars::schema_for!(crate::policy::Written)).ok()?,
+        "faults" => serde_json::to_value(schemars::schema_for!(crate::scenario::experiment::Fault)).ok()?,
+        _ => return None,
+    };
+    let resolve = |node: &serde_json::Value| -> Option<serde_json::Value> {
+        let inner = node.get("$ref").or_else(|| node.get("anyOf")?.as_array()?.iter().find_map(|it| it.get("$ref")));
+        match inner.and_then(|it| it.as_str()) {
+            Some(path) => schema.pointer(path.trim_start_matches('#')).cloned(),
+            None => Some(node.clone()),
+        }
+    };
+    let at = if kind == "policies" {
+        schema.get("oneOf")?.as_array()?.iter().find_map(|it| it.get("properties")?.get(name))?.clone()
+    } else {
+        schema.get("properties")?.get(name)?.clone()
+    };
+    let spec = resolve(&at)?;
+    let long = match spec.get("anyOf").and_then(|it| it.as_array()) {
+        Some(forms) => forms.iter().find(|form| form.get("properties").is_some())?.clone(),
+        None => spec.clone(),
+    };
+    let mut text = spec.get("description").or_else(|| long.get("description")).and_then(|it| it.as_str()).unwrap_or("").to_owned();
+    for (option, it) in long.get("properties")?.as_object()? {
+        let meaning = it.get("description").and_then(|it| it.as_str()).unwrap_or("");
+        let _ = write!(text, "\n  {option}: {}", meaning.replace('\n', " "));
+    }
+    Some(text)
+}

@@ -1,0 +1,191 @@
+//! Claims: what an experiment says of its own results, and whether it is so.
+//!
+//! A claim is judged at each point that its `where` leaves, by the mean over the seeds: `at_most` and `at_least` hold if the
+//! whole 95 % interval of the mean does not cross the bound (with one seed: the value), `equals` if every run has the value to nine digits.
+
+use super::{PointResult, statistics::Summary};
+use crate::measure::metric;
+use crate::scenario::experiment::{Claim, Experiment};
+use crate::scenario::source::{Diagnostic, Diagnostics, Spanned, did_you_mean};
+use crate::scenario::tree::Node;
+use crate::scenario::units::{Rate, Share, Span};
+use crate::scenario::{Scenario, matches};
+use crate::system::plan::Plan;
+
+/// A claim at a point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// In words.
+    pub claim: String,
+    /// The number of the point.
+    pub point: usize,
+    /// The metric, or `verdict:<name>`.
+    pub metric: String,
+    /// What it is over the seeds.
+    pub value: Summary,
+    /// The bound, as written.
+    pub bound: String,
+    /// Whether it holds.
+    pub holds: bool,
+}
+
+/// A bound as a number: a time in seconds, a rate a second, a share, or a plain number.
+fn number(node: &Node) -> Option<f64> {
+    if let Some(number) = node.as_f64() {
+        return Some(number);
+    }
+    let text = node.as_str()?;
+    text.parse::<Span>()
+        .map(|span| span.0.as_secs())
+        .or_else(|_| text.parse::<Share>().map(|share| share.0))
+        .or_else(|_| text.parse::<Rate>().map(|rate| rate.0))
+        .ok()
+        .or_else(|| (text == "inf").then_some(f64::INFINITY))
+}
+
+/// The entity that a claim or chart is about: the one named, or the only client.
+pub(crate) fn entity(named: Option<&Spanned<String>>, plan: &Plan) -> Option<String> {
+    match (named, plan.clients.as_slice()) {
+        (Some(name), _) => Some(name.value.clone()),
+        (None, [only]) => Some(format!("client/{}", only.name)),
+        _ => None,
+    }
+}
+
+/// Finds claims that ask for what does not exist.
+pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, found: &mut Diagnostics) {
+    for claim in &experiment.expect {
+        let place = claim.place;
+        let bounds: Vec<&Node> = [&claim.at_most, &claim.at_least, &claim.equals].into_iter().flatten().collect();
+        if bounds.is_empty() {
+            found.push(Diagnostic::error(place, "a claim without a bound").help("give `at_most`, `at_least` or `equals`"));
+        }
+        for bound in bounds {
+            if number(bound).is_none() {
+                found.push(Diagnostic::error(bound.place, "this is no bound").help("a time, a share, a rate or a number"));
+            }
+        }
+        for (axis, value) in claim.filter.iter().chain(claim.relative_to.iter().flat_map(|it| it.value.iter())) {
+            let Some(it) = scenario.axes.iter().find(|it| it.name == axis.value) else {
+                let known: Vec<&str> = scenario.axes.iter().map(|it| it.name.as_str()).collect();
+                let help = match did_you_mean(&axis.value, known.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the axes are: {}", known.join(", ")),
+                };
+                found.push(Diagnostic::error(axis.place, format!("`{}`: no axis has this name", axis.value)).help(help));
+                continue;
+            };
+            if !it.values.iter().any(|known| known.label == value.label()) {
+                let known: Vec<&str> = it.values.iter().map(|value| value.label.as_str()).collect();
+                let what = format!("the axis `{}` has no value {}", axis.value, value.label());
+                found.push(Diagnostic::error(value.place, what).help(format!("it has: {}", known.join(", "))));
+            }
+        }
+        match (&claim.metric, claim.verdict) {
+            (Some(name), None) => {
+                let Some(entity) = entity(claim.of.as_ref(), plan) else {
+                    found.push(Diagnostic::error(place, "of which client?").help("there are several: say `of: client/<name>`"));
+                    continue;
+                };
+                if metric(&name.value).is_none() {
+                    let known = crate::measure::METRICS.iter().map(|it| it.name);
+                    let help = match did_you_mean(&name.value, known) {
+                        Some(meant) => format!("did you mean `{meant}`?"),
+                        None => "`blackstart list metrics` shows them".to_owned(),
+                    };
+                    found.push(Diagnostic::error(name.place, format!("`{}`: no metric has this name", name.value)).help(help));
+                    continue;
+                }
+                let columns = crate::measure::columns(plan, false);
+                if !columns.iter().any(|column| column.entity == entity && column.metric == name.value) {
+                    let known: Vec<&str> = columns.iter().map(|column| column.entity.as_str()).collect();
+                    let at = claim.of.as_ref().map_or(name.place, |of| of.place);
+                    let help = match did_you_mean(&entity, known.iter().copied()) {
+                        Some(meant) if meant != entity => format!("did you mean `{meant}`?"),
+                        _ => "`blackstart list metrics` shows which entities have it".to_owned(),
+                    };
+                    found.push(Diagnostic::error(at, format!("`{entity}` has no metric `{}`", name.value)).help(help));
+                }
+                if let Some(window) = &claim.window
+                    && !plan.schedule.windows.iter().any(|known| known.name == window.value)
+                {
+                    let known: Vec<&str> = plan.schedule.windows.iter().map(|known| known.name.as_str()).collect();
+                    let what = format!("`{}`: no window has this name", window.value);
+                    found.push(Diagnostic::error(window.place, what).help(format!("there are: {}", known.join(", "))));
+                }
+            }
+            (None, Some(_)) => {}
+            _ => found.push(Diagnostic::error(place, "a claim is about a `metric` or a `verdict`").help("give one of the two")),
+        }
+    }
+}
+
+/// Judges all claims.
+pub(super) fn judge(scenario: &Scenario, points: &[PointResult]) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for claim in &scenario.experiment.expect {
+        for (number, point) in points.iter().enumerate() {
+            if matches(scenario, &point.point, &claim.filter) {
+                judged.push(judge_at(scenario, points, number, claim));
+            }
+        }
+    }
+    judged
+}
+
+fn values(point: &PointResult, claim: &Claim) -> Vec<f64> {
+    match (&claim.metric, claim.verdict) {
+        (Some(metric), _) => {
+            let entity = entity(claim.of.as_ref(), &point.plan).unwrap_or_default();
+            let window = claim.window.as_ref().map_or("all", |window| window.value.as_str());
+            let value = |run: &crate::measure::Run| run.value(&point.plan, window, &entity, &metric.value);
+            point.runs.iter().map(|run| value(run).unwrap_or(f64::NAN)).collect()
+        }
+        (None, wanted) => {
+            point.verdicts.iter().map(|verdict| if Some(verdict.name) == wanted { 1.0 } else { 0.0 }).collect()
+        }
+    }
+}
+
+fn judge_at(scenario: &Scenario, points: &[PointResult], point: usize, claim: &Spanned<Claim>) -> Judged {
+    let mut values_here = values(&points[point], claim);
+    if let Some(base) = &claim.relative_to {
+        // The point with those values, and for the rest the same as here.
+        let here = &points[point].point;
+        let base = points.iter().find(|other| {
+            matches(scenario, &other.point, &base.value)
+                && scenario.axes.iter().enumerate().all(|(axis, it)| {
+                    base.value.contains(&it.name) || other.point.values[axis] == here.values[axis]
+                })
+        });
+        let base = base.map_or_else(Vec::new, |base| values(base, claim));
+        values_here = values_here.iter().zip(&base).map(|(value, base)| value / base).collect();
+    }
+    let value = Summary::of(&values_here);
+    let (low, high) = if value.n > 1 { (value.low, value.high) } else { (value.mean, value.mean) };
+    let bound = |node: &Option<Node>| node.as_ref().and_then(number);
+    let mut holds = value.n > 0 && value.n == values_here.len();
+    let mut words = Vec::new();
+    if let Some(most) = bound(&claim.at_most) {
+        holds &= high <= most;
+        words.push(format!("<= {}", label(&claim.at_most)));
+    }
+    if let Some(least) = bound(&claim.at_least) {
+        holds &= low >= least;
+        words.push(format!(">= {}", label(&claim.at_least)));
+    }
+    if let Some(exactly) = bound(&claim.equals) {
+        holds &= values_here.iter().all(|&it| it == exactly || (it - exactly).abs() <= 1e-9 * exactly.abs());
+        words.push(format!("= {}", label(&claim.equals)));
+    }
+    let metric = match (&claim.metric, claim.verdict) {
+        (Some(metric), _) => metric.value.clone(),
+        (None, Some(verdict)) => format!("verdict:{}", verdict.name()),
+        (None, None) => String::new(),
+    };
+    Judged { claim: claim.claim.clone(), point, metric, value, bound: words.join(" and "), holds }
+}
+
+fn label(node: &Option<Node>) -> String {
+    node.as_ref().map(Node::label).unwrap_or_default()
+}

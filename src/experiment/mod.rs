@@ -1,0 +1,126 @@
+//! Runs an experiment: every point, every seed, in parallel; then means, verdicts and claims.
+//!
+//! The order of results is that of points and seeds, whatever the order in which the runs end, and all sums over
+//! them are made in that order: the same bytes with one thread or many.
+
+mod claims;
+mod statistics;
+mod verdict;
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::measure::Run;
+use crate::scenario::experiment::Experiment;
+use crate::scenario::source::Diagnostics;
+use crate::scenario::{Point, Scenario};
+use crate::system::plan::Plan;
+use crate::system::run;
+
+pub use claims::Judged;
+pub use statistics::Summary;
+pub use verdict::Verdict;
+pub(crate) use verdict::brief;
+
+/// What is asked of a run besides the files.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The number of seeds, if not that of the file.
+    pub seeds: Option<u32>,
+    /// The first seed, if not that of the file.
+    pub seed: Option<u64>,
+}
+
+/// A point, its plan, and its runs in order of their seeds.
+#[derive(Debug)]
+pub struct PointResult {
+    /// The point.
+    pub point: Point,
+    /// What was run.
+    pub plan: Plan,
+    /// The experiment as it is at this point.
+    pub experiment: Experiment,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// A run for each seed.
+    pub runs: Vec<Run>,
+    /// A verdict for each seed.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// The results of an experiment.
+#[derive(Debug)]
+pub struct Results {
+    /// The points, in order.
+    pub points: Vec<PointResult>,
+    /// The claims, at each point they are about.
+    pub claims: Vec<Judged>,
+}
+
+impl Results {
+    /// Whether every claim holds.
+    #[must_use]
+    pub fn all_hold(&self) -> bool {
+        self.claims.iter().all(|claim| claim.holds)
+    }
+
+    /// Whether a run was stopped by a limit.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.points.iter().flat_map(|point| &point.runs).any(|run| run.stopped.is_some())
+    }
+}
+
+/// Runs all points and seeds of a scenario. `tick` is told of each run that has ended.
+///
+/// # Errors
+/// When a point cannot be built, or a claim asks for what does not exist.
+pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync)) -> Result<Results, Diagnostics> {
+    let mut found = Diagnostics::new();
+    let mut prepared = Vec::new();
+    for point in scenario.points() {
+        if let Some((plan, experiment)) = scenario.plan(&point, &mut found) {
+            let first = options.seed.unwrap_or(experiment.seed);
+            let count = u64::from(options.seeds.unwrap_or(experiment.seeds).max(1));
+            let seeds: Vec<u64> = (0..count).map(|n| first.wrapping_add(n)).collect();
+            prepared.push((point, plan, experiment, seeds));
+        }
+    }
+    if let Some((_, plan, experiment, _)) = prepared.first() {
+        claims::check(scenario, plan, experiment, &mut found);
+    }
+    if found.has_errors() {
+        return Err(found);
+    }
+    let jobs: Vec<(usize, u64)> = prepared
+        .iter()
+        .enumerate()
+        .flat_map(|(point, (_, _, _, seeds))| seeds.iter().map(move |&seed| (point, seed)))
+        .collect();
+    let runs: Vec<Run> = jobs
+        .par_iter()
+        .map(|&(point, seed)| {
+            let run = run(&prepared[point].1, seed);
+            tick();
+            run
+        })
+        .collect();
+    let mut runs = runs.into_iter();
+    let points: Vec<PointResult> = prepared
+        .into_iter()
+        .map(|(point, plan, experiment, seeds)| {
+            let runs: Vec<Run> = runs.by_ref().take(seeds.len()).collect();
+            let verdicts = runs.iter().map(|run| verdict::judge(&plan, run)).collect();
+            PointResult { point, plan, experiment, seeds, runs, verdicts }
+        })
+        .collect();
+    let claims = claims::judge(scenario, &points);
+    Ok(Results { points, claims })
+}
+
+/// The folder of results of an experiment: its name, below the folder given.
+#[must_use]
+pub fn folder(out: &Path, scenario: &Scenario) -> std::path::PathBuf {
+    out.join(&scenario.name)
+}

@@ -1,0 +1,8 @@
+//! What a person reads: tables and charts.
+
+pub mod chart;
+mod draw;
+mod tables;
+
+pub use draw::draw;
+pub use tables::write;

@@ -1,0 +1,446 @@
+//! From paths to a scenario: an experiment and its model, with what is set on the command line, and all its points.
+//!
+//! ```text
+//!   experiment.yaml ─► tree ─┐  `model:`        for each point: the trees are copied, `set`, `variants`, `vary` and
+//!   model.yaml ──────► tree ─┴─► Scenario ────► `--set` change the copies, then they are read, checked and built
+//! ```
+
+use std::fs;
+use std::path::{Component, Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use super::build;
+use super::distribution;
+use super::experiment::Experiment;
+use super::model::{Arrivals, Model, Step};
+use super::path::{self, Path};
+use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
+use super::tree::{self, Node};
+use crate::engine::{Duration, Time};
+use crate::system::plan::Plan;
+
+/// Points of one experiment at most.
+const MOST_POINTS: usize = 1_000_000;
+
+/// An experiment that was read, with its model, and ready to be built at each of its points.
+#[derive(Debug)]
+pub struct Scenario {
+    /// The name of the experiment: that of its file, without the ending.
+    pub name: String,
+    /// The texts that were read, for diagnostics.
+    pub sources: Sources,
+    /// The experiment, without the changes of any point.
+    pub experiment: Experiment,
+    /// What is varied.
+    pub axes: Vec<Axis>,
+    /// The folder of the model file.
+    model_folder: PathBuf,
+    experiment_tree: Node,
+    model_tree: Node,
+    /// Changes from the command line; they win.
+    overrides: Vec<(Path, Node)>,
+}
+
+/// What is varied together, and its values.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// The name of its column.
+    pub name: String,
+    /// Its values.
+    pub values: Vec<AxisValue>,
+}
+
+/// A value of an axis.
+#[derive(Clone, Debug)]
+pub struct AxisValue {
+    /// As it stands in tables.
+    pub label: String,
+    changes: Vec<(Path, Node, Place)>,
+}
+
+/// A combination of values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// For each axis, the number of its value.
+    pub values: Vec<usize>,
+}
+
+/// Files that could not be read, with what is wrong and the texts to show it in.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The texts.
+    pub sources: Sources,
+    /// What is wrong.
+    pub diagnostics: Diagnostics,
+}
+
+fn read_file(sources: &mut Sources, file: &FilePath) -> Result<SourceId, Diagnostic> {
+    let shown = file.display().to_string();
+    let bytes = fs::read(file).map_err(|error| {
+        Diagnostic::error(Place::NOWHERE, format!("{shown}: {error}")).help("is the path right?")
+    })?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Diagnostic::error(Place::NOWHERE, format!("{shown} is not text")).help("model and experiment files are YAML, in UTF-8")
+    })?;
+    Ok(sources.add(shown, text))
+}
+
+impl Scenario {
+    /// Reads an experiment and its model. `overrides` are `path=value`.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not YAML, or is no experiment.
+    pub fn load(file: &FilePath, overrides: &[String]) -> Result<Self, Box<Unreadable>> {
+        let mut sources = Sources::new();
+        let mut found = Diagnostics::new();
+        match Self::read(file, overrides, &mut sources, &mut found) {
+            Some(scenario) => Ok(Self { sources, ..scenario }),
+            None => Err(Box::new(Unreadable { sources, diagnostics: found })),
+        }
+    }
+
+    fn read(file: &FilePath, overrides: &[String], sources: &mut Sources, found: &mut Diagnostics) -> Option<Self> {
+        let keep = |result: Result<Node, Diagnostics>, found: &mut Diagnostics| match result {
+            Ok(node) => Some(node),
+            Err(diagnostics) => {
+                found.extend(diagnostics);
+                None
+            }
+        };
+        let id = match read_file(sources, file) {
+            Ok(id) => id,
+            Err(diagnostic) => {
+                found.push(diagnostic);
+                return None;
+            }
+        };
+        let experiment_tree = keep(tree::parse(id, sources), found)?;
+        if experiment_tree.get("model").is_none() && experiment_tree.get("services").is_some() {
+            let help = "run an experiment that names it: `model: <name>`";
+            found.push(Diagnostic::error(Place::NOWHERE, "this is a model, not an experiment").help(help));
+            return None;
+        }
+        let mut changes = Vec::new();
+        for text in overrides {
+            let Some((path, value)) = text.split_once('=') else {
+                let what = format!("`--set {text}`: a path and a value are needed");
+                found.push(Diagnostic::error(Place::NOWHERE, what).help("e.g. `--set services.web.workers=8`"));
+                continue;
+            };
+            let id = sources.add(format!("--set {path}"), value);
+            let value = keep(tree::parse_value(id, sources), found);
+            match (Path::parse(path), value) {
+                (Ok(path), Some(value)) => changes.push((path, value)),
+                (Err(what), _) => found.push(Diagnostic::error(Place::NOWHERE, format!("`--set {text}`: {what}"))),
+                _ => {}
+            }
+        }
+        let (experiment, wrong) = tree::read_some::<Experiment>(&experiment_tree);
+        found.extend(wrong);
+        let experiment = experiment?;
+        let folder = file.parent().unwrap_or(FilePath::new("")).to_owned();
+        let (model_file, text) = find_model(&folder, &experiment.model, found)?;
+        let id = sources.add(model_file.display().to_string(), text);
+        let model_tree = keep(tree::parse(id, sources), found)?;
+        let axes = axes(&experiment, found);
+        let name = file.file_stem().map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let scenario = Self {
+            name,
+            sources: Sources::new(),
+            experiment,
+            axes,
+            model_folder: model_file.parent().unwrap_or(FilePath::new("")).to_owned(),
+            experiment_tree,
+            model_tree,
+            overrides: changes,
+        };
+        (!found.has_errors()).then_some(scenario)
+    }
+
+    /// What was read, with a hash of each: files by their last name, so that folders do not matter.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<(String, u64)> {
+        // FNV-1a, 64 bits (Fowler, Noll, Vo): it tells files apart, and is no protection against forgery.
+        let hash = |text: &str| {
+            text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
+        };
+        self.sources
+            .all()
+            .map(|(name, text)| (name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(), hash(text)))
+            .collect()
+    }
+
+    /// All points, in the order of the axes: the last axis varies fastest.
+    #[must_use]
+    pub fn points(&self) -> Vec<Point> {
+        let mut points = vec![Point { values: Vec::new() }];
+        for axis in &self.axes {
+            points = points
+                .iter()
+                .flat_map(|point| {
+                    (0..axis.values.len()).map(|value| {
+                        let mut values = point.values.clone();
+                        values.push(value);
+                        Point { values }
+                    })
+                })
+                .collect();
+        }
+        points
+    }
+
+    /// The labels of a point, for each axis.
+    #[must_use]
+    pub fn labels(&self, point: &Point) -> Vec<&str> {
+        self.axes.iter().zip(&point.values).map(|(axis, &value)| axis.values[value].label.as_str()).collect()
+    }
+
+    /// Builds the plan of a point, with the experiment as it is there. What is found, warnings too, joins `found`.
+    pub fn plan(&self, point: &Point, found: &mut Diagnostics) -> Option<(Plan, Experiment)> {
+        let (mut model, mut experiment) = (self.model_tree.clone(), self.experiment_tree.clone());
+        let mut change = |path: &Path, value: &Node, written: Place, found: &mut Diagnostics| {
+            let in_model = path.segments().first().is_some_and(|first| {
+                ["services", "clients", "network", "about"].contains(&first.name.as_str())
+            });
+            let target = if in_model { &mut model } else { &mut experiment };
+            if let Err(error) = path::set(target, path, value) {
+                found.push(error.diagnostic(written));
+            }
+        };
+        for (path, value) in self.experiment.set.iter() {
+            match Path::parse(&path.value) {
+                Ok(parsed) => change(&parsed, value, path.place, found),
+                Err(what) => found.push(Diagnostic::error(path.place, what)),
+            }
+        }
+        for (axis, &value) in self.axes.iter().zip(&point.values) {
+            for (path, node, written) in &axis.values[value].changes {
+                change(path, node, *written, found);
+            }
+        }
+        for (path, value) in &self.overrides {
+            change(path, value, value.place, found);
+        }
+        let (model_spec, wrong) = tree::read_some::<Model>(&model);
+        let fine = wrong.is_empty();
+        found.extend(wrong);
+        let (experiment, wrong) = tree::read_some::<Experiment>(&experiment);
+        let fine = fine && wrong.is_empty();
+        found.extend(wrong);
+        let (mut model, experiment) = (model_spec?, experiment?);
+        self.read_data(&mut model, found);
+        let mut checked = Diagnostics::new();
+        let plan = build::build(&model, &experiment, &mut checked);
+        // What was struck out because of a mistake may be missing only for that reason.
+        if fine {
+            found.extend(checked);
+        }
+        plan.filter(|_| fine && !found.has_errors()).map(|plan| (plan, experiment))
+    }
+
+    /// Checks every point. Returns whether all can be run; identical findings are kept once.
+    pub fn check(&self) -> Diagnostics {
+        let mut found = Diagnostics::new();
+        let points = self.points();
+        if points.len() > MOST_POINTS {
+            let what = format!("{} points are too many", points.len());
+            found.push(Diagnostic::error(Place::NOWHERE, what).help(format!("at most {MOST_POINTS}")));
+            return found;
+        }
+        for point in points {
+            self.plan(&point, &mut found);
+            if found.len() > 50 {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Reads the data files that a model names.
+    fn read_data(&self, model: &mut Model, found: &mut Diagnostics) {
+        for (_, client) in model.clients.iter_mut() {
+            if let Some(Arrivals::Replay(replay)) = &mut client.arrivals {
+                let unit = replay.unit.map_or(Duration::from_secs(1), |span| span.0);
+                if let Some(values) = self.column(&replay.file, replay.column.as_ref(), unit, found) {
+                    let times: Arc<[Time]> = values.iter().map(|&value| Time::ZERO + value).collect();
+                    if times.windows(2).any(|pair| pair[0] > pair[1]) {
+                        found.push(Diagnostic::error(replay.file.place, "the times are not in order").help("sort the file by time"));
+                    }
+                    replay.times = Some(times);
+                }
+            }
+            if let Some(users) = &mut client.users {
+                self.read_law(&mut users.think.value, found);
+            }
+        }
+        for (_, service) in model.services.iter_mut() {
+            for (_, operation) in service.operations.iter_mut() {
+                self.read_steps(&mut operation.steps, found);
+            }
+        }
+        if let Some(law) = &mut model.network.default.latency {
+            self.read_law(&mut law.value, found);
+        }
+        for (_, link) in model.network.links.iter_mut() {
+            if let Some(law) = &mut link.latency {
+                self.read_law(&mut law.value, found);
+            }
+        }
+    }
+
+    fn read_steps(&self, steps: &mut [Spanned<Step>], found: &mut Diagnostics) {
+        for step in steps {
+            let step = &mut step.value;
+            if let Some(law) = &mut step.work {
+                self.read_law(&mut law.value, found);
+            }
+            for inner in [&mut step.parallel, &mut step.steps].into_iter().flatten() {
+                self.read_steps(inner, found);
+            }
+            for branch in step.choice.iter_mut().flatten() {
+                self.read_steps(&mut branch.value.steps, found);
+            }
+        }
+    }
+
+    fn read_law(&self, law: &mut distribution::Spec, found: &mut Diagnostics) {
+        for empirical in law.files() {
+            let unit = empirical.unit.map_or(Duration::from_secs(1), |span| span.0);
+            let values = self.column(&empirical.file, empirical.column.as_ref(), unit, found);
+            empirical.values = values.map(Arc::from);
+        }
+    }
+
+    /// A column of numbers of a CSV file beside the model.
+    fn column(
+        &self,
+        file: &Spanned<String>,
+        column: Option<&Spanned<String>>,
+        unit: Duration,
+        found: &mut Diagnostics,
+    ) -> Option<Vec<Duration>> {
+        let mut wrong = |place: Place, what: String, help: String| {
+            found.push(Diagnostic::error(place, what).help(help));
+            None
+        };
+        let relative = FilePath::new(&file.value);
+        if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return wrong(file.place, format!("`{}` leads out of the folder of the model", file.value), "put the file beside the model, or below it".into());
+        }
+        let mut reader = match csv::Reader::from_path(self.model_folder.join(relative)) {
+            Ok(reader) => reader,
+            Err(error) => return wrong(file.place, format!("`{}`: {error}", file.value), "paths are relative to the model".into()),
+        };
+        let names: Vec<String> = match reader.headers() {
+            Ok(names) => names.iter().map(str::to_owned).collect(),
+            Err(error) => return wrong(file.place, format!("`{}`: {error}", file.value), "the first row holds names".into()),
+        };
+        let index = match column {
+            None => 0,
+            Some(wanted) => match names.iter().position(|name| *name == wanted.value) {
+                Some(index) => index,
+                None => return wrong(wanted.place, format!("`{}`: no column has this name", wanted.value), format!("there are: {}", names.join(", "))),
+            },
+        };
+        let mut values = Vec::new();
+        for (row, record) in reader.records().enumerate() {
+            let number = record.ok().and_then(|record| record.get(index)?.trim().parse::<f64>().ok());
+            match number.filter(|number| number.is_finite() && *number >= 0.0) {
+                Some(number) => values.push(unit.scale(number)),
+                None => return wrong(file.place, format!("`{}`: row {} holds no number, zero or more", file.value, row + 2), "every row needs one".into()),
+            }
+        }
+        if values.is_empty() {
+            return wrong(file.place, format!("`{}` holds no rows", file.value), "give it at least one value".into());
+        }
+        Some(values)
+    }
+}
+
+/// The model of an experiment: a path, or a name in the folder `models` beside that of the experiment.
+fn find_model(folder: &FilePath, name: &Spanned<String>, found: &mut Diagnostics) -> Option<(PathBuf, String)> {
+    let given = FilePath::new(&name.value);
+    let models = folder.parent().map_or_else(|| PathBuf::from("models"), |up| up.join("models"));
+    let candidates = [
+        folder.join(given),
+        models.join(format!("{}.yaml", name.value)),
+        folder.join(format!("{}.yaml", name.value)),
+        FilePath::new("models").join(format!("{}.yaml", name.value)),
+    ];
+    for candidate in &candidates {
+        if candidate.is_file() {
+            return match fs::read(candidate).map(String::from_utf8) {
+                Ok(Ok(text)) => Some((candidate.clone(), text)),
+                _ => {
+                    let what = format!("{} cannot be read as text", candidate.display());
+                    found.push(Diagnostic::error(name.place, what).help("models are YAML, in UTF-8"));
+                    None
+                }
+            };
+        }
+    }
+    let mut known: Vec<String> = fs::read_dir(&models)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect();
+    known.sort_unstable();
+    let help = match did_you_mean(&name.value, known.iter().map(String::as_str)) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("a model is a file in {}, or a path", models.display()),
+    };
+    found.push(Diagnostic::error(name.place, format!("`{}`: no model has this name", name.value)).help(help));
+    None
+}
+
+/// The axes of an experiment: `variants`, then each of `vary`.
+fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
+    let mut axes = Vec::new();
+    let parse = |path: &Spanned<String>, found: &mut Diagnostics| match Path::parse(&path.value) {
+        Ok(parsed) => Some(parsed),
+        Err(what) => {
+            found.push(Diagnostic::error(path.place, what));
+            None
+        }
+    };
+    if !experiment.variants.is_empty() {
+        let values = experiment.variants.iter().map(|(name, changes)| AxisValue {
+            label: name.value.clone(),
+            changes: changes
+                .iter()
+                .filter_map(|(path, value)| Some((parse(path, found)?, value.clone(), path.place)))
+                .collect(),
+        });
+        axes.push(Axis { name: "variant".to_owned(), values: values.collect() });
+    }
+    for (path, values) in experiment.vary.iter() {
+        let Some(parsed) = parse(path, found) else { continue };
+        if values.is_empty() {
+            found.push(Diagnostic::error(path.place, "an axis without values").help("give a list, e.g. `[1, 2, 4]`"));
+        }
+        let mut name = parsed.last().to_owned();
+        if axes.iter().any(|axis: &Axis| axis.name == name) {
+            name.clone_from(&path.value);
+        }
+        let values = values.iter().map(|value| AxisValue {
+            label: value.label(),
+            changes: vec![(parsed.clone(), value.clone(), path.place)],
+        });
+        axes.push(Axis { name, values: values.collect() });
+    }
+    axes
+}
+
+/// Whether a point has the values that a `where` asks for.
+#[must_use]
+pub fn matches(scenario: &Scenario, point: &Point, filter: &Named<Node>) -> bool {
+    filter.iter().all(|(axis, value)| {
+        scenario
+            .axes
+            .iter()
+            .zip(scenario.labels(point))
+            .any(|(it, label)| it.name == axis.value && label == value.label())
+    })
+}

@@ -1,0 +1,13 @@
+//! Files become checked specs, and specs a runnable plan. Every error has a place and a way out.
+
+pub mod build;
+pub mod distribution;
+pub mod experiment;
+pub mod model;
+pub mod path;
+pub mod source;
+pub mod tree;
+pub mod units;
+mod load;
+
+pub use load::{Axis, AxisValue, Point, Scenario, Unreadable, matches};
