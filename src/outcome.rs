@@ -111,11 +111,9 @@ impl Outcome {
     pub const fn seen_from_above(self) -> Self {
         match self {
             Self::Ok | Self::Degraded(_) | Self::Error | Self::Rejected | Self::Cancelled => self,
-            Self::Timeout
-            | Self::Unavailable
-            | Self::Throttled(_)
-            | Self::Unreachable
-            | Self::RefusedBy(_) => Self::Unavailable,
+            Self::Timeout | Self::Unavailable | Self::Throttled(_) | Self::Unreachable | Self::RefusedBy(_) => {
+                Self::Unavailable
+            }
         }
     }
 }

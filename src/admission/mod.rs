@@ -59,9 +59,7 @@ impl Order {
 }
 
 /// How important a request is. It is handed on to the calls that are made for it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Must never wait behind others: health checks, login, payment.

@@ -68,13 +68,8 @@ mod tests {
     use super::*;
     use crate::engine::Streams;
 
-    const ALL: [Spec; 5] = [
-        Spec::RoundRobin,
-        Spec::Random,
-        Spec::LeastRequests,
-        Spec::PowerOfTwo,
-        Spec::PowerOfChoices(3),
-    ];
+    const ALL: [Spec; 5] =
+        [Spec::RoundRobin, Spec::Random, Spec::LeastRequests, Spec::PowerOfTwo, Spec::PowerOfChoices(3)];
 
     fn built(spec: Spec, replicas: usize) -> Box<dyn Balance> {
         spec.build(replicas, Streams::new(7).named("test"))

@@ -14,10 +14,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::experiment::{Options, Results, execute, folder};
 use crate::report;
+use crate::scenario::Scenario;
 use crate::scenario::experiment::Experiment;
 use crate::scenario::model::Model;
 use crate::scenario::source::{Diagnostics, Sources};
-use crate::scenario::Scenario;
 
 /// A deterministic simulator of how distributed systems fail, and whether they come back.
 #[derive(Debug, Parser)]

@@ -44,7 +44,8 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
             }
         }
         counts.sort_by_key(|count| std::cmp::Reverse(count.1));
-        let counts = counts.iter().map(|(name, count)| format!("{} in {count} of {}", name.replace('_', " "), point.runs.len()));
+        let counts =
+            counts.iter().map(|(name, count)| format!("{} in {count} of {}", name.replace('_', " "), point.runs.len()));
         let _ = write!(text, "\n{place}{}", counts.collect::<Vec<_>>().join(", "));
         if let Some(verdict) = point.verdicts.first() {
             let _ = write!(text, "\n    seed {}: {}", point.seeds[0], verdict.evidence);
@@ -111,7 +112,8 @@ fn files(folder: &str) -> Vec<(String, String)> {
             let path = entry.ok()?.path();
             let is_yaml = path.extension().is_some_and(|ending| ending == "yaml");
             let text = std::fs::read_to_string(&path).ok().filter(|_| is_yaml)?;
-            let line = text.lines().find_map(|line| line.strip_prefix("lesson:").or_else(|| line.strip_prefix("about:")));
+            let line =
+                text.lines().find_map(|line| line.strip_prefix("lesson:").or_else(|| line.strip_prefix("about:")));
             Some((path.file_stem()?.to_string_lossy().into_owned(), line.unwrap_or("").trim().to_owned()))
         })
         .collect();
@@ -125,17 +127,22 @@ pub(super) fn list(what: Option<&str>) -> u8 {
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
-        let meant = did_you_mean(what, KINDS).map_or_else(|| KINDS.join(", "), |meant| format!("did you mean `{meant}`?"));
+        let meant =
+            did_you_mean(what, KINDS).map_or_else(|| KINDS.join(", "), |meant| format!("did you mean `{meant}`?"));
         tell(&format!("error: `{what}` is nothing to list: {meant}"));
         return WRONG_INPUT;
     }
-    let plain = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    let plain =
+        |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
     for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
         let lines = match kind {
             "models" | "experiments" => files(kind),
             "patterns" => plain(&PATTERNS),
             "faults" => plain(&FAULTS),
-            _ => METRICS.iter().map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", ")))).collect(),
+            _ => METRICS
+                .iter()
+                .map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", "))))
+                .collect(),
         };
         if what.is_none() {
             say(&format!("{kind}:"));
@@ -156,7 +163,8 @@ pub(super) fn explain(name: &str) -> u8 {
     let all: Vec<(&str, String, &str)> = patterns.chain(faults).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
-        let meant = meant.map_or_else(|| "`blackstart list` shows the names".to_owned(), |it| format!("did you mean `{it}`?"));
+        let meant =
+            meant.map_or_else(|| "`blackstart list` shows the names".to_owned(), |it| format!("did you mean `{it}`?"));
         tell(&format!("error: nothing is known of `{name}`: {meant}"));
         return WRONG_INPUT;
     };
@@ -191,7 +199,8 @@ fn manual(name: &str, kind: &str) -> Option<String> {
         Some(forms) => forms.iter().find(|form| form.get("properties").is_some())?.clone(),
         None => spec.clone(),
     };
-    let mut text = spec.get("description").or_else(|| long.get("description")).and_then(|it| it.as_str()).unwrap_or("").to_owned();
+    let mut text =
+        spec.get("description").or_else(|| long.get("description")).and_then(|it| it.as_str()).unwrap_or("").to_owned();
     for (option, it) in long.get("properties")?.as_object()? {
         let meaning = it.get("description").and_then(|it| it.as_str()).unwrap_or("");
         let _ = write!(text, "\n  {option}: {}", meaning.replace('\n', " "));

@@ -95,24 +95,14 @@ impl Dist {
     pub fn lognormal_from_percentiles(p50: f64, q: f64, value: f64) -> Dist {
         let mu = libm::log(p50);
         let sigma = (libm::log(value) - mu) / normal_quantile(q);
-        Dist::LogNormal {
-            mu,
-            sigma: if sigma.is_finite() {
-                sigma.max(0.0)
-            } else {
-                0.0
-            },
-        }
+        Dist::LogNormal { mu, sigma: if sigma.is_finite() { sigma.max(0.0) } else { 0.0 } }
     }
 
     /// The log-normal distribution with that mean (in seconds) and coefficient of variation (standard deviation
     /// over mean). From mean = exp(mu + sigma²/2) and cv² = exp(sigma²) - 1. A `cv` of 0 is always the mean.
     pub fn lognormal_from_mean_cv(mean: f64, cv: f64) -> Dist {
         let variance = libm::log1p(cv * cv);
-        Dist::LogNormal {
-            mu: libm::log(mean) - variance / 2.0,
-            sigma: variance.sqrt(),
-        }
+        Dist::LogNormal { mu: libm::log(mean) - variance / 2.0, sigma: variance.sqrt() }
     }
 
     /// The mean, in seconds: exact, not sampled. Infinite where it does not exist (Pareto with a shape of 1 or
@@ -121,9 +111,7 @@ impl Dist {
         match self {
             Dist::Constant(value) => value.as_secs(),
             Dist::Uniform { low, high } => (low.as_secs() + high.max(low).as_secs()) / 2.0,
-            Dist::Exponential { mean } | Dist::Erlang { mean, .. } | Dist::Gamma { mean, .. } => {
-                *mean
-            }
+            Dist::Exponential { mean } | Dist::Erlang { mean, .. } | Dist::Gamma { mean, .. } => *mean,
             Dist::LogNormal { mu, sigma } => libm::exp(mu + sigma * sigma / 2.0),
             Dist::Normal { mean, sd } => truncated_mean(*mean, *sd),
             Dist::Weibull { shape, scale } => scale * libm::tgamma(1.0 + 1.0 / shape),
@@ -185,9 +173,7 @@ impl Dist {
     /// [`Dist::sample`], and is the same value.
     pub fn sample_secs(&self, rng: &mut Stream) -> f64 {
         let secs = match self {
-            Dist::Constant(_) | Dist::Uniform { .. } | Dist::Empirical(_) => {
-                self.sample(rng).as_secs()
-            }
+            Dist::Constant(_) | Dist::Uniform { .. } | Dist::Empirical(_) => self.sample(rng).as_secs(),
             Dist::Exponential { mean } => mean * rng.exponential(),
             Dist::Erlang { k, mean } => erlang(*k, rng) * mean / f64::from((*k).max(1)),
             Dist::Gamma { shape, mean } if *shape == f64::INFINITY => *mean,
@@ -237,9 +223,7 @@ fn gamma(shape: f64, rng: &mut Stream) -> f64 {
         let v = root * root * root;
         let u = rng.open_unit();
         // The squeeze: cheap, and true for 97 % and more. The last clause ends the loop for any shape.
-        if u < 1.0 - 0.0331 * (x * x) * (x * x)
-            || libm::log(u) < 0.5 * x * x + d * (1.0 - v + libm::log(v))
-        {
+        if u < 1.0 - 0.0331 * (x * x) * (x * x) || libm::log(u) < 0.5 * x * x + d * (1.0 - v + libm::log(v)) {
             return d * v;
         }
     }
@@ -262,11 +246,7 @@ fn truncated_normal(mean: f64, sd: f64, rng: &mut Stream) -> f64 {
     // Only the tail beyond a > 0 is left: an exponential of rate alpha, accepted with probability
     // exp(-(z - alpha)² / 2), which is at least 0.76. Robert, "Simulation of truncated normal variables" (1995).
     let a = -mean / sd;
-    let alpha = if a > 1e8 {
-        a
-    } else {
-        (a + (a * a + 4.0).sqrt()) / 2.0
-    }; // equal from there on
+    let alpha = if a > 1e8 { a } else { (a + (a * a + 4.0).sqrt()) / 2.0 }; // equal from there on
     loop {
         let beyond = rng.exponential() / alpha;
         let off = beyond - (alpha - a);
@@ -315,11 +295,7 @@ fn upper_quantile(tail: f64) -> f64 {
     let (mut low, mut high) = (0.0, 40.0); // beyond 40 lies less than the least number above zero
     for _ in 0..64 {
         let middle = (low + high) / 2.0;
-        if 0.5 * libm::erfc(middle / SQRT_2) > tail {
-            low = middle
-        } else {
-            high = middle
-        }
+        if 0.5 * libm::erfc(middle / SQRT_2) > tail { low = middle } else { high = middle }
     }
     (low + high) / 2.0
 }
@@ -358,79 +334,21 @@ mod tests {
         vec![
             (
                 "uniform",
-                Dist::Uniform {
-                    low: MS(1000),
-                    high: MS(3000),
-                },
+                Dist::Uniform { low: MS(1000), high: MS(3000) },
                 Box::new(|x| ((x - 1.0) / 2.0).clamp(0.0, 1.0)),
                 4.0 / 12.0,
             ),
-            (
-                "exponential",
-                Dist::Exponential { mean: 2.0 },
-                Box::new(|x| 1.0 - libm::exp(-x / 2.0)),
-                4.0,
-            ),
-            (
-                "erlang 1",
-                Dist::Erlang { k: 1, mean: 2.0 },
-                Box::new(|x| 1.0 - libm::exp(-x / 2.0)),
-                4.0,
-            ),
-            (
-                "erlang 3",
-                Dist::Erlang { k: 3, mean: 3.0 },
-                Box::new(|x| gamma_cdf(3.0, x)),
-                3.0,
-            ),
-            (
-                "erlang 40",
-                Dist::Erlang { k: 40, mean: 40.0 },
-                Box::new(|x| gamma_cdf(40.0, x)),
-                40.0,
-            ),
-            (
-                "gamma 0.01",
-                Dist::Gamma {
-                    shape: 0.01,
-                    mean: 0.01,
-                },
-                Box::new(|x| gamma_cdf(0.01, x)),
-                0.01,
-            ),
-            (
-                "gamma 0.5",
-                Dist::Gamma {
-                    shape: 0.5,
-                    mean: 0.5,
-                },
-                Box::new(|x| gamma_cdf(0.5, x)),
-                0.5,
-            ),
-            (
-                "gamma 1",
-                Dist::Gamma {
-                    shape: 1.0,
-                    mean: 1.0,
-                },
-                Box::new(|x| gamma_cdf(1.0, x)),
-                1.0,
-            ),
-            (
-                "gamma 2.5",
-                Dist::Gamma {
-                    shape: 2.5,
-                    mean: 2.5,
-                },
-                Box::new(|x| gamma_cdf(2.5, x)),
-                2.5,
-            ),
+            ("exponential", Dist::Exponential { mean: 2.0 }, Box::new(|x| 1.0 - libm::exp(-x / 2.0)), 4.0),
+            ("erlang 1", Dist::Erlang { k: 1, mean: 2.0 }, Box::new(|x| 1.0 - libm::exp(-x / 2.0)), 4.0),
+            ("erlang 3", Dist::Erlang { k: 3, mean: 3.0 }, Box::new(|x| gamma_cdf(3.0, x)), 3.0),
+            ("erlang 40", Dist::Erlang { k: 40, mean: 40.0 }, Box::new(|x| gamma_cdf(40.0, x)), 40.0),
+            ("gamma 0.01", Dist::Gamma { shape: 0.01, mean: 0.01 }, Box::new(|x| gamma_cdf(0.01, x)), 0.01),
+            ("gamma 0.5", Dist::Gamma { shape: 0.5, mean: 0.5 }, Box::new(|x| gamma_cdf(0.5, x)), 0.5),
+            ("gamma 1", Dist::Gamma { shape: 1.0, mean: 1.0 }, Box::new(|x| gamma_cdf(1.0, x)), 1.0),
+            ("gamma 2.5", Dist::Gamma { shape: 2.5, mean: 2.5 }, Box::new(|x| gamma_cdf(2.5, x)), 2.5),
             (
                 "lognormal",
-                Dist::LogNormal {
-                    mu: -1.0,
-                    sigma: 0.5,
-                },
+                Dist::LogNormal { mu: -1.0, sigma: 0.5 },
                 Box::new(move |x| normal((libm::log(x) + 1.0) / 0.5)),
                 {
                     let s2 = 0.25;
@@ -451,55 +369,37 @@ mod tests {
             ),
             (
                 "normal -0.1 1",
-                Dist::Normal {
-                    mean: -0.1,
-                    sd: 1.0,
-                },
+                Dist::Normal { mean: -0.1, sd: 1.0 },
                 Box::new(truncated(-0.1, 1.0)),
                 truncated_variance(-0.1, 1.0),
             ),
             (
                 "normal -4 1",
-                Dist::Normal {
-                    mean: -4.0,
-                    sd: 1.0,
-                },
+                Dist::Normal { mean: -4.0, sd: 1.0 },
                 Box::new(truncated(-4.0, 1.0)),
                 truncated_variance(-4.0, 1.0),
             ),
             (
                 "weibull 0.7",
-                Dist::Weibull {
-                    shape: 0.7,
-                    scale: 1.0,
-                },
+                Dist::Weibull { shape: 0.7, scale: 1.0 },
                 Box::new(|x| 1.0 - libm::exp(-libm::pow(x, 0.7))),
                 weibull_variance(0.7),
             ),
             (
                 "weibull 3",
-                Dist::Weibull {
-                    shape: 3.0,
-                    scale: 1.0,
-                },
+                Dist::Weibull { shape: 3.0, scale: 1.0 },
                 Box::new(|x| 1.0 - libm::exp(-libm::pow(x, 3.0))),
                 weibull_variance(3.0),
             ),
             (
                 "pareto 9",
-                Dist::Pareto {
-                    shape: 9.0,
-                    scale: 2.0,
-                },
+                Dist::Pareto { shape: 9.0, scale: 2.0 },
                 Box::new(|x| 1.0 - libm::pow(2.0 / x, 9.0)),
                 4.0 * 9.0 / (64.0 * 7.0),
             ),
             (
                 "pareto 0.8",
-                Dist::Pareto {
-                    shape: 0.8,
-                    scale: 2.0,
-                },
+                Dist::Pareto { shape: 0.8, scale: 2.0 },
                 Box::new(|x| 1.0 - libm::pow(2.0 / x, 0.8)),
                 f64::INFINITY,
             ),
@@ -509,10 +409,7 @@ mod tests {
                     cumulative: [3.0, 3.0, 4.0].into(),
                     of: [
                         Dist::Exponential { mean: 1.0 },
-                        Dist::Pareto {
-                            shape: 0.5,
-                            scale: 1.0,
-                        },
+                        Dist::Pareto { shape: 0.5, scale: 1.0 },
                         Dist::Exponential { mean: 5.0 },
                     ]
                     .into(),
@@ -553,10 +450,7 @@ mod tests {
                     let (below, upto, f) = (i as f64 / n as f64, (i + 1) as f64 / n as f64, cdf(x));
                     distance = distance.max((f - below).abs()).max((f - upto).abs());
                 }
-                assert!(
-                    distance < limit,
-                    "{name}, stream {stream}: {distance} is not below {limit}"
-                );
+                assert!(distance < limit, "{name}, stream {stream}: {distance} is not below {limit}");
             }
         }
     }
@@ -569,44 +463,20 @@ mod tests {
             let samples = secs(&dist, &format!("{name}/moments"), n);
             let mean = samples.iter().sum::<f64>() / n as f64;
             let bound = 6.0 * (variance / n as f64).sqrt();
-            assert!(
-                (mean - dist.mean()).abs() < bound,
-                "{name}: {mean} instead of {}",
-                dist.mean()
-            );
+            assert!((mean - dist.mean()).abs() < bound, "{name}: {mean} instead of {}", dist.mean());
             // The same for the variance, with the fourth moment from the samples themselves.
-            let squares: Vec<f64> = samples
-                .iter()
-                .map(|x| (x - dist.mean()) * (x - dist.mean()))
-                .collect();
+            let squares: Vec<f64> = samples.iter().map(|x| (x - dist.mean()) * (x - dist.mean())).collect();
             let got = squares.iter().sum::<f64>() / n as f64;
             let fourth = squares.iter().map(|x| (x - got) * (x - got)).sum::<f64>() / n as f64;
             let bound = 6.0 * (fourth / n as f64).sqrt();
-            assert!(
-                (got - variance).abs() < bound,
-                "{name}: variance {got} instead of {variance} ± {bound}"
-            );
+            assert!((got - variance).abs() < bound, "{name}: variance {got} instead of {variance} ± {bound}");
         }
     }
 
     #[test]
     fn the_mean_is_infinite_where_there_is_none() {
-        assert_eq!(
-            Dist::Pareto {
-                shape: 1.0,
-                scale: 1.0
-            }
-            .mean(),
-            f64::INFINITY
-        );
-        assert_eq!(
-            Dist::Pareto {
-                shape: 2.0,
-                scale: 1.0
-            }
-            .mean(),
-            2.0
-        );
+        assert_eq!(Dist::Pareto { shape: 1.0, scale: 1.0 }.mean(), f64::INFINITY);
+        assert_eq!(Dist::Pareto { shape: 2.0, scale: 1.0 }.mean(), 2.0);
         assert_eq!(Dist::Constant(MS(250)).mean(), 0.25);
         assert_eq!(Dist::Empirical([MS(1), MS(2), MS(6)].into()).mean(), 0.003);
     }
@@ -614,16 +484,12 @@ mod tests {
     #[test]
     fn a_lognormal_is_found_from_its_percentiles_or_from_its_mean_and_variation() {
         let dist = Dist::lognormal_from_percentiles(0.020, 0.99, 0.090);
-        let Dist::LogNormal { mu, sigma } = dist else {
-            panic!("{dist:?}")
-        };
+        let Dist::LogNormal { mu, sigma } = dist else { panic!("{dist:?}") };
         assert!((libm::exp(mu) - 0.020).abs() < 1e-15);
         assert!((libm::exp(mu + 2.326_347_874_040_841 * sigma) - 0.090).abs() < 1e-14);
 
         let dist = Dist::lognormal_from_mean_cv(0.5, 2.0);
-        let Dist::LogNormal { sigma, .. } = dist else {
-            panic!("{dist:?}")
-        };
+        let Dist::LogNormal { sigma, .. } = dist else { panic!("{dist:?}") };
         assert!((dist.mean() - 0.5).abs() < 1e-15);
         assert!((libm::exp(sigma * sigma) - 1.0 - 4.0).abs() < 1e-14);
     }
@@ -632,11 +498,7 @@ mod tests {
     fn percentiles_that_contradict_each_other_leave_the_median_alone() {
         for (q, value) in [(0.99, 0.010), (0.5, 0.090), (1.0, 0.090), (2.0, 0.090)] {
             let dist = Dist::lognormal_from_percentiles(0.020, q, value);
-            assert_eq!(
-                dist.sample(&mut Streams::new(0).named("x")),
-                MS(20),
-                "{q} {value}"
-            );
+            assert_eq!(dist.sample(&mut Streams::new(0).named("x")), MS(20), "{q} {value}");
         }
     }
 
@@ -648,17 +510,10 @@ mod tests {
             (0.99, 2.326_347_874_040_841),
             (0.999, 3.090_232_306_167_813_5),
         ] {
-            assert!(
-                (normal_quantile(q) - z).abs() < 1e-12,
-                "{q}: {}",
-                normal_quantile(q)
-            );
+            assert!((normal_quantile(q) - z).abs() < 1e-12, "{q}: {}", normal_quantile(q));
             assert!((normal_quantile(1.0 - q) + z).abs() < 1e-12);
         }
-        assert_eq!(
-            (normal_quantile(0.0), normal_quantile(1.0)),
-            (f64::NEG_INFINITY, f64::INFINITY)
-        );
+        assert_eq!((normal_quantile(0.0), normal_quantile(1.0)), (f64::NEG_INFINITY, f64::INFINITY));
         assert!(normal_quantile(1.5).is_nan());
     }
 
@@ -668,26 +523,15 @@ mod tests {
         assert_eq!(Dist::Constant(MS(3)).sample(&mut rng), MS(3));
         assert_eq!(rng.next_u64(), Streams::new(0).named("x").next_u64());
         assert_eq!(Dist::Constant(MS(3)).constant(), Some(MS(3)));
-        assert_eq!(
-            Dist::Uniform {
-                low: MS(3),
-                high: MS(3)
-            }
-            .constant(),
-            Some(MS(3))
-        );
+        assert_eq!(Dist::Uniform { low: MS(3), high: MS(3) }.constant(), Some(MS(3)));
         assert_eq!(Dist::Exponential { mean: 0.0 }.constant(), None);
     }
 
     #[test]
     fn a_uniform_duration_takes_both_its_ends() {
-        let dist = Dist::Uniform {
-            low: Duration::from_nanos(5),
-            high: Duration::from_nanos(7),
-        };
+        let dist = Dist::Uniform { low: Duration::from_nanos(5), high: Duration::from_nanos(7) };
         let mut rng = Streams::new(0).named("x");
-        let seen: std::collections::BTreeSet<u64> =
-            (0..1000).map(|_| dist.sample(&mut rng).nanos()).collect();
+        let seen: std::collections::BTreeSet<u64> = (0..1000).map(|_| dist.sample(&mut rng).nanos()).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [5, 6, 7]);
     }
 
@@ -699,56 +543,20 @@ mod tests {
             Dist::Exponential { mean: -1.0 },
             Dist::Exponential { mean: nan },
             Dist::Erlang { k: 0, mean: 0.0 },
-            Dist::Gamma {
-                shape: 0.0,
-                mean: 1.0,
-            },
-            Dist::Gamma {
-                shape: nan,
-                mean: 1.0,
-            },
-            Dist::Gamma {
-                shape: 1e-300,
-                mean: 1.0,
-            },
-            Dist::Gamma {
-                shape: 0.5,
-                mean: 0.0,
-            },
-            Dist::LogNormal {
-                mu: f64::NEG_INFINITY,
-                sigma: 1.0,
-            },
-            Dist::LogNormal {
-                mu: nan,
-                sigma: 1.0,
-            },
-            Dist::Normal {
-                mean: -1.0,
-                sd: 0.0,
-            },
-            Dist::Normal {
-                mean: -1.0,
-                sd: 1e-300,
-            },
-            Dist::Normal {
-                mean: -1e300,
-                sd: 1.0,
-            },
+            Dist::Gamma { shape: 0.0, mean: 1.0 },
+            Dist::Gamma { shape: nan, mean: 1.0 },
+            Dist::Gamma { shape: 1e-300, mean: 1.0 },
+            Dist::Gamma { shape: 0.5, mean: 0.0 },
+            Dist::LogNormal { mu: f64::NEG_INFINITY, sigma: 1.0 },
+            Dist::LogNormal { mu: nan, sigma: 1.0 },
+            Dist::Normal { mean: -1.0, sd: 0.0 },
+            Dist::Normal { mean: -1.0, sd: 1e-300 },
+            Dist::Normal { mean: -1e300, sd: 1.0 },
             Dist::Normal { mean: nan, sd: 1.0 },
             Dist::Normal { mean: 0.0, sd: 0.0 },
-            Dist::Weibull {
-                shape: 2.0,
-                scale: 0.0,
-            },
-            Dist::Weibull {
-                shape: nan,
-                scale: 1.0,
-            },
-            Dist::Pareto {
-                shape: 2.0,
-                scale: 0.0,
-            },
+            Dist::Weibull { shape: 2.0, scale: 0.0 },
+            Dist::Weibull { shape: nan, scale: 1.0 },
+            Dist::Pareto { shape: 2.0, scale: 0.0 },
         ];
         let mut rng = Streams::new(0).named("extremes");
         for dist in &zero {
@@ -757,58 +565,18 @@ mod tests {
             }
         }
         let limits = [
-            (
-                Dist::Gamma {
-                    shape: f64::INFINITY,
-                    mean: 2.0,
-                },
-                2.0,
-            ),
-            (
-                Dist::Gamma {
-                    shape: 1e30,
-                    mean: 2.0,
-                },
-                2.0,
-            ),
-            (
-                Dist::Erlang {
-                    k: u32::MAX,
-                    mean: 2.0,
-                },
-                2.0,
-            ),
+            (Dist::Gamma { shape: f64::INFINITY, mean: 2.0 }, 2.0),
+            (Dist::Gamma { shape: 1e30, mean: 2.0 }, 2.0),
+            (Dist::Erlang { k: u32::MAX, mean: 2.0 }, 2.0),
             (Dist::Normal { mean: 2.0, sd: 0.0 }, 2.0),
             (Dist::Normal { mean: 2.0, sd: nan }, 2.0),
-            (
-                Dist::Weibull {
-                    shape: 1e9,
-                    scale: 2.0,
-                },
-                2.0,
-            ),
-            (
-                Dist::Pareto {
-                    shape: 1e9,
-                    scale: 2.0,
-                },
-                2.0,
-            ),
+            (Dist::Weibull { shape: 1e9, scale: 2.0 }, 2.0),
+            (Dist::Pareto { shape: 1e9, scale: 2.0 }, 2.0),
         ];
         for (dist, limit) in &limits {
-            assert!(
-                (dist.sample_secs(&mut rng) / limit - 1.0).abs() < 1e-3,
-                "{dist:?}"
-            );
+            assert!((dist.sample_secs(&mut rng) / limit - 1.0).abs() < 1e-3, "{dist:?}");
         }
-        assert_eq!(
-            Dist::Pareto {
-                shape: 0.0,
-                scale: 1.0
-            }
-            .sample(&mut rng),
-            Duration::FOREVER
-        );
+        assert_eq!(Dist::Pareto { shape: 0.0, scale: 1.0 }.sample(&mut rng), Duration::FOREVER);
     }
 
     #[test]
@@ -817,11 +585,7 @@ mod tests {
             let mut one = Streams::new(1).named(name);
             let mut two = one.clone();
             for _ in 0..100 {
-                assert_eq!(
-                    dist.sample(&mut one),
-                    Duration::from_secs_f64(dist.sample_secs(&mut two)),
-                    "{name}"
-                );
+                assert_eq!(dist.sample(&mut one), Duration::from_secs_f64(dist.sample_secs(&mut two)), "{name}");
             }
             assert_eq!(one.next_u64(), two.next_u64(), "{name}");
         }
@@ -830,22 +594,14 @@ mod tests {
     #[test]
     fn the_same_samples_come_on_every_platform_and_in_every_version() {
         // Golden hashes of 10,000 samples. If one changes, so do published results: say so in the changelog.
-        let mut all: Vec<(&str, Dist)> = cases()
-            .into_iter()
-            .map(|(name, dist, ..)| (name, dist))
-            .collect();
+        let mut all: Vec<(&str, Dist)> = cases().into_iter().map(|(name, dist, ..)| (name, dist)).collect();
         all.push(("empirical", Dist::Empirical([MS(1), MS(2), MS(6)].into())));
-        all.push((
-            "percentiles",
-            Dist::lognormal_from_percentiles(0.020, 0.99, 0.090),
-        ));
+        all.push(("percentiles", Dist::lognormal_from_percentiles(0.020, 0.99, 0.090)));
         let hashes: Vec<(&str, u64)> = all
             .iter()
             .map(|(name, dist)| {
                 let mut rng = Streams::new(1).named(name);
-                let bytes: Vec<u8> = (0..10_000)
-                    .flat_map(|_| dist.sample(&mut rng).nanos().to_le_bytes())
-                    .collect();
+                let bytes: Vec<u8> = (0..10_000).flat_map(|_| dist.sample(&mut rng).nanos().to_le_bytes()).collect();
                 (*name, fnv1a(&bytes))
             })
             .collect();

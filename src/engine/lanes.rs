@@ -18,8 +18,8 @@ use std::collections::VecDeque;
 use crate::engine::heap::EMPTY;
 use crate::engine::time::Duration;
 
-/// The number of lanes at most. The heads are scanned one by one after each event that left a lane: about half a
-/// nanosecond a lane, so beyond some sixteen the heap is no slower.
+/// The number of lanes at most. The heads are scanned one by one after each event that left a lane, so there must
+/// be few.
 pub(crate) const MOST: usize = 16;
 
 /// All lanes. See the top of this file.
@@ -34,13 +34,7 @@ pub(crate) struct Lanes {
 
 impl Lanes {
     pub fn new() -> Self {
-        Lanes {
-            delays: Vec::new(),
-            heads: [EMPTY; MOST],
-            tails: Vec::new(),
-            first: EMPTY,
-            lane: 0,
-        }
+        Lanes { delays: Vec::new(), heads: [EMPTY; MOST], tails: Vec::new(), first: EMPTY, lane: 0 }
     }
 
     /// The lane for a delay: the one it has, a new one, or none when all are taken.
@@ -72,10 +66,7 @@ impl Lanes {
     pub fn push(&mut self, lane: usize, key: u128) {
         let head = &mut self.heads[lane];
         if *head != EMPTY {
-            debug_assert!(
-                self.tails[lane].back().unwrap_or(head) < &key,
-                "a lane is sorted"
-            );
+            debug_assert!(self.tails[lane].back().unwrap_or(head) < &key, "a lane is sorted");
             self.tails[lane].push_back(key);
             return;
         }
@@ -88,10 +79,7 @@ impl Lanes {
     /// Takes away the least key, and the keys behind it in its lane while `drop` says so.
     #[inline]
     pub fn take_first(&mut self, mut drop: impl FnMut(u128) -> bool) {
-        debug_assert!(
-            self.first != EMPTY,
-            "the first key was looked at before it is taken"
-        );
+        debug_assert!(self.first != EMPTY, "the first key was looked at before it is taken");
         let tail = &mut self.tails[self.lane];
         self.heads[self.lane] = loop {
             match tail.pop_front() {
@@ -151,10 +139,7 @@ mod tests {
     #[test]
     fn the_least_head_of_all_lanes_comes_first() {
         let mut lanes = Lanes::new();
-        let (a, b) = (
-            lanes.open(Duration::from_nanos(1)),
-            lanes.open(Duration::from_nanos(2)),
-        );
+        let (a, b) = (lanes.open(Duration::from_nanos(1)), lanes.open(Duration::from_nanos(2)));
         let (a, b) = (a.expect("the first lane"), b.expect("the second lane"));
         for (lane, key) in [(b, 2), (a, 1), (a, 3), (b, 4), (b, 5)] {
             lanes.push(lane, key);

@@ -60,11 +60,8 @@ mod tests {
     #[test]
     fn the_engine_imports_nothing_from_its_siblings() {
         // Joined here, or this file would accuse itself.
-        let (own, any, above) = (
-            ["crate", "engine"].join("::"),
-            ["crate", ""].join("::"),
-            ["super", "super"].join("::"),
-        );
+        let (own, any, above) =
+            (["crate", "engine"].join("::"), ["crate", ""].join("::"), ["super", "super"].join("::"));
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine");
         let mut files = 0;
         for entry in fs::read_dir(folder).expect("src/engine is a folder") {
@@ -77,9 +74,6 @@ mod tests {
             }
             files += 1;
         }
-        assert!(
-            files >= 8,
-            "the engine has at least eight files, found {files}"
-        );
+        assert!(files >= 8, "the engine has at least eight files, found {files}");
     }
 }

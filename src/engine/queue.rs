@@ -140,11 +140,7 @@ impl<E: Copy> Engine<E> {
     /// are pending, or 10^12 have been scheduled: the limits of a run lie far below.
     #[inline]
     pub fn at(&mut self, when: Time, event: E) -> Key {
-        assert!(
-            when >= self.now,
-            "an event was scheduled for {when}, but it is {} already",
-            self.now
-        );
+        assert!(when >= self.now, "an event was scheduled for {when}, but it is {} already", self.now);
         if when == Time::NEVER {
             return Key::NONE;
         }
@@ -163,15 +159,8 @@ impl<E: Copy> Engine<E> {
     /// of their own, which is faster than the heap; later ones by the heap. Nobody can tell but by the clock on
     /// the wall: the order of events is the same.
     pub fn lane(&mut self, delay: Duration) -> Delay {
-        let lane = if delay == Duration::FOREVER {
-            None
-        } else {
-            self.lanes.open(delay)
-        };
-        Delay {
-            duration: delay,
-            lane: lane.map(|lane| lane as u8),
-        } // at most sixteen
+        let lane = if delay == Duration::FOREVER { None } else { self.lanes.open(delay) };
+        Delay { duration: delay, lane: lane.map(|lane| lane as u8) } // at most sixteen
     }
 
     /// Schedules an event after a delay prepared by [`Engine::lane`]; the same as [`Engine::after`], but faster.
@@ -184,10 +173,7 @@ impl<E: Copy> Engine<E> {
         if when == Time::NEVER {
             return Key::NONE;
         }
-        assert!(
-            self.lanes.delay(lane) == Some(delay.duration),
-            "a delay belongs to the engine that made it"
-        );
+        assert!(self.lanes.delay(lane) == Some(delay.duration), "a delay belongs to the engine that made it");
         let key = self.store(event);
         self.lanes.push(lane, whole(when, key));
         key
@@ -216,10 +202,7 @@ impl<E: Copy> Engine<E> {
 
     /// The next event; the clock moves to its time. `None` when nothing is left to happen.
     #[inline]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "not an iterator: handlers schedule between two calls"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "not an iterator: handlers schedule between two calls")]
     pub fn next(&mut self) -> Option<E> {
         self.next_until(LAST)
     }
@@ -297,10 +280,7 @@ impl<E: Copy> Engine<E> {
     /// Puts an event into a slot and gives it its key.
     #[inline]
     fn store(&mut self, event: E) -> Key {
-        self.sequence = self
-            .sequence
-            .checked_add(1 << SLOT_BITS)
-            .expect("the world stops long before 2^40 events");
+        self.sequence = self.sequence.checked_add(1 << SLOT_BITS).expect("the world stops long before 2^40 events");
         self.live += 1;
         if let Some(slot) = self.slots.get_mut(self.free as usize) {
             let key = self.sequence | self.free;
@@ -309,10 +289,7 @@ impl<E: Copy> Engine<E> {
             return Key(key);
         }
         let slot = self.slots.len() as u64;
-        assert!(
-            slot < SLOT_MASK,
-            "the world stops long before 2^24 events are pending"
-        );
+        assert!(slot < SLOT_MASK, "the world stops long before 2^24 events are pending");
         let key = self.sequence | slot;
         self.slots.push(Slot { key, event });
         Key(key)
@@ -362,9 +339,7 @@ impl<E: Copy> Engine<E> {
 /// Whether the slot named by a key (its low half) still holds that key's event.
 #[inline]
 fn is_live<E>(slots: &[Slot<E>], key: u64) -> bool {
-    slots
-        .get(Key(key).slot())
-        .is_some_and(|slot| slot.key == key)
+    slots.get(Key(key).slot()).is_some_and(|slot| slot.key == key)
 }
 
 /// The whole key: time above, sequence and slot below.
@@ -392,21 +367,10 @@ mod tests {
         engine.after(MS(3), 'c');
         engine.after(MS(1), 'a');
         engine.at(Time::from_nanos(2_000_000), 'b');
-        assert_eq!(
-            (engine.pending(), engine.peek_time()),
-            (3, Some(Time::ZERO + MS(1)))
-        );
-        let order: Vec<_> =
-            std::iter::from_fn(|| engine.next().map(|event| (event, engine.now().nanos())))
-                .collect();
-        assert_eq!(
-            order,
-            [('a', 1_000_000), ('b', 2_000_000), ('c', 3_000_000)]
-        );
-        assert_eq!(
-            (engine.processed(), engine.scheduled(), engine.pending()),
-            (3, 3, 0)
-        );
+        assert_eq!((engine.pending(), engine.peek_time()), (3, Some(Time::ZERO + MS(1))));
+        let order: Vec<_> = std::iter::from_fn(|| engine.next().map(|event| (event, engine.now().nanos()))).collect();
+        assert_eq!(order, [('a', 1_000_000), ('b', 2_000_000), ('c', 3_000_000)]);
+        assert_eq!((engine.processed(), engine.scheduled(), engine.pending()), (3, 3, 0));
         assert_eq!(engine.peek_time(), None);
     }
 
@@ -433,8 +397,7 @@ mod tests {
         for ms in [0, 0, 7, 7, 7] {
             engine.after(MS(ms), ());
         }
-        let crowds: Vec<_> =
-            std::iter::from_fn(|| engine.next().map(|()| engine.crowd())).collect();
+        let crowds: Vec<_> = std::iter::from_fn(|| engine.next().map(|()| engine.crowd())).collect();
         assert_eq!(crowds, [1, 2, 1, 2, 3]);
     }
 
@@ -442,11 +405,7 @@ mod tests {
     fn a_cancelled_event_never_fires_and_cannot_be_cancelled_twice() {
         let mut engine = Engine::new();
         let lane = engine.lane(MS(1));
-        let keys = [
-            engine.after(MS(1), 1),
-            engine.after_lane(lane, 2),
-            engine.after(MS(2), 3),
-        ];
+        let keys = [engine.after(MS(1), 1), engine.after_lane(lane, 2), engine.after(MS(2), 3)];
         assert!(engine.is_pending(keys[1]));
         assert!(engine.cancel(keys[0]) && engine.cancel(keys[1]));
         assert!(!engine.cancel(keys[0]) && !engine.is_pending(keys[1]));
@@ -484,19 +443,11 @@ mod tests {
         assert_eq!(engine.after_lane(forever, 0), Key::NONE);
         engine.after(MS(1), 1);
         assert_eq!(engine.next(), Some(1));
-        assert_eq!(
-            engine.after_lane(long, 2),
-            Key::NONE,
-            "the sum does not fit"
-        );
+        assert_eq!(engine.after_lane(long, 2), Key::NONE, "the sum does not fit");
         assert_eq!((engine.pending(), engine.scheduled()), (0, 1));
         assert_eq!(engine.next_until(Time::NEVER), None);
         engine.at(LAST, 3);
-        assert_eq!(
-            engine.next_until(Time::NEVER),
-            Some(3),
-            "the last instant is not never"
-        );
+        assert_eq!(engine.next_until(Time::NEVER), Some(3), "the last instant is not never");
     }
 
     #[test]
@@ -531,11 +482,7 @@ mod tests {
         let full = engine.bytes();
         keys.into_iter().for_each(|key| assert!(engine.cancel(key)));
         let slots = engine.slots.capacity() * size_of::<Slot<()>>();
-        assert!(
-            engine.bytes() - slots < full / 100,
-            "{} of {full} bytes left",
-            engine.bytes() - slots
-        );
+        assert!(engine.bytes() - slots < full / 100, "{} of {full} bytes left", engine.bytes() - slots);
         assert_eq!((engine.pending(), engine.next()), (0, None));
     }
 
@@ -559,11 +506,7 @@ mod tests {
                 high = engine.bytes();
             }
             if round > 10_000 {
-                assert!(
-                    engine.bytes() <= 2 * high,
-                    "{} bytes after {round} rounds",
-                    engine.bytes()
-                );
+                assert!(engine.bytes() <= 2 * high, "{} bytes after {round} rounds", engine.bytes());
             }
         }
         assert!(high < 50_000, "a hundred timers took {high} bytes");
@@ -575,11 +518,7 @@ mod tests {
         let lane = engine.lane(MS(7));
         let mut keys = std::collections::VecDeque::new();
         for i in 0..200_000_u64 {
-            let key = if i % 3 == 0 {
-                engine.after_lane(lane, i)
-            } else {
-                engine.after(MS(i * 31 % 97), i)
-            };
+            let key = if i % 3 == 0 { engine.after_lane(lane, i) } else { engine.after(MS(i * 31 % 97), i) };
             keys.push_back(key);
             if i % 8 < 7 && keys.len() > 500 {
                 engine.cancel(keys.pop_front().expect("500 are left"));

@@ -45,10 +45,7 @@ impl Streams {
         for word in words.chunks_exact_mut(8) {
             word.copy_from_slice(&split_mix(&mut state).to_le_bytes());
         }
-        Stream {
-            rng: Xoshiro256PlusPlus::from_seed(words),
-            tables: &TABLES,
-        }
+        Stream { rng: Xoshiro256PlusPlus::from_seed(words), tables: &TABLES }
     }
 }
 
@@ -62,9 +59,7 @@ pub struct Stream {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream")
-            .field("rng", &self.rng)
-            .finish_non_exhaustive()
+        f.debug_struct("Stream").field("rng", &self.rng).finish_non_exhaustive()
     }
 }
 
@@ -125,11 +120,7 @@ impl Stream {
         let bits = self.next_u64();
         let layer = (bits & 0xff) as usize;
         let x = halfway(bits) * self.tables.exponential.x[layer];
-        if x < self.tables.exponential.x[layer + 1] {
-            x
-        } else {
-            self.exponential_edge(layer, x)
-        }
+        if x < self.tables.exponential.x[layer + 1] { x } else { self.exponential_edge(layer, x) }
     }
 
     /// Normal with mean 0 and standard deviation 1, by the same method.
@@ -138,11 +129,7 @@ impl Stream {
         let bits = self.next_u64();
         let layer = (bits & 0xff) as usize;
         let x = (2.0 * halfway(bits) - 1.0) * self.tables.normal.x[layer];
-        if x.abs() < self.tables.normal.x[layer + 1] {
-            x
-        } else {
-            self.normal_edge(layer, x)
-        }
+        if x.abs() < self.tables.normal.x[layer + 1] { x } else { self.normal_edge(layer, x) }
     }
 
     /// Brings the items into random order, each of the orders equally likely (Fisher and Yates).
@@ -161,10 +148,7 @@ impl Stream {
     #[inline]
     pub fn weighted(&mut self, cumulative: &[f64]) -> usize {
         let total = cumulative.last().copied().unwrap_or(0.0);
-        assert!(
-            total > 0.0 && total.is_finite(),
-            "the weights add up to {total}, there is nothing to choose from"
-        );
+        assert!(total > 0.0 && total.is_finite(), "the weights add up to {total}, there is nothing to choose from");
         // unit() is at most 1 - 2^-53, and the product with it rounds to less than the total.
         let target = self.unit() * total;
         cumulative.partition_point(|&sum| sum <= target)
@@ -248,9 +232,7 @@ fn split_mix(state: &mut u64) -> u64 {
 
 /// The 64-bit FNV-1a hash (Fowler, Noll and Vo).
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 /// Where the ziggurat's tail begins, and the area of each of its 256 layers: solutions of "the layers have equal
@@ -276,10 +258,7 @@ impl Ziggurat {
         for i in 2..256 {
             x[i] = inverse(area / x[i - 1] + density(x[i - 1]));
         }
-        Ziggurat {
-            x,
-            y: x.map(density),
-        }
+        Ziggurat { x, y: x.map(density) }
     }
 }
 
@@ -290,18 +269,8 @@ struct Tables {
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
-    exponential: Ziggurat::new(
-        EXPONENTIAL_TAIL,
-        EXPONENTIAL_AREA,
-        |x| libm::exp(-x),
-        |y| -libm::log(y),
-    ),
-    normal: Ziggurat::new(
-        NORMAL_TAIL,
-        NORMAL_AREA,
-        |x| libm::exp(-0.5 * x * x),
-        |y| (-2.0 * libm::log(y)).sqrt(),
-    ),
+    exponential: Ziggurat::new(EXPONENTIAL_TAIL, EXPONENTIAL_AREA, |x| libm::exp(-x), |y| -libm::log(y)),
+    normal: Ziggurat::new(NORMAL_TAIL, NORMAL_AREA, |x| libm::exp(-0.5 * x * x), |y| (-2.0 * libm::log(y)).sqrt()),
 });
 
 #[cfg(test)]
@@ -310,17 +279,11 @@ mod tests {
 
     #[test]
     fn the_layers_close_at_the_top_and_have_equal_areas() {
-        for (zig, area) in [
-            (&TABLES.exponential, EXPONENTIAL_AREA),
-            (&TABLES.normal, NORMAL_AREA),
-        ] {
+        for (zig, area) in [(&TABLES.exponential, EXPONENTIAL_AREA), (&TABLES.normal, NORMAL_AREA)] {
             assert_eq!((zig.x[256], zig.y[256]), (0.0, 1.0));
             for i in 1..256 {
                 let layer = zig.x[i] * (zig.y[i + 1] - zig.y[i]);
-                assert!(
-                    (layer / area - 1.0).abs() < 1e-9,
-                    "layer {i} has area {layer}"
-                );
+                assert!((layer / area - 1.0).abs() < 1e-9, "layer {i} has area {layer}");
                 assert!(zig.x[i] > zig.x[i + 1]);
             }
         }
@@ -348,22 +311,11 @@ mod tests {
         assert_eq!(fnv1a(b"a"), 0xaf63_dc4c_8601_ec8c);
         let mut state = 1_234_567; // the reference sequence of SplitMix64
         let words: Vec<u64> = (0..3).map(|_| split_mix(&mut state)).collect();
-        assert_eq!(
-            words,
-            [
-                6_457_827_717_110_365_317,
-                3_203_168_211_198_807_973,
-                9_817_491_932_198_370_423
-            ]
-        );
+        assert_eq!(words, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 
-    const GOLDEN_WORDS: [u64; 4] = [
-        5_934_672_432_391_799_413,
-        4_116_243_370_271_067_859,
-        15_957_876_092_569_765_521,
-        7_962_036_042_076_322_797,
-    ];
+    const GOLDEN_WORDS: [u64; 4] =
+        [5_934_672_432_391_799_413, 4_116_243_370_271_067_859, 15_957_876_092_569_765_521, 7_962_036_042_076_322_797];
 
     #[test]
     fn a_clone_goes_on_as_the_original_would_and_a_name_gives_the_same_stream_twice() {
@@ -382,24 +334,11 @@ mod tests {
     fn streams_of_different_names_or_seeds_have_nothing_to_do_with_each_other() {
         // Correlation of n independent pairs has standard deviation 1/sqrt(n); six of them is one in 10^9.
         let n = 20_000;
-        let names = [
-            "a",
-            "b",
-            "ab",
-            "ba",
-            "client/web/arrivals",
-            "client/web/arrivalt",
-            "",
-        ];
-        let mut streams: Vec<Stream> = names
-            .iter()
-            .map(|name| Streams::new(0).named(name))
-            .collect();
+        let names = ["a", "b", "ab", "ba", "client/web/arrivals", "client/web/arrivalt", ""];
+        let mut streams: Vec<Stream> = names.iter().map(|name| Streams::new(0).named(name)).collect();
         streams.extend([1, 2, u64::MAX].map(|seed| Streams::new(seed).named("a")));
-        let draws: Vec<Vec<f64>> = streams
-            .iter_mut()
-            .map(|stream| (0..n).map(|_| stream.unit() - 0.5).collect())
-            .collect();
+        let draws: Vec<Vec<f64>> =
+            streams.iter_mut().map(|stream| (0..n).map(|_| stream.unit() - 0.5).collect()).collect();
         for (i, one) in draws.iter().enumerate() {
             for two in &draws[..i] {
                 let sum: f64 = one.iter().zip(two).map(|(a, b)| a * b).sum();
@@ -427,23 +366,12 @@ mod tests {
         let mut counts = vec![0_f64; n];
         (0..draws).for_each(|_| counts[stream.below(n as u64) as usize] += 1.0);
         let expected = f64::from(draws) / n as f64;
-        let chi: f64 = counts
-            .iter()
-            .map(|count| (count - expected) * (count - expected) / expected)
-            .sum();
-        assert!(
-            chi < 38.3,
-            "chi-squared with 6 degrees of freedom is above 38.3 once in a million: {chi}"
-        );
+        let chi: f64 = counts.iter().map(|count| (count - expected) * (count - expected) / expected).sum();
+        assert!(chi < 38.3, "chi-squared with 6 degrees of freedom is above 38.3 once in a million: {chi}");
         assert_eq!(stream.below(1), 0);
         // Where n does not divide 2^64 at all well, the rejection must keep the halves equal.
-        let high = (0..30_000)
-            .filter(|_| stream.below(3 << 62) >= 1 << 63)
-            .count() as f64;
-        assert!(
-            (high - 10_000.0).abs() < 6.0 * (30_000.0_f64 * 2.0 / 9.0).sqrt(),
-            "{high}"
-        );
+        let high = (0..30_000).filter(|_| stream.below(3 << 62) >= 1 << 63).count() as f64;
+        assert!((high - 10_000.0).abs() < 6.0 * (30_000.0_f64 * 2.0 / 9.0).sqrt(), "{high}");
     }
 
     #[test]
@@ -468,14 +396,8 @@ mod tests {
             *counts.entry(items).or_insert(0.0) += 1.0;
         }
         let expected = f64::from(shuffles) / 6.0;
-        let chi: f64 = counts
-            .values()
-            .map(|count| (count - expected) * (count - expected) / expected)
-            .sum();
-        assert!(
-            counts.len() == 6 && chi < 35.9,
-            "5 degrees of freedom, once in a million: {chi}"
-        );
+        let chi: f64 = counts.values().map(|count| (count - expected) * (count - expected) / expected).sum();
+        assert!(counts.len() == 6 && chi < 35.9, "5 degrees of freedom, once in a million: {chi}");
         stream.shuffle::<u8>(&mut []);
     }
 
@@ -486,10 +408,7 @@ mod tests {
         let draws = 80_000;
         (0..draws).for_each(|_| counts[stream.weighted(&[0.0, 1.0, 1.0, 4.0, 4.0])] += 1.0);
         assert_eq!((counts[0], counts[2], counts[4]), (0.0, 0.0, 0.0));
-        assert!(
-            (counts[1] - 20_000.0).abs() < 6.0 * 15_000_f64.sqrt(),
-            "{counts:?}"
-        );
+        assert!((counts[1] - 20_000.0).abs() < 6.0 * 15_000_f64.sqrt(), "{counts:?}");
     }
 
     #[test]

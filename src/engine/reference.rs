@@ -2,7 +2,7 @@
 //!
 //! Both run the same random programs, and every answer must be equal.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -76,7 +76,7 @@ struct Pair {
     slow: Reference,
     lanes: Vec<Delay>,
     keys: Vec<(Key, Place)>,
-    cancelled: HashSet<u32>,
+    cancelled: BTreeSet<u32>,
     event: u32,
 }
 
@@ -84,19 +84,10 @@ impl Pair {
     fn new() -> Self {
         let mut fast = Engine::new();
         // More delays than lanes, so that some fall back to the heap; the same delay twice; none; for ever.
-        let mut lanes: Vec<Delay> = (0..20)
-            .map(|i| fast.lane(Duration::from_nanos(i * i)))
-            .collect();
+        let mut lanes: Vec<Delay> = (0..20).map(|i| fast.lane(Duration::from_nanos(i * i))).collect();
         lanes.push(fast.lane(Duration::from_nanos(9)));
         lanes.push(fast.lane(Duration::FOREVER));
-        Pair {
-            fast,
-            slow: Reference::default(),
-            lanes,
-            keys: Vec::new(),
-            cancelled: HashSet::new(),
-            event: 0,
-        }
+        Pair { fast, slow: Reference::default(), lanes, keys: Vec::new(), cancelled: BTreeSet::new(), event: 0 }
     }
 
     fn step(&mut self, step: Step) {
@@ -109,15 +100,11 @@ impl Pair {
             }
             Step::After(delay) => {
                 let delay = Duration::from_nanos(delay);
-                self.keys
-                    .push((fast.after(delay, event), slow.after(delay, event)));
+                self.keys.push((fast.after(delay, event), slow.after(delay, event)));
             }
             Step::AfterLane(lane) => {
                 let delay = self.lanes[lane % self.lanes.len()];
-                self.keys.push((
-                    fast.after_lane(delay, event),
-                    slow.after(delay.duration(), event),
-                ));
+                self.keys.push((fast.after_lane(delay, event), slow.after(delay.duration(), event)));
             }
             Step::Never => assert_eq!(fast.after(Duration::FOREVER, event), Key::NONE),
             Step::Cancel(back) => self.cancel(back),
@@ -125,10 +112,7 @@ impl Pair {
             Step::Next => {
                 let got = fast.next();
                 assert_eq!(got, slow.next_until(Time::NEVER));
-                assert!(
-                    got.is_none_or(|event| !self.cancelled.contains(&event)),
-                    "a cancelled event fired"
-                );
+                assert!(got.is_none_or(|event| !self.cancelled.contains(&event)), "a cancelled event fired");
             }
             Step::NextUntil(later) => {
                 let limit = fast.now() + Duration::from_nanos(later);
@@ -137,20 +121,8 @@ impl Pair {
         }
         let (fast, slow) = (&mut self.fast, &self.slow);
         assert_eq!(
-            (
-                fast.now(),
-                fast.pending(),
-                fast.processed(),
-                fast.scheduled(),
-                fast.crowd()
-            ),
-            (
-                slow.now,
-                slow.pending.len(),
-                slow.processed,
-                slow.scheduled,
-                slow.crowd
-            ),
+            (fast.now(), fast.pending(), fast.processed(), fast.scheduled(), fast.crowd()),
+            (slow.now, slow.pending.len(), slow.processed, slow.scheduled, slow.crowd),
         );
     }
 

@@ -58,11 +58,15 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
         let place = claim.place;
         let bounds: Vec<&Node> = [&claim.at_most, &claim.at_least, &claim.equals].into_iter().flatten().collect();
         if bounds.is_empty() {
-            found.push(Diagnostic::error(place, "a claim without a bound").help("give `at_most`, `at_least` or `equals`"));
+            found.push(
+                Diagnostic::error(place, "a claim without a bound").help("give `at_most`, `at_least` or `equals`"),
+            );
         }
         for bound in bounds {
             if number(bound).is_none() {
-                found.push(Diagnostic::error(bound.place, "this is no bound").help("a time, a share, a rate or a number"));
+                found.push(
+                    Diagnostic::error(bound.place, "this is no bound").help("a time, a share, a rate or a number"),
+                );
             }
         }
         for (axis, value) in claim.filter.iter().chain(claim.relative_to.iter().flat_map(|it| it.value.iter())) {
@@ -72,7 +76,8 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the axes are: {}", known.join(", ")),
                 };
-                found.push(Diagnostic::error(axis.place, format!("`{}`: no axis has this name", axis.value)).help(help));
+                found
+                    .push(Diagnostic::error(axis.place, format!("`{}`: no axis has this name", axis.value)).help(help));
                 continue;
             };
             if !it.values.iter().any(|known| known.label == value.label()) {
@@ -84,7 +89,9 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
         match (&claim.metric, claim.verdict) {
             (Some(name), None) => {
                 let Some(entity) = entity(claim.of.as_ref(), plan) else {
-                    found.push(Diagnostic::error(place, "of which client?").help("there are several: say `of: client/<name>`"));
+                    found.push(
+                        Diagnostic::error(place, "of which client?").help("there are several: say `of: client/<name>`"),
+                    );
                     continue;
                 };
                 if metric(&name.value).is_none() {
@@ -93,7 +100,9 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => "`blackstart list metrics` shows them".to_owned(),
                     };
-                    found.push(Diagnostic::error(name.place, format!("`{}`: no metric has this name", name.value)).help(help));
+                    found.push(
+                        Diagnostic::error(name.place, format!("`{}`: no metric has this name", name.value)).help(help),
+                    );
                     continue;
                 }
                 let columns = crate::measure::columns(plan, false);
@@ -115,7 +124,9 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
                 }
             }
             (None, Some(_)) => {}
-            _ => found.push(Diagnostic::error(place, "a claim is about a `metric` or a `verdict`").help("give one of the two")),
+            _ => found.push(
+                Diagnostic::error(place, "a claim is about a `metric` or a `verdict`").help("give one of the two"),
+            ),
         }
     }
 }
@@ -152,12 +163,13 @@ fn judge_at(scenario: &Scenario, points: &[PointResult], point: usize, claim: &S
     if let Some(base) = &claim.relative_to {
         // The point with those values, and for the rest the same as here.
         let here = &points[point].point;
-        let base = points.iter().find(|other| {
-            matches(scenario, &other.point, &base.value)
-                && scenario.axes.iter().enumerate().all(|(axis, it)| {
-                    base.value.contains(&it.name) || other.point.values[axis] == here.values[axis]
-                })
-        });
+        let base =
+            points.iter().find(|other| {
+                matches(scenario, &other.point, &base.value)
+                    && scenario.axes.iter().enumerate().all(|(axis, it)| {
+                        base.value.contains(&it.name) || other.point.values[axis] == here.values[axis]
+                    })
+            });
         let base = base.map_or_else(Vec::new, |base| values(base, claim));
         values_here = values_here.iter().zip(&base).map(|(value, base)| value / base).collect();
     }

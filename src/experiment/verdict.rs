@@ -73,7 +73,11 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
             return Verdict {
                 name: VerdictName::NeverDisturbed,
                 since: f64::NAN,
-                evidence: format!("goodput of {client} was {}/s before and {}/s during the faults", brief(before), brief(during)),
+                evidence: format!(
+                    "goodput of {client} was {}/s before and {}/s during the faults",
+                    brief(before),
+                    brief(during)
+                ),
             };
         }
         return Verdict {

@@ -155,7 +155,15 @@ impl Layout {
             }
         }
         let links = next + breakers * at::breaker::SIZE;
-        Self { clients, edges, services, instances, breakers: next, links, width: links + plan.links.len() * at::link::SIZE }
+        Self {
+            clients,
+            edges,
+            services,
+            instances,
+            breakers: next,
+            links,
+            width: links + plan.links.len() * at::link::SIZE,
+        }
     }
 
     fn client(&self, client: u32) -> usize {
@@ -293,9 +301,7 @@ impl Measure {
             })
             .collect();
         let breaker_gauges = (0..breakers.len() as u32)
-            .map(|b| {
-                (gauge(layout.breaker(b) + at::breaker::OPEN), gauge(layout.breaker(b) + at::breaker::HALF_OPEN))
-            })
+            .map(|b| (gauge(layout.breaker(b) + at::breaker::OPEN), gauge(layout.breaker(b) + at::breaker::HALF_OPEN)))
             .collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
@@ -507,14 +513,11 @@ impl Measure {
                 self.rows[self.bucket * self.layout.width + gauge.offset] += sum;
                 gauge.since = end;
             }
-            if self.bucket + 1 == self.ends.len() {
-                self.ended = true;
-                self.next_end = Time::NEVER;
-                return;
-            }
             self.bucket += 1;
-            self.next_end = self.ends[self.bucket];
             self.rows.extend_from_slice(&self.row);
+            // After the end there is one bucket more, which belongs to no window.
+            self.ended = self.bucket == self.ends.len();
+            self.next_end = self.ends.get(self.bucket).copied().unwrap_or(Time::NEVER);
             for (service, &gauge) in self.queue.iter().enumerate() {
                 let at = self.layout.service(service as u32) + at::service::QUEUE_MAX;
                 self.rows[self.bucket * self.layout.width + at] = self.gauges[gauge as usize].value as u64;
@@ -563,7 +566,8 @@ impl Track {
     }
 }
 
-/// Cuts the time of a run into buckets. Returns their ends, the segment of each, and the number of segments.
+/// Cuts the time of a run into buckets. Returns their ends, the segment of each (and of the bucket after the end), and
+/// the number of segments.
 fn cut(plan: &Plan) -> (Vec<Time>, Vec<u32>, usize) {
     let schedule = &plan.schedule;
     let length = schedule.length;
@@ -588,5 +592,6 @@ fn cut(plan: &Plan) -> (Vec<Time>, Vec<u32>, usize) {
             segment_of.push(segment as u32);
         }
     }
-    (ends, segment_of, marks.len())
+    segment_of.push(marks.len() as u32);
+    (ends, segment_of, marks.len() + 1)
 }

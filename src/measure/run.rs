@@ -155,21 +155,16 @@ impl Measure {
             let offset = self.layout.service(service) + at::service::QUEUE_MAX;
             row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
         }
-        let seconds = if buckets.is_empty() {
-            0.0
-        } else {
-            (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs()
-        };
+        let seconds =
+            if buckets.is_empty() { 0.0 } else { (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs() };
         let segment = |bucket: usize| self.segment_of[bucket] as usize;
-        let segments =
-            if buckets.is_empty() { 0..0 } else { segment(buckets.start)..segment(buckets.end - 1) + 1 };
+        let segments = if buckets.is_empty() { 0..0 } else { segment(buckets.start)..segment(buckets.end - 1) + 1 };
         Sums { measure: self, row, seconds, segments }
     }
 
     fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], values: &mut [f64]) {
         for (client, spec) in plan.clients.iter().enumerate() {
-            let [p50, p99, mean] =
-                self.tracks[client].closed.get(bucket).copied().unwrap_or([f64::NAN; 3]);
+            let [p50, p99, mean] = self.tracks[client].closed.get(bucket).copied().unwrap_or([f64::NAN; 3]);
             let entity = format!("client/{}", spec.name);
             for (track, value) in tracks.iter().zip(values.iter_mut()).filter(|(track, _)| track.entity == entity) {
                 match track.metric {
@@ -184,10 +179,8 @@ impl Measure {
 
     fn strips(&self, plan: &Plan) -> Vec<Strip> {
         let names = breakers(plan);
-        let mut strips: Vec<Strip> = names
-            .iter()
-            .map(|(name, _)| Strip { entity: format!("breaker/{name}"), moves: Vec::new() })
-            .collect();
+        let mut strips: Vec<Strip> =
+            names.iter().map(|(name, _)| Strip { entity: format!("breaker/{name}"), moves: Vec::new() }).collect();
         // The moves tell where a breaker went, not which of the instances: a count for each position is enough.
         let mut states: Vec<(u32, u32)> = vec![(0, 0); names.len()];
         for (strip, (_, of)) in strips.iter_mut().zip(&names) {
@@ -223,8 +216,10 @@ impl Measure {
             open[bucket as usize * entities + plan.clients.len() + edge as usize] += 1;
         }
         for (bucket, row) in self.rows.chunks(width.max(1)).enumerate() {
-            let clients = (0..plan.clients.len()).map(|client| (self.layout.client(client as u32), plan.clients[client].name.as_str()));
-            let edges = (0..plan.edges.len()).map(|edge| (self.layout.edge(edge as u32), plan.edges[edge].name.as_str()));
+            let clients = (0..plan.clients.len())
+                .map(|client| (self.layout.client(client as u32), plan.clients[client].name.as_str()));
+            let edges =
+                (0..plan.edges.len()).map(|edge| (self.layout.edge(edge as u32), plan.edges[edge].name.as_str()));
             for (entity, (at, name)) in clients.chain(edges).enumerate() {
                 // Clients and edges both have the opened first and the kinds of outcome behind it.
                 let ended: u64 = row[at + 1..=at + at::KINDS].iter().sum();
@@ -282,9 +277,8 @@ impl Sums<'_> {
         for client in 0..plan.clients.len() {
             let caller = client as u32;
             let edges = || (0..plan.edges.len()).filter(|&edge| plan.edges[edge].caller == caller);
-            let of_edges = |offset: usize| -> u64 {
-                edges().map(|edge| self.row[layout.edge(edge as u32) + offset]).sum()
-            };
+            let of_edges =
+                |offset: usize| -> u64 { edges().map(|edge| self.row[layout.edge(edge as u32) + offset]).sum() };
             let counts = Counts {
                 opened: self.row[layout.client(caller) + at::client::OPENED],
                 kinds: &self.row[layout.client(caller) + at::client::KIND..][..at::KINDS],
@@ -540,8 +534,7 @@ fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], 
             }
             back_from = bucket;
         }
-        values[column] =
-            if back_from == buckets { f64::INFINITY } else { (measure.start(back_from) - ends).as_secs() };
+        values[column] = if back_from == buckets { f64::INFINITY } else { (measure.start(back_from) - ends).as_secs() };
     };
     for (client, spec) in plan.clients.iter().enumerate() {
         let open_loop = !matches!(spec.source, Source::Closed { .. });

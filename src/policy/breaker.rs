@@ -100,7 +100,6 @@ impl<'de> Deserialize<'de> for Window {
     }
 }
 
-
 impl JsonSchema for Window {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Window".into()
@@ -257,9 +256,7 @@ impl Breaker {
         let ended = *succeeded + *failures;
         let reopens = match self.trip {
             Trip::Consecutive(_) => failed,
-            Trip::Rate { share, .. } => {
-                ended >= self.probes && f64::from(*failures) >= share * f64::from(ended)
-            }
+            Trip::Rate { share, .. } => ended >= self.probes && f64::from(*failures) >= share * f64::from(ended),
         };
         if reopens {
             self.open(now);

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream};
 use crate::outcome::{Outcome, Refuser};
-use crate::short_form;
 use crate::scenario::units::Span;
+use crate::short_form;
 
 /// Limit how many calls are under way at once. Short form: `bulkhead: 20`.
 ///
@@ -42,10 +42,7 @@ impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         if self.concurrent == 0 {
-            found.push((
-                "a bulkhead with no permits lets no call pass".into(),
-                "give `concurrent` at least 1".into(),
-            ));
+            found.push(("a bulkhead with no permits lets no call pass".into(), "give `concurrent` at least 1".into()));
         }
         if self.wait.is_some() && self.waiting == 0 {
             found.push((

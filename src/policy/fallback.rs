@@ -63,11 +63,7 @@ impl Policy for Fallback {
         Enter::Proceed
     }
     fn leave(&mut self, _: &mut Passage<'_>, outcome: Outcome) -> Leave {
-        if self.on.has(outcome) {
-            Leave::Replace(Outcome::Degraded(self.level))
-        } else {
-            Leave::Pass
-        }
+        if self.on.has(outcome) { Leave::Replace(Outcome::Degraded(self.level)) } else { Leave::Pass }
     }
     fn reset(&mut self) {}
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, Refuser};
-use crate::short_form;
 use crate::scenario::units::{Rate, Span};
+use crate::short_form;
 
 /// Limit how many calls start in a time. Short form: `rate_limit: 100/s`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -44,7 +44,8 @@ impl Spec {
             found.push(("a rate of zero lets no call pass".into(), "give a rate above zero".into()));
         }
         if self.burst == 0 {
-            found.push(("a bucket without room for a token lets no call pass".into(), "give `burst` at least 1".into()));
+            found
+                .push(("a bucket without room for a token lets no call pass".into(), "give `burst` at least 1".into()));
         }
         found
     }

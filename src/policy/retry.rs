@@ -15,8 +15,8 @@ use super::{Blueprint, Enter, Leave, Passage, Policy, When, budget, set_of};
 use crate::engine::{Dist, Duration, Stream};
 use crate::outcome::{Outcome, OutcomeSet};
 use crate::scenario::distribution;
-use crate::short_form;
 use crate::scenario::units::{Share, Span};
+use crate::short_form;
 
 /// Try again after a failure. Short form: `retry: 3`, which means `attempts: 3` at once and without a budget.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -88,9 +88,7 @@ impl<'de> Deserialize<'de> for Attempts {
                 f.write_str("a whole number of tries, the first one included, or `unlimited`")
             }
             fn visit_u64<E: Error>(self, n: u64) -> Result<Attempts, E> {
-                u32::try_from(n)
-                    .map(Attempts::AtMost)
-                    .map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+                u32::try_from(n).map(Attempts::AtMost).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
             }
             fn visit_i64<E: Error>(self, n: i64) -> Result<Attempts, E> {
                 u64::try_from(n)
@@ -108,7 +106,6 @@ impl<'de> Deserialize<'de> for Attempts {
         deserializer.deserialize_any(Seen)
     }
 }
-
 
 impl JsonSchema for Attempts {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -211,10 +208,9 @@ impl Spec {
     }
 
     fn retried(&self) -> OutcomeSet {
-        self.on.as_deref().map_or_else(
-            || set_of(&[When::Timeout, When::Unreachable, When::Unavailable, When::Throttled]),
-            set_of,
-        )
+        self.on
+            .as_deref()
+            .map_or_else(|| set_of(&[When::Timeout, When::Unreachable, When::Unavailable, When::Throttled]), set_of)
     }
 }
 

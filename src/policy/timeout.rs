@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream};
 use crate::outcome::Outcome;
-use crate::short_form;
 use crate::scenario::units::Span;
+use crate::short_form;
 
 /// Stop waiting after a time. Short form: `timeout: 200ms`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

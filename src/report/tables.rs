@@ -36,7 +36,8 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
         writer.write_record(header.chain(after.iter().map(|it| (*it).to_owned())))?;
         Ok((writer, name.to_owned()))
     };
-    let (mut summary, summary_name) = table("summary.csv", &["point"], &["seed", "window", "entity", "metric", "value"])?;
+    let (mut summary, summary_name) =
+        table("summary.csv", &["point"], &["seed", "window", "entity", "metric", "value"])?;
     let (mut aggregate, aggregate_name) = table(
         "aggregate.csv",
         &["point"],
@@ -57,7 +58,13 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
             for (column, it) in columns.iter().enumerate() {
                 let values: Vec<f64> = point.runs.iter().map(|run| run.windows[window][column]).collect();
                 for (seed, value) in point.seeds.iter().zip(&values).filter(|(_, value)| !value.is_nan()) {
-                    summary.write_record(row(&[&seed.to_string(), &spec.name, &it.entity, it.metric, &cell(*value)]))?;
+                    summary.write_record(row(&[
+                        &seed.to_string(),
+                        &spec.name,
+                        &it.entity,
+                        it.metric,
+                        &cell(*value),
+                    ]))?;
                 }
                 let all = Summary::of(&values);
                 if all.n > 0 {
@@ -96,7 +103,8 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
         let labels = scenario.labels(&point.point).into_iter().map(text);
         let holds = if claim.holds { "yes" } else { "no" };
         let value = &claim.value;
-        let after = [&claim.metric, &cell(value.mean), &cell(value.low), &cell(value.high), &claim.bound, holds].map(str::to_owned);
+        let after = [&claim.metric, &cell(value.mean), &cell(value.low), &cell(value.high), &claim.bound, holds]
+            .map(str::to_owned);
         claims.write_record([text(&claim.claim), claim.point.to_string()].into_iter().chain(labels).chain(after))?;
     }
     let tables = [

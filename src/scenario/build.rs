@@ -77,10 +77,16 @@ impl Builder<'_> {
                 self.found.push(diagnostic.help("links and charts name parts: give one of the two another name"));
             }
         }
-        for (name, _) in self.model.services.iter().map(|(n, _)| (n, ())).chain(self.model.clients.iter().map(|(n, _)| (n, ()))) {
+        for (name, _) in
+            self.model.services.iter().map(|(n, _)| (n, ())).chain(self.model.clients.iter().map(|(n, _)| (n, ())))
+        {
             let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
             if name.value.is_empty() || !name.value.chars().all(plain) {
-                self.error(name.place, format!("`{}` cannot be the name of a part", name.value), "use letters, digits, `_` and `-`");
+                self.error(
+                    name.place,
+                    format!("`{}` cannot be the name of a part", name.value),
+                    "use letters, digits, `_` and `-`",
+                );
             }
         }
         if self.model.clients.is_empty() {
@@ -112,7 +118,11 @@ impl Builder<'_> {
                 }
                 (None, Some(named)) => {
                     if !spec.policies.is_empty() {
-                        self.error(name.place, "`policies` go with `calls`, not with `tasks`", "put them at the calls of the tasks");
+                        self.error(
+                            name.place,
+                            "`policies` go with `calls`, not with `tasks`",
+                            "put them at the calls of the tasks",
+                        );
                     }
                     for (task_name, task) in named.iter() {
                         let entry = self.program(part, None, &task.steps);
@@ -125,7 +135,11 @@ impl Builder<'_> {
                         tasks.push((entry, task.weight));
                     }
                     if tasks.iter().map(|task| task.1).sum::<f64>() <= 0.0 {
-                        self.error(name.place, "no task of this client is ever drawn", "give one of them a weight above zero");
+                        self.error(
+                            name.place,
+                            "no task of this client is ever drawn",
+                            "give one of them a weight above zero",
+                        );
                     }
                     if let Some(wanted) = &spec.first
                         && first.is_none()
@@ -133,7 +147,11 @@ impl Builder<'_> {
                         self.unknown(wanted, "no task has this name", named.iter().map(|(n, _)| n.value.as_str()));
                     }
                 }
-                _ => self.error(name.place, format!("client `{}` needs `calls` or `tasks`, one of the two", name.value), "e.g. `calls: web.checkout`"),
+                _ => self.error(
+                    name.place,
+                    format!("client `{}` needs `calls` or `tasks`, one of the two", name.value),
+                    "e.g. `calls: web.checkout`",
+                ),
             }
             if spec.first.is_some() && (spec.tasks.is_none() || spec.users.is_none()) {
                 self.error(name.place, "`first` needs `tasks` and `users`", "leave it out");
@@ -159,7 +177,11 @@ impl Builder<'_> {
         match (&spec.arrivals, &spec.users) {
             (Some(model::Arrivals::Replay(replay)), None) => {
                 if !spec.load.is_empty() || spec.batch.is_some() {
-                    self.error(name.place, "`load` and `batch` do not go with `replay`", "the times in the file are the load");
+                    self.error(
+                        name.place,
+                        "`load` and `batch` do not go with `replay`",
+                        "the times in the file are the load",
+                    );
                 }
                 Source::Replay(replay.times.clone().unwrap_or_else(|| Arc::from([])))
             }
@@ -181,10 +203,18 @@ impl Builder<'_> {
             }
             (None, Some(users)) => {
                 if !spec.load.is_empty() || spec.batch.is_some() {
-                    self.error(name.place, "`load` and `batch` go with `arrivals`, not with `users`", "a closed loop makes its own load");
+                    self.error(
+                        name.place,
+                        "`load` and `batch` go with `arrivals`, not with `users`",
+                        "a closed loop makes its own load",
+                    );
                 }
                 if users.count == 0 || users.count > MOST_USERS {
-                    self.error(name.place, format!("{} users cannot be simulated", users.count), format!("between 1 and {MOST_USERS}"));
+                    self.error(
+                        name.place,
+                        format!("{} users cannot be simulated", users.count),
+                        format!("between 1 and {MOST_USERS}"),
+                    );
                 }
                 Source::Closed {
                     users: users.count,
@@ -195,7 +225,10 @@ impl Builder<'_> {
             _ => {
                 self.error(
                     name.place,
-                    format!("client `{}` needs `arrivals` (an open loop) or `users` (a closed loop), one of the two", name.value),
+                    format!(
+                        "client `{}` needs `arrivals` (an open loop) or `users` (a closed loop), one of the two",
+                        name.value
+                    ),
                     "e.g. `arrivals: { poisson: 100/s }`",
                 );
                 stand_in
@@ -238,11 +271,19 @@ impl Builder<'_> {
             let part = (clients + number) as u32;
             for (what, count) in [("workers", spec.workers), ("cpus", spec.cpus)] {
                 if count == model::Count::Limited(0) {
-                    self.error(name.place, format!("`{}` has no {what}: it would serve nobody", name.value), format!("give `{what}` at least 1"));
+                    self.error(
+                        name.place,
+                        format!("`{}` has no {what}: it would serve nobody", name.value),
+                        format!("give `{what}` at least 1"),
+                    );
                 }
             }
             if spec.operations.is_empty() {
-                self.error(name.place, format!("`{}` has no operations: nothing can be asked of it", name.value), "add `operations:`");
+                self.error(
+                    name.place,
+                    format!("`{}` has no operations: nothing can be asked of it", name.value),
+                    "add `operations:`",
+                );
             }
             let operations = spec.operations.iter().enumerate().map(|(operation, (op_name, it))| Operation {
                 name: op_name.value.clone(),
@@ -259,7 +300,11 @@ impl Builder<'_> {
             if let Some(warmup) = spec.warmup
                 && !(warmup.factor.is_finite() && warmup.factor >= 1.0)
             {
-                self.error(name.place, "the factor of a warm-up must be 1 or more", "3 makes work three times as long at first");
+                self.error(
+                    name.place,
+                    "the factor of a warm-up must be 1 or more",
+                    "3 makes work three times as long at first",
+                );
             }
             if let crate::balance::Spec::PowerOfChoices(0) = spec.balance {
                 self.error(name.place, "no choice at all", "give `power_of_choices` at least 1; 2 is `power_of_two`");
@@ -301,7 +346,11 @@ impl Builder<'_> {
             Some(model::Slowdown::Table(points)) => {
                 let rising = points.windows(2).all(|pair| pair[0].0 < pair[1].0);
                 if points.is_empty() || !rising || !points.iter().all(|point| positive(point.1) && point.0 >= 0.0) {
-                    self.error(name.place, "the points of a slowdown must rise in n, with factors above zero", "e.g. `table: [[1, 1.0], [50, 2.5]]`");
+                    self.error(
+                        name.place,
+                        "the points of a slowdown must rise in n, with factors above zero",
+                        "e.g. `table: [[1, 1.0], [50, 2.5]]`",
+                    );
                 }
                 Slowdown::Table(points.clone().into())
             }
@@ -321,7 +370,11 @@ impl Builder<'_> {
             let start = self.plan.steps.len();
             self.step(part, operation, step);
             if step.copies.is_some() && !in_parallel {
-                self.error(step.place, "`copies` makes branches of a `parallel`", "put the step into a `parallel`, or use `repeat`");
+                self.error(
+                    step.place,
+                    "`copies` makes branches of a `parallel`",
+                    "put the step into a `parallel`, or use `repeat`",
+                );
             }
             let times = step.repeat.unwrap_or(1);
             if times == 0 {
@@ -337,7 +390,11 @@ impl Builder<'_> {
         let wanted = (length as u64).saturating_mul(u64::from(times));
         if wanted + start as u64 > MOST_STEPS as u64 {
             if times > 1 {
-                self.error(place, format!("written out, this is {wanted} steps"), format!("at most {MOST_STEPS} in a model"));
+                self.error(
+                    place,
+                    format!("written out, this is {wanted} steps"),
+                    format!("at most {MOST_STEPS} in a model"),
+                );
             }
             return;
         }
@@ -381,7 +438,11 @@ impl Builder<'_> {
         }
         if let Some(work) = &step.work {
             if (part as usize) < self.model.clients.len() {
-                self.error(work.place, "a client does no work", "for the time between two requests give `users` a `think` time");
+                self.error(
+                    work.place,
+                    "a client does no work",
+                    "for the time between two requests give `users` a `think` time",
+                );
             }
             let law = self.dist(work);
             self.plan.steps.push(Step::Work(law));
@@ -404,7 +465,13 @@ impl Builder<'_> {
         }
     }
 
-    fn fork(&mut self, part: u32, operation: Option<usize>, step: &Spanned<model::Step>, branches: &[Spanned<model::Step>]) {
+    fn fork(
+        &mut self,
+        part: u32,
+        operation: Option<usize>,
+        step: &Spanned<model::Step>,
+        branches: &[Spanned<model::Step>],
+    ) {
         if branches.is_empty() {
             self.error(step.place, "nothing is done in parallel", "give at least one step");
             return;
@@ -425,10 +492,13 @@ impl Builder<'_> {
         }
         let need = step.need.unwrap_or(entries.len() as u32);
         if need == 0 || need as usize > entries.len() {
-            self.error(step.place, format!("`need: {need}` of {} branches", entries.len()), format!("between 1 and {}", entries.len()));
+            self.error(
+                step.place,
+                format!("`need: {need}` of {} branches", entries.len()),
+                format!("between 1 and {}", entries.len()),
+            );
         }
-        self.plan.steps[fork] =
-            Step::Fork { branches: entries.into(), need, then: self.plan.steps.len() as u32 };
+        self.plan.steps[fork] = Step::Fork { branches: entries.into(), need, then: self.plan.steps.len() as u32 };
     }
 
     fn choice(&mut self, part: u32, operation: Option<usize>, place: Place, branches: &[Spanned<model::Branch>]) {
@@ -581,7 +651,14 @@ impl Builder<'_> {
             let mut number = |from: u32, to: u32| {
                 *numbers.entry((from, to)).or_insert_with(|| {
                     let name = format!("{}->{}", self.plan.part_name(from as usize), self.plan.part_name(to as usize));
-                    self.plan.links.push(Link { name, from, to, latency: Dist::Constant(Duration::ZERO), loss: 0.0, bandwidth: f64::INFINITY });
+                    self.plan.links.push(Link {
+                        name,
+                        from,
+                        to,
+                        latency: Dist::Constant(Duration::ZERO),
+                        loss: 0.0,
+                        bandwidth: f64::INFINITY,
+                    });
                     self.plan.links.len() as u32 - 1
                 })
             };
@@ -605,7 +682,11 @@ impl Builder<'_> {
         let known: Vec<String> = self.plan.links.iter().map(|link| link.name.clone()).collect();
         for (name, _) in model.network.links.iter() {
             if !known.contains(&name.value) {
-                self.unknown(name, "no two parts that talk to each other are named so", known.iter().map(String::as_str));
+                self.unknown(
+                    name,
+                    "no two parts that talk to each other are named so",
+                    known.iter().map(String::as_str),
+                );
             }
         }
     }
@@ -649,9 +730,14 @@ impl Builder<'_> {
             let next = (service as usize, operation as usize);
             if state.get(&next) == Some(&false) {
                 let first = path.iter().position(|on| *on == next).expect("what is on the path is in it");
-                let names: Vec<String> = path[first..].iter().chain([&next]).map(|on| self.operation_name(*on)).collect();
+                let names: Vec<String> =
+                    path[first..].iter().chain([&next]).map(|on| self.operation_name(*on)).collect();
                 let message = format!("a cycle of calls: {}", names.join(" → "));
-                self.error(self.targets[edge].0, message, "a request would never end: let one of them answer without this call");
+                self.error(
+                    self.targets[edge].0,
+                    message,
+                    "a request would never end: let one of them answer without this call",
+                );
             } else {
                 self.visit(next, edges, state, path);
             }
@@ -751,7 +837,9 @@ impl Builder<'_> {
                 Which::All
             }
             // At least one: a fault of nobody is not what anybody means.
-            (None, Some(share)) => Which::Some(((share.0 * f64::from(replicas)).ceil() as u32).clamp(1, replicas.max(1))),
+            (None, Some(share)) => {
+                Which::Some(((share.0 * f64::from(replicas)).ceil() as u32).clamp(1, replicas.max(1)))
+            }
             (Some(_), Some(_)) => {
                 self.error(place, "`replica` and `share` exclude each other", "give one of the two");
                 Which::All
@@ -839,7 +927,11 @@ impl Builder<'_> {
                 When::Throttled => Outcome::Throttled(Duration::ZERO),
                 When::Rejected => Outcome::Rejected,
                 When::Timeout | When::Unreachable | When::Refused => {
-                    self.error(place, "a server cannot answer so", "give `error`, `unavailable`, `throttled` or `rejected`");
+                    self.error(
+                        place,
+                        "a server cannot answer so",
+                        "give `error`, `unavailable`, `throttled` or `rejected`",
+                    );
                     Outcome::Error
                 }
             };
@@ -877,7 +969,11 @@ impl Builder<'_> {
             self.error(place, "the factor must be above zero", "3 makes three times the load");
         }
         if !matches!(self.plan.clients[client].source, Source::Open { .. }) {
-            self.error(it.client.place, "only clients with `arrivals` at a rate can surge", "give a closed loop more users instead");
+            self.error(
+                it.client.place,
+                "only clients with `arrivals` at a rate can surge",
+                "give a closed loop more users instead",
+            );
         }
         Some((What::Surge { client: client as u32, factor: it.factor }, format!("surge {}", it.client.value)))
     }
@@ -886,7 +982,11 @@ impl Builder<'_> {
         let length = self.plan.schedule.length;
         if let Some(random) = fault.random {
             if fault.at.is_some() || fault.lasts.is_some() || fault.repeat.is_some() {
-                self.error(fault.place, "`random` says when: `at`, `for` and `repeat` do not go with it", "leave them out");
+                self.error(
+                    fault.place,
+                    "`random` says when: `at`, `for` and `repeat` do not go with it",
+                    "leave them out",
+                );
             }
             if random.mean_time_between.0.is_zero() || random.mean_time_to_repair.0.is_zero() {
                 self.error(fault.place, "a mean time of zero", "give both a time above zero");
@@ -898,7 +998,11 @@ impl Builder<'_> {
         let lasts = fault.lasts.map_or(Duration::FOREVER, |span| span.0);
         if at >= length {
             let place = fault.at.as_ref().map_or(fault.place, |span| span.place);
-            self.error(place, format!("the fault begins at {at}, when the run is over"), format!("the run is {length} long"));
+            self.error(
+                place,
+                format!("the fault begins at {at}, when the run is over"),
+                format!("the run is {length} long"),
+            );
             return None;
         }
         if lasts.is_zero() {
@@ -910,7 +1014,11 @@ impl Builder<'_> {
             None => times.push((at, (at + lasts).min(length))),
             Some(repeat) => {
                 if repeat.every.0 <= lasts {
-                    self.error(fault.place, "the fault comes again before it is over", "make `every` longer than `for`");
+                    self.error(
+                        fault.place,
+                        "the fault comes again before it is over",
+                        "make `every` longer than `for`",
+                    );
                     return None;
                 }
                 if length.nanos() / repeat.every.0.nanos() > 100_000 {
@@ -920,7 +1028,7 @@ impl Builder<'_> {
                 let mut start = at;
                 while start < length && repeat.times.is_none_or(|most| times.len() < most as usize) {
                     times.push((start, (start + lasts).min(length)));
-                    start = start + repeat.every.0;
+                    start += repeat.every.0;
                 }
             }
         }
@@ -954,7 +1062,11 @@ impl Builder<'_> {
         for (name, spec) in experiment.windows.iter() {
             let (from, until) = (time(spec.from), time(spec.to));
             if from >= until || until > length {
-                self.error(name.place, format!("the window `{}` is not within the run", name.value), format!("give it a start and a later end, at most {length}"));
+                self.error(
+                    name.place,
+                    format!("the window `{}` is not within the run", name.value),
+                    format!("give it a start and a later end, at most {length}"),
+                );
             } else if windows.iter().any(|other| other.name == name.value) {
                 self.error(name.place, format!("there is a window `{}` already", name.value), "choose another name");
             } else {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::short_form;
 use super::source::Spanned;
 use super::units::{Share, Span};
 use crate::engine::{Dist, Duration};
+use crate::short_form;
 
 /// The law of a duration: work, latency, think time. Short form: a time, which means `constant`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -167,7 +167,9 @@ impl Spec {
             Self::Erlang(it) if it.k == 0 => wrong("`k` must be at least 1", "1 is the exponential law"),
             Self::Gamma(it) if !positive(it.shape) => wrong("`shape` must be above 0", "1 is the exponential law"),
             Self::Weibull(it) if !positive(it.shape) => wrong("`shape` must be above 0", "1 is the exponential law"),
-            Self::Pareto(it) if !positive(it.shape) => wrong("`shape` must be above 0", "2.5 is a heavy tail with a mean"),
+            Self::Pareto(it) if !positive(it.shape) => {
+                wrong("`shape` must be above 0", "2.5 is a heavy tail with a mean")
+            }
             Self::Lognormal(it) => match it.law() {
                 Ok(_) => {}
                 Err(what) => wrong(&what, "write e.g. `{ p50: 20ms, p99: 90ms }` or `{ mean: 30ms, cv: 1.5 }`"),

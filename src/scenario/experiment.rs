@@ -18,7 +18,7 @@ pub struct Experiment {
     /// What one learns from it, in a sentence.
     #[serde(default)]
     pub lesson: Option<String>,
-    /// Arrivals end after this time. What is under way then may still end.
+    /// Requests made after this time do not count. Those under way may still end, among others that keep coming.
     pub length: Spanned<Span>,
     /// Nothing before this time counts: the system fills up. Default: 0.
     #[serde(default)]

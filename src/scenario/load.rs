@@ -76,11 +76,11 @@ pub struct Unreadable {
 
 fn read_file(sources: &mut Sources, file: &FilePath) -> Result<SourceId, Diagnostic> {
     let shown = file.display().to_string();
-    let bytes = fs::read(file).map_err(|error| {
-        Diagnostic::error(Place::NOWHERE, format!("{shown}: {error}")).help("is the path right?")
-    })?;
+    let bytes = fs::read(file)
+        .map_err(|error| Diagnostic::error(Place::NOWHERE, format!("{shown}: {error}")).help("is the path right?"))?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        Diagnostic::error(Place::NOWHERE, format!("{shown} is not text")).help("model and experiment files are YAML, in UTF-8")
+        Diagnostic::error(Place::NOWHERE, format!("{shown} is not text"))
+            .help("model and experiment files are YAML, in UTF-8")
     })?;
     Ok(sources.add(shown, text))
 }
@@ -162,9 +162,8 @@ impl Scenario {
     pub fn inputs(&self) -> Vec<(String, u64)> {
         // FNV-1a, 64 bits (Fowler, Noll, Vo): it tells files apart, and is no protection against forgery.
         let hash = |text: &str| {
-            text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            })
+            text.bytes()
+                .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
         };
         self.sources
             .all()
@@ -201,9 +200,10 @@ impl Scenario {
     pub fn plan(&self, point: &Point, found: &mut Diagnostics) -> Option<(Plan, Experiment)> {
         let (mut model, mut experiment) = (self.model_tree.clone(), self.experiment_tree.clone());
         let mut change = |path: &Path, value: &Node, written: Place, found: &mut Diagnostics| {
-            let in_model = path.segments().first().is_some_and(|first| {
-                ["services", "clients", "network", "about"].contains(&first.name.as_str())
-            });
+            let in_model = path
+                .segments()
+                .first()
+                .is_some_and(|first| ["services", "clients", "network", "about"].contains(&first.name.as_str()));
             let target = if in_model { &mut model } else { &mut experiment };
             if let Err(error) = path::set(target, path, value) {
                 found.push(error.diagnostic(written));
@@ -266,7 +266,10 @@ impl Scenario {
                 if let Some(values) = self.column(&replay.file, replay.column.as_ref(), unit, found) {
                     let times: Arc<[Time]> = values.iter().map(|&value| Time::ZERO + value).collect();
                     if times.windows(2).any(|pair| pair[0] > pair[1]) {
-                        found.push(Diagnostic::error(replay.file.place, "the times are not in order").help("sort the file by time"));
+                        found.push(
+                            Diagnostic::error(replay.file.place, "the times are not in order")
+                                .help("sort the file by time"),
+                        );
                     }
                     replay.times = Some(times);
                 }
@@ -327,21 +330,39 @@ impl Scenario {
         };
         let relative = FilePath::new(&file.value);
         if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return wrong(file.place, format!("`{}` leads out of the folder of the model", file.value), "put the file beside the model, or below it".into());
+            return wrong(
+                file.place,
+                format!("`{}` leads out of the folder of the model", file.value),
+                "put the file beside the model, or below it".into(),
+            );
         }
         let mut reader = match csv::Reader::from_path(self.model_folder.join(relative)) {
             Ok(reader) => reader,
-            Err(error) => return wrong(file.place, format!("`{}`: {error}", file.value), "paths are relative to the model".into()),
+            Err(error) => {
+                return wrong(
+                    file.place,
+                    format!("`{}`: {error}", file.value),
+                    "paths are relative to the model".into(),
+                );
+            }
         };
         let names: Vec<String> = match reader.headers() {
             Ok(names) => names.iter().map(str::to_owned).collect(),
-            Err(error) => return wrong(file.place, format!("`{}`: {error}", file.value), "the first row holds names".into()),
+            Err(error) => {
+                return wrong(file.place, format!("`{}`: {error}", file.value), "the first row holds names".into());
+            }
         };
         let index = match column {
             None => 0,
             Some(wanted) => match names.iter().position(|name| *name == wanted.value) {
                 Some(index) => index,
-                None => return wrong(wanted.place, format!("`{}`: no column has this name", wanted.value), format!("there are: {}", names.join(", "))),
+                None => {
+                    return wrong(
+                        wanted.place,
+                        format!("`{}`: no column has this name", wanted.value),
+                        format!("there are: {}", names.join(", ")),
+                    );
+                }
             },
         };
         let mut values = Vec::new();
@@ -349,7 +370,13 @@ impl Scenario {
             let number = record.ok().and_then(|record| record.get(index)?.trim().parse::<f64>().ok());
             match number.filter(|number| number.is_finite() && *number >= 0.0) {
                 Some(number) => values.push(unit.scale(number)),
-                None => return wrong(file.place, format!("`{}`: row {} holds no number, zero or more", file.value, row + 2), "every row needs one".into()),
+                None => {
+                    return wrong(
+                        file.place,
+                        format!("`{}`: row {} holds no number, zero or more", file.value, row + 2),
+                        "every row needs one".into(),
+                    );
+                }
             }
         }
         if values.is_empty() {

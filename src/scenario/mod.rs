@@ -3,11 +3,11 @@
 pub mod build;
 pub mod distribution;
 pub mod experiment;
+mod load;
 pub mod model;
 pub mod path;
 pub mod source;
 pub mod tree;
 pub mod units;
-mod load;
 
 pub use load::{Axis, AxisValue, Point, Scenario, Unreadable, matches};

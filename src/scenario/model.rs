@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::distribution;
-use crate::short_form;
 use super::source::{Named, Spanned};
 use super::units::{Bandwidth, Rate, Share, Size, Span};
 use crate::admission;
 use crate::balance;
 use crate::engine::Time;
 use crate::policy;
+use crate::short_form;
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -113,7 +113,6 @@ impl<'de> Deserialize<'de> for Count {
         })
     }
 }
-
 
 impl JsonSchema for Count {
     fn schema_name() -> std::borrow::Cow<'static, str> {

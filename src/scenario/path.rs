@@ -74,12 +74,10 @@ impl Path {
 
     /// The name of the last segment: a good short name for an axis. For `[3]` it is what stands in the brackets.
     pub fn last(&self) -> &str {
-        self.segments
-            .last()
-            .map_or("", |segment| match &segment.pick {
-                Some(pick) if segment.name.is_empty() => pick,
-                _ => &segment.name,
-            })
+        self.segments.last().map_or("", |segment| match &segment.pick {
+            Some(pick) if segment.name.is_empty() => pick,
+            _ => &segment.name,
+        })
     }
 }
 
@@ -88,9 +86,7 @@ impl Segment {
     fn parse<'t>(text: &'t str, whole: &str) -> Result<(Segment, &'t str), String> {
         let (name, rest) = match text.strip_prefix('"') {
             Some(inside) => {
-                let (name, rest) = inside
-                    .split_once('"')
-                    .ok_or("a quote is opened and never closed")?;
+                let (name, rest) = inside.split_once('"').ok_or("a quote is opened and never closed")?;
                 (name, rest)
             }
             None => text.split_at(text.find(['.', '[']).unwrap_or(text.len())),
@@ -106,7 +102,9 @@ impl Segment {
             return Err(format!("`]` without `[` in `{}`", harmless(whole)));
         }
         match pick.as_deref() {
-            Some("") => Err("nothing stands between `[` and `]`: write what to pick, such as `call[payment.charge]`".into()),
+            Some("") => {
+                Err("nothing stands between `[` and `]`: write what to pick, such as `call[payment.charge]`".into())
+            }
             None if name.is_empty() && text.is_empty() => Err("the path ends with a dot".into()),
             None if name.is_empty() && !text.starts_with('"') => Err("a name is missing between two dots".into()),
             _ => Ok((Segment { name: name.to_string(), pick }, rest)),
@@ -191,8 +189,7 @@ pub struct PathError {
 impl PathError {
     /// The mistake shown where the path was written, with the place in the file where the walk ended.
     pub fn diagnostic(&self, written: Place) -> Diagnostic {
-        let out = Diagnostic::error(written, self.message.clone())
-            .label(format!("no `{}`", self.segment));
+        let out = Diagnostic::error(written, self.message.clone()).label(format!("no `{}`", self.segment));
         let out = if self.place.is_nowhere() || self.place == written {
             out
         } else {
@@ -228,25 +225,17 @@ pub fn get<'a>(node: &'a Node, path: &Path) -> Result<Vec<&'a Node>, Box<PathErr
 /// A last segment that a mapping does not have is added to it, so that optional keys can be set: whether the key
 /// is known is found out when the tree is read, and shown where the value was written.
 pub fn set(node: &mut Node, path: &Path, value: &Node) -> Result<usize, Box<PathError>> {
-    let (last, way) = path
-        .segments
-        .split_last()
-        .expect("a path has at least one segment");
+    let (last, way) = path.segments.split_last().expect("a path has at least one segment");
     let mut targets: Vec<(Vec<usize>, Option<String>)> = Vec::new();
     let mut lacking = Vec::new();
     let mut only_keys = true;
     for state in walk(node, path, way)? {
         let found = state.find(last, true);
-        if found.is_empty()
-            && last.pick.is_none()
-            && matches!(state.at.node.value, Value::Map(_) | Value::Null)
-        {
+        if found.is_empty() && last.pick.is_none() && matches!(state.at.node.value, Value::Map(_) | Value::Null) {
             lacking.push((state.at.steps, Some(last.name.clone())));
         } else {
             // One position further: a key. More: a policy, or a step, of what the path has picked.
-            only_keys &= found
-                .iter()
-                .all(|next| next.at.steps.len() == state.at.steps.len() + 1);
+            only_keys &= found.iter().all(|next| next.at.steps.len() == state.at.steps.len() + 1);
             targets.extend(found.into_iter().map(|next| (next.at.steps, None)));
         }
     }
@@ -275,11 +264,7 @@ pub fn set(node: &mut Node, path: &Path, value: &Node) -> Result<usize, Box<Path
                     target.value = Value::Map(Vec::new());
                 }
                 if let Value::Map(entries) = &mut target.value {
-                    entries.push(Entry {
-                        key: key.clone(),
-                        key_place: value.place,
-                        value: value.clone(),
-                    });
+                    entries.push(Entry { key: key.clone(), key_place: value.place, value: value.clone() });
                 }
             }
         }
@@ -289,13 +274,11 @@ pub fn set(node: &mut Node, path: &Path, value: &Node) -> Result<usize, Box<Path
 
 /// The node at the end of a way of positions.
 fn follow<'a>(node: &'a mut Node, steps: &[usize]) -> Option<&'a mut Node> {
-    steps
-        .iter()
-        .try_fold(node, |node, &at| match &mut node.value {
-            Value::Seq(items) => items.get_mut(at),
-            Value::Map(entries) => entries.get_mut(at).map(|entry| &mut entry.value),
-            _ => None,
-        })
+    steps.iter().try_fold(node, |node, &at| match &mut node.value {
+        Value::Seq(items) => items.get_mut(at),
+        Value::Map(entries) => entries.get_mut(at).map(|entry| &mut entry.value),
+        _ => None,
+    })
 }
 
 /// A node, and the positions that lead to it.
@@ -315,19 +298,13 @@ impl<'a> Spot<'a> {
     /// The entries of a mapping, or none.
     fn entries(&self) -> impl Iterator<Item = (&'a str, Spot<'a>)> {
         let entries = self.node.as_map().unwrap_or(&[]);
-        entries
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| (entry.key.as_str(), self.child(at, &entry.value)))
+        entries.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), self.child(at, &entry.value)))
     }
 
     /// The items of a list, or none.
     fn items(&self) -> impl Iterator<Item = Spot<'a>> {
         let items = self.node.as_seq().unwrap_or(&[]);
-        items
-            .iter()
-            .enumerate()
-            .map(|(at, item)| self.child(at, item))
+        items.iter().enumerate().map(|(at, item)| self.child(at, item))
     }
 }
 
@@ -354,21 +331,11 @@ impl<'a> State<'a> {
 }
 
 /// Follows segments from the top. An error names the first that leads nowhere.
-fn walk<'a>(
-    node: &'a Node,
-    path: &Path,
-    segments: &[Segment],
-) -> Result<Vec<State<'a>>, Box<PathError>> {
-    let mut states = vec![State::from(Spot {
-        node,
-        steps: Vec::new(),
-    })];
+fn walk<'a>(node: &'a Node, path: &Path, segments: &[Segment]) -> Result<Vec<State<'a>>, Box<PathError>> {
+    let mut states = vec![State::from(Spot { node, steps: Vec::new() })];
     for (at, segment) in segments.iter().enumerate() {
         let last = at + 1 == path.segments.len();
-        let next: Vec<State<'a>> = states
-            .iter()
-            .flat_map(|state| state.find(segment, last))
-            .collect();
+        let next: Vec<State<'a>> = states.iter().flat_map(|state| state.find(segment, last)).collect();
         if next.is_empty() {
             return Err(lost(node, path, at, &states));
         }
@@ -387,18 +354,12 @@ fn find<'a>(spot: &Spot<'a>, segment: &Segment, last: bool) -> Vec<State<'a>> {
 }
 
 fn find_in_map<'a>(spot: &Spot<'a>, segment: &Segment, last: bool) -> Vec<State<'a>> {
-    if let Some((_, value)) = spot
-        .entries()
-        .find(|(key, _)| !segment.name.is_empty() && *key == segment.name)
-    {
+    if let Some((_, value)) = spot.entries().find(|(key, _)| !segment.name.is_empty() && *key == segment.name) {
         let Some(pick) = &segment.pick else {
             return vec![value.into()];
         };
         // `policies[3]` and `faults[slow]`: the brackets pick from the list under the key.
-        let inner = Segment {
-            name: String::new(),
-            pick: Some(pick.clone()),
-        };
+        let inner = Segment { name: String::new(), pick: Some(pick.clone()) };
         let found = find_in_list(&value, &inner, last);
         if !found.is_empty() {
             return found;
@@ -419,12 +380,7 @@ fn find_in_map<'a>(spot: &Spot<'a>, segment: &Segment, last: bool) -> Vec<State<
 
 fn find_in_list<'a>(spot: &Spot<'a>, segment: &Segment, last: bool) -> Vec<State<'a>> {
     if let Some(position) = segment.position() {
-        return spot
-            .items()
-            .nth(position)
-            .into_iter()
-            .map(State::from)
-            .collect();
+        return spot.items().nth(position).into_iter().map(State::from).collect();
     }
     // The whole name first; `call[payment]` for any operation of payment only if nothing is called just that.
     let mut found = Vec::new();
@@ -436,13 +392,7 @@ fn find_in_list<'a>(spot: &Spot<'a>, segment: &Segment, last: bool) -> Vec<State
 }
 
 /// Looks through the items of a list, and depth first through the steps inside them.
-fn search<'a>(
-    spot: &Spot<'a>,
-    segment: &Segment,
-    last: bool,
-    whole: bool,
-    found: &mut Vec<State<'a>>,
-) {
+fn search<'a>(spot: &Spot<'a>, segment: &Segment, last: bool, whole: bool, found: &mut Vec<State<'a>>) {
     for item in spot.items() {
         if let Some(state) = pick(&item, segment, last, whole) {
             found.push(state);
@@ -451,13 +401,7 @@ fn search<'a>(
     }
 }
 
-fn search_inside<'a>(
-    spot: &Spot<'a>,
-    segment: &Segment,
-    last: bool,
-    whole: bool,
-    found: &mut Vec<State<'a>>,
-) {
+fn search_inside<'a>(spot: &Spot<'a>, segment: &Segment, last: bool, whole: bool, found: &mut Vec<State<'a>>) {
     match &spot.node.value {
         Value::Seq(_) => search(spot, segment, last, whole, found),
         Value::Map(_) => {
@@ -472,13 +416,7 @@ fn search_inside<'a>(
 }
 
 /// Under a key that holds steps: a list of them, or a mapping whose values are (`choice: { fast: [..], slow: [..] }`).
-fn search_steps<'a>(
-    spot: &Spot<'a>,
-    segment: &Segment,
-    last: bool,
-    whole: bool,
-    found: &mut Vec<State<'a>>,
-) {
+fn search_steps<'a>(spot: &Spot<'a>, segment: &Segment, last: bool, whole: bool, found: &mut Vec<State<'a>>) {
     match &spot.node.value {
         Value::Seq(_) => search(spot, segment, last, whole, found),
         Value::Map(_) => {
@@ -494,33 +432,22 @@ fn search_steps<'a>(
 
 /// Whether a segment picks this item; and where the walk goes on if it does.
 fn pick<'a>(item: &Spot<'a>, segment: &Segment, last: bool, whole: bool) -> Option<State<'a>> {
-    let named = |name: &str| {
-        item.node
-            .get("name")
-            .is_some_and(|value| matches(value, name, whole))
-    };
+    let named = |name: &str| item.node.get("name").is_some_and(|value| matches(value, name, whole));
     let Some(selector) = &segment.pick else {
         if named(&segment.name) {
             return Some(item.clone().into());
         }
         let (_, value) = item.entries().find(|(key, _)| *key == segment.name)?;
         // `call.retry`, where `call: payment.charge` has siblings: more can only be meant of the whole step.
-        let goes_on_at_item =
-            !last && value.node.is_scalar() && item.node.as_map().is_some_and(|map| map.len() > 1);
+        let goes_on_at_item = !last && value.node.is_scalar() && item.node.as_map().is_some_and(|map| map.len() > 1);
         return Some(match goes_on_at_item {
             true => item.clone().into(),
-            false => State {
-                at: value,
-                aside: Some(item.clone()),
-            },
+            false => State { at: value, aside: Some(item.clone()) },
         });
     };
     let picked = match segment.name.as_str() {
         "" => named(selector) || item.node.get(selector).is_some(),
-        name => item
-            .node
-            .get(name)
-            .is_some_and(|value| matches(value, selector, whole)),
+        name => item.node.get(name).is_some_and(|value| matches(value, selector, whole)),
     };
     picked.then(|| item.clone().into())
 }
@@ -545,14 +472,8 @@ fn lost(root: &Node, path: &Path, at: usize, states: &[State<'_>]) -> Box<PathEr
     const MOST_KNOWN: usize = 30;
     let segment = &path.segments[at];
     let shown = harmless(&segment.to_string());
-    let before = Path {
-        segments: path.segments[..at].to_vec(),
-    };
-    let here = if at == 0 {
-        "the file".to_string()
-    } else {
-        format!("`{}`", harmless(&before.to_string()))
-    };
+    let before = Path { segments: path.segments[..at].to_vec() };
+    let here = if at == 0 { "the file".to_string() } else { format!("`{}`", harmless(&before.to_string())) };
     let node = states.first().map_or(root, |state| state.at.node);
 
     let mut known: Vec<String> = Vec::new();
@@ -567,29 +488,22 @@ fn lost(root: &Node, path: &Path, at: usize, states: &[State<'_>]) -> Box<PathEr
     let (message, help) = match &node.value {
         Value::Map(_) | Value::Seq(_) => {
             let message = match (&node.value, segment.position()) {
-                (Value::Seq(items), Some(_)) => format!(
-                    "{here} has {} items, from [0]: there is no {shown}",
-                    items.len()
-                ),
+                (Value::Seq(items), Some(_)) => {
+                    format!("{here} has {} items, from [0]: there is no {shown}", items.len())
+                }
                 _ => format!("{here} has no `{shown}`"),
             };
             let help = match &suggestion {
                 Some(close) => Some(format!("Did you mean `{close}`?")),
                 None if known.is_empty() => None,
-                None => Some(format!(
-                    "known there: {}",
-                    listed(known.iter().map(String::as_str))
-                )),
+                None => Some(format!("known there: {}", listed(known.iter().map(String::as_str)))),
             };
             (message, help)
         }
         Value::Null => (format!("{here} is empty: there is no `{shown}`"), None),
         _ => {
             let short = harmless(&node.label());
-            let parent = before
-                .segments
-                .last()
-                .map_or(String::new(), |segment| harmless(&segment.name));
+            let parent = before.segments.last().map_or(String::new(), |segment| harmless(&segment.name));
             let message = format!("{here} is written in short, `{short}`, and has no `{shown}`");
             let help = format!(
                 "set `{}` itself, or write it out in the file: `{parent}: {{ {shown}: … }}`",
@@ -598,15 +512,7 @@ fn lost(root: &Node, path: &Path, at: usize, states: &[State<'_>]) -> Box<PathEr
             (message, Some(help))
         }
     };
-    Box::new(PathError {
-        path: path.to_string(),
-        segment: shown,
-        message,
-        known,
-        suggestion,
-        help,
-        place: node.place,
-    })
+    Box::new(PathError { path: path.to_string(), segment: shown, message, known, suggestion, help, place: node.place })
 }
 
 /// What a segment could be at this node.
@@ -636,9 +542,7 @@ fn names_of(item: &Spot<'_>, add: &mut impl FnMut(String)) {
         return;
     }
     // `at` and `for` say when a fault happens; what it is stands in another key.
-    let entry = item
-        .entries()
-        .find(|(key, _)| !matches!(*key, "at" | "for"));
+    let entry = item.entries().find(|(key, _)| !matches!(*key, "at" | "for"));
     match entry {
         Some((key @ "call", value)) if value.node.is_scalar() => {
             add(format!("{key}[{}]", harmless(&value.node.label())))
@@ -694,11 +598,7 @@ faults:
 
     /// The labels of everything that a path picks in the shop.
     fn picked(text: &str) -> Vec<String> {
-        get(&node(SHOP), &path(text))
-            .expect("something")
-            .into_iter()
-            .map(Node::label)
-            .collect()
+        get(&node(SHOP), &path(text)).expect("something").into_iter().map(Node::label).collect()
     }
 
     fn lost_at(text: &str) -> Box<PathError> {
@@ -709,14 +609,7 @@ faults:
     fn after_set(text: &str, value: &str) -> (usize, Vec<String>) {
         let mut shop = node(SHOP);
         let count = set(&mut shop, &path(text), &node(value)).expect("something to set");
-        (
-            count,
-            get(&shop, &path(text))
-                .expect("it is there now")
-                .into_iter()
-                .map(Node::label)
-                .collect(),
-        )
+        (count, get(&shop, &path(text)).expect("it is there now").into_iter().map(Node::label).collect())
     }
 
     #[test]
@@ -727,26 +620,11 @@ faults:
 
     #[test]
     fn a_call_is_picked_by_its_target_wherever_it_stands() {
-        assert_eq!(
-            picked("services.web.operations.checkout.call[payment.charge].retry.attempts"),
-            ["3", "5"]
-        );
-        assert_eq!(
-            picked("services.web.operations.checkout.call[recommend.for_user].optional"),
-            ["true"]
-        );
-        assert_eq!(
-            picked("services.web.operations.checkout.call[mail.send].call"),
-            ["mail.send"]
-        );
-        assert_eq!(
-            picked("services.web.operations.checkout.call[stock].call"),
-            ["stock.reserve"]
-        );
-        assert_eq!(
-            picked("services.web.operations.browse.call[stock.list].call"),
-            ["stock.list"]
-        );
+        assert_eq!(picked("services.web.operations.checkout.call[payment.charge].retry.attempts"), ["3", "5"]);
+        assert_eq!(picked("services.web.operations.checkout.call[recommend.for_user].optional"), ["true"]);
+        assert_eq!(picked("services.web.operations.checkout.call[mail.send].call"), ["mail.send"]);
+        assert_eq!(picked("services.web.operations.checkout.call[stock].call"), ["stock.reserve"]);
+        assert_eq!(picked("services.web.operations.browse.call[stock.list].call"), ["stock.list"]);
     }
 
     #[test]
@@ -755,10 +633,7 @@ faults:
         assert_eq!(picked("services.web.operations.browse.work"), ["3ms"]);
         assert_eq!(picked("services.web.operations.checkout[0].work"), ["5ms"]);
         assert_eq!(picked("services.web.operations.checkout.0.work"), ["5ms"]);
-        assert_eq!(
-            picked("services.web.operations.checkout.1.policies[retry].retry.attempts"),
-            ["3"]
-        );
+        assert_eq!(picked("services.web.operations.checkout.1.policies[retry].retry.attempts"), ["3"]);
         assert_eq!(picked("faults.slow.factor"), ["5"]);
         assert_eq!(picked("faults.slow.for"), ["10s"]);
         assert_eq!(picked("faults[slow].for"), ["10s"]);
@@ -772,40 +647,18 @@ faults:
         let attempts = "services.web.operations.checkout.call[payment.charge].retry.attempts";
         assert_eq!(after_set(attempts, "1"), (2, vec!["1".into(), "1".into()]));
         assert_eq!(
-            after_set(
-                "services.web.operations.checkout.call[payment.charge].timeout",
-                "1s"
-            ),
+            after_set("services.web.operations.checkout.call[payment.charge].timeout", "1s"),
             (1, vec!["1s".into()])
         );
-        assert_eq!(
-            after_set("faults.slow", "{factor: 2}"),
-            (1, vec!["{factor: 2}".into()])
-        );
-        assert_eq!(
-            after_set("services.web.operations.checkout.0", "{work: 9ms}"),
-            (1, vec!["{work: 9ms}".into()])
-        );
+        assert_eq!(after_set("faults.slow", "{factor: 2}"), (1, vec!["{factor: 2}".into()]));
+        assert_eq!(after_set("services.web.operations.checkout.0", "{work: 9ms}"), (1, vec!["{work: 9ms}".into()]));
     }
 
     #[test]
     fn an_optional_key_can_be_set_where_it_is_not_written() {
-        assert_eq!(
-            after_set("services.web.replicas", "3"),
-            (1, vec!["3".into()])
-        );
-        assert_eq!(
-            after_set("services.web.queue.capacity", "8"),
-            (1, vec!["8".into()])
-        );
-        assert_eq!(
-            after_set(
-                "services.web.operations.checkout.call[payment.charge].retry.budget",
-                "10%"
-            )
-            .0,
-            2
-        );
+        assert_eq!(after_set("services.web.replicas", "3"), (1, vec!["3".into()]));
+        assert_eq!(after_set("services.web.queue.capacity", "8"), (1, vec!["8".into()]));
+        assert_eq!(after_set("services.web.operations.checkout.call[payment.charge].retry.budget", "10%").0, 2);
         assert_eq!(after_set("network", "{}").0, 1);
     }
 
@@ -816,35 +669,20 @@ faults:
         let value = parse_value(id, &sources).expect("a value");
         let mut shop = node(SHOP);
         set(&mut shop, &path("services.web.replcas"), &value).expect("checked later, by its type");
-        let entry = shop
-            .get("services")
-            .and_then(|s| s.get("web"))
-            .and_then(|web| web.entry("replcas"));
-        assert_eq!(
-            entry.map(|entry| entry.key_place),
-            Some(Place::new(id, 0, 1))
-        );
+        let entry = shop.get("services").and_then(|s| s.get("web")).and_then(|web| web.entry("replcas"));
+        assert_eq!(entry.map(|entry| entry.key_place), Some(Place::new(id, 0, 1)));
     }
 
     #[test]
     fn a_path_that_leads_nowhere_says_where_and_what_was_meant() {
         let error = lost_at("services.wbe.workers");
-        assert_eq!(
-            (error.message.as_str(), error.suggestion.as_deref()),
-            ("`services` has no `wbe`", Some("web"))
-        );
+        assert_eq!((error.message.as_str(), error.suggestion.as_deref()), ("`services` has no `wbe`", Some("web")));
         let error = lost_at("services.web.operations.checkout.call[paymnt.charge].retry");
         assert_eq!(error.segment, "call[paymnt.charge]");
         assert_eq!(error.suggestion.as_deref(), Some("call[payment.charge]"));
         let error = lost_at("services.web.operations.checkout.call[payment.charge].breaker.window");
-        assert_eq!(
-            error.help.as_deref(),
-            Some("known there: `call`, `policies`, `retry`, `timeout`")
-        );
-        assert_eq!(
-            lost_at("faults.7.at").message,
-            "`faults` has 2 items, from [0]: there is no 7"
-        );
+        assert_eq!(error.help.as_deref(), Some("known there: `call`, `policies`, `retry`, `timeout`"));
+        assert_eq!(lost_at("faults.7.at").message, "`faults` has 2 items, from [0]: there is no 7");
         assert_eq!(lost_at("sevices.web").message, "the file has no `sevices`");
         let mut shop = node(SHOP);
         assert!(set(&mut shop, &path("faults.sloow.factor"), &Node::int(1)).is_err());
@@ -855,21 +693,9 @@ faults:
     #[test]
     fn a_short_form_says_that_it_has_no_keys() {
         let after = path("services.web.operations.checkout.call[payment.charge].timeout.after");
-        let error =
-            set(&mut node(SHOP), &after, &Node::str("1s")).expect_err("it is written in short");
-        assert!(
-            error
-                .message
-                .ends_with(".timeout` is written in short, `200ms`, and has no `after`"),
-            "{error}"
-        );
-        assert!(
-            error
-                .help
-                .as_deref()
-                .is_some_and(|help| help.ends_with("`timeout: { after: … }`")),
-            "{error}"
-        );
+        let error = set(&mut node(SHOP), &after, &Node::str("1s")).expect_err("it is written in short");
+        assert!(error.message.ends_with(".timeout` is written in short, `200ms`, and has no `after`"), "{error}");
+        assert!(error.help.as_deref().is_some_and(|help| help.ends_with("`timeout: { after: … }`")), "{error}");
     }
 
     #[test]
@@ -877,27 +703,18 @@ faults:
         let refused = |text: &str| Path::parse(text).expect_err("not a path");
         assert!(refused("").starts_with("the path is empty"));
         assert_eq!(refused("a.").as_str(), "the path ends with a dot");
-        assert_eq!(
-            refused("a..b").as_str(),
-            "a name is missing between two dots"
-        );
+        assert_eq!(refused("a..b").as_str(), "a name is missing between two dots");
         assert_eq!(refused("a[b").as_str(), "`[` is opened and never closed");
         assert_eq!(refused("a[b]c").as_str(), "a dot is missing before `c`");
         assert!(refused("a[]").starts_with("nothing stands between"));
         assert_eq!(refused("a]b").as_str(), "`]` without `[` in `a]b`");
-        assert_eq!(
-            refused("\"a").as_str(),
-            "a quote is opened and never closed"
-        );
+        assert_eq!(refused("\"a").as_str(), "a quote is opened and never closed");
         assert!(refused(&"a.".repeat(100)).starts_with("the path has more than"));
     }
 
     #[test]
     fn the_last_segment_names_an_axis() {
-        assert_eq!(
-            path("services.web.call[a.b].retry.attempts").last(),
-            "attempts"
-        );
+        assert_eq!(path("services.web.call[a.b].retry.attempts").last(), "attempts");
         assert_eq!(path("a.call[x]").last(), "call");
         assert_eq!(path("a.[3]").last(), "3");
     }

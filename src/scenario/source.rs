@@ -45,20 +45,12 @@ pub struct Place {
 
 impl Place {
     /// Not written anywhere: a default, or a value made by the program.
-    pub const NOWHERE: Place = Place {
-        source: SourceId(0),
-        start: 0,
-        end: 0,
-    };
+    pub const NOWHERE: Place = Place { source: SourceId(0), start: 0, end: 0 };
 
     /// A byte range in a source. Sources larger than 4 GiB do not exist: see the limit in `tree`.
     pub fn new(source: SourceId, start: usize, end: usize) -> Place {
         let clamp = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Place {
-            source,
-            start: clamp(start),
-            end: clamp(end.max(start)),
-        }
+        Place { source, start: clamp(start), end: clamp(end.max(start)) }
     }
 
     /// Whether it was written nowhere.
@@ -91,17 +83,8 @@ impl Sources {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         let text = text.into();
         let mut lines = vec![0];
-        lines.extend(
-            text.bytes()
-                .enumerate()
-                .filter(|&(_, byte)| byte == b'\n')
-                .map(|(at, _)| to_u32(at + 1)),
-        );
-        self.all.push(Source {
-            name: name.into(),
-            text,
-            lines,
-        });
+        lines.extend(text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| to_u32(at + 1)));
+        self.all.push(Source { name: name.into(), text, lines });
         SourceId(to_u32(self.all.len()))
     }
 
@@ -125,10 +108,7 @@ impl Sources {
         self.source(place.source).map_or((1, 1), |source| {
             let at = boundary(&source.text, place.start as usize);
             let line = source.line_of(at);
-            (
-                line + 1,
-                source.text[source.lines[line] as usize..at].chars().count() + 1,
-            )
+            (line + 1, source.text[source.lines[line] as usize..at].chars().count() + 1)
         })
     }
 
@@ -146,15 +126,8 @@ impl Source {
     /// The bytes of a line, without its end.
     fn line_range(&self, line: usize) -> (usize, usize) {
         let start = self.lines[line] as usize;
-        let end = self
-            .lines
-            .get(line + 1)
-            .map_or(self.text.len(), |&next| next as usize - 1);
-        let end = if self.text[start..end].ends_with('\r') {
-            end - 1
-        } else {
-            end
-        };
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |&next| next as usize - 1);
+        let end = if self.text[start..end].ends_with('\r') { end - 1 } else { end };
         (start, end)
     }
 }
@@ -222,10 +195,7 @@ impl Diagnostic {
 
     /// Something that is probably not meant.
     pub fn warning(place: Place, message: impl Into<String>) -> Diagnostic {
-        Diagnostic {
-            level: Level::Warning,
-            ..Diagnostic::error(place, message)
-        }
+        Diagnostic { level: Level::Warning, ..Diagnostic::error(place, message) }
     }
 
     /// With a few words beside the marked text.
@@ -254,11 +224,7 @@ impl Diagnostic {
         let title = heading.primary_title(harmless(&self.message));
         let mut group = Group::with_title(title);
         let marks = std::iter::once((self.place, self.label.as_str(), AnnotationKind::Primary))
-            .chain(
-                self.also
-                    .iter()
-                    .map(|(place, label)| (*place, label.as_str(), AnnotationKind::Context)),
-            );
+            .chain(self.also.iter().map(|(place, label)| (*place, label.as_str(), AnnotationKind::Context)));
         for excerpt in excerpts(marks, sources) {
             let name = harmless(sources.name(excerpt.place.source));
             let mut snippet = Snippet::source(excerpt.text).line_start(excerpt.first_line + 1);
@@ -303,10 +269,7 @@ struct Excerpt<'a> {
 }
 
 /// One excerpt for marks that stand near each other in the same source, one more for each that does not.
-fn excerpts<'a>(
-    marks: impl Iterator<Item = (Place, &'a str, AnnotationKind)>,
-    sources: &Sources,
-) -> Vec<Excerpt<'a>> {
+fn excerpts<'a>(marks: impl Iterator<Item = (Place, &'a str, AnnotationKind)>, sources: &Sources) -> Vec<Excerpt<'a>> {
     type Marks<'a> = Vec<(Place, usize, &'a str, AnnotationKind)>;
     let mut groups: Vec<Marks<'a>> = Vec::new();
     for (place, label, kind) in marks {
@@ -354,22 +317,11 @@ fn draw_line<'a>(
 ) {
     let (start, end) = source.line_range(line);
     let text = &source.text;
-    let from = marks
-        .iter()
-        .map(|mark| mark.0.start as usize)
-        .min()
-        .unwrap_or(start)
-        .clamp(start, end);
+    let from = marks.iter().map(|mark| mark.0.start as usize).min().unwrap_or(start).clamp(start, end);
     // Back a third of the width for context, then forward to the full width.
-    let left = text[start..boundary(text, from)]
-        .char_indices()
-        .rev()
-        .nth(LINE_WIDTH / 3);
+    let left = text[start..boundary(text, from)].char_indices().rev().nth(LINE_WIDTH / 3);
     let left = left.map_or(start, |(at, _)| start + at);
-    let right = text[left..end]
-        .char_indices()
-        .nth(LINE_WIDTH)
-        .map_or(end, |(at, _)| left + at);
+    let right = text[left..end].char_indices().nth(LINE_WIDTH).map_or(end, |(at, _)| left + at);
 
     if left > start {
         excerpt.cut_left |= marks.iter().any(|mark| mark.0 == excerpt.place);
@@ -389,10 +341,7 @@ fn draw_line<'a>(
             let found = stops.partition_point(|stop| stop.0 < at);
             stops[found.min(stops.len() - 1)].1
         };
-        let (start, end) = (
-            translate(place.start as usize),
-            translate(place.end as usize),
-        );
+        let (start, end) = (translate(place.start as usize), translate(place.end as usize));
         excerpt.marks.push((*kind, start, end.max(start), label));
     }
     excerpt.text.push('\n');
@@ -446,9 +395,7 @@ impl Diagnostics {
 
     /// Whether any of them makes the file unusable.
     pub fn has_errors(&self) -> bool {
-        self.all
-            .iter()
-            .any(|diagnostic| diagnostic.level == Level::Error)
+        self.all.iter().any(|diagnostic| diagnostic.level == Level::Error)
     }
 
     /// Whether nothing was found.
@@ -480,26 +427,16 @@ impl Diagnostics {
         if sorted.is_empty() {
             return String::new();
         }
-        let renderer = if colour {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        };
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
         let mut out = String::new();
         for diagnostic in sorted.iter().take(MOST_DRAWN) {
             out.push_str(diagnostic.draw(sources, &renderer).trim_end());
             out.push_str("\n\n");
         }
         if sorted.len() > MOST_DRAWN {
-            out.push_str(&format!(
-                "… and {} more that are not shown\n",
-                sorted.len() - MOST_DRAWN
-            ));
+            out.push_str(&format!("… and {} more that are not shown\n", sorted.len() - MOST_DRAWN));
         }
-        let errors = sorted
-            .iter()
-            .filter(|diagnostic| diagnostic.level == Level::Error)
-            .count();
+        let errors = sorted.iter().filter(|diagnostic| diagnostic.level == Level::Error).count();
         out.push_str(&count(errors, sorted.len() - errors));
         out.push('\n');
         out
@@ -512,27 +449,19 @@ fn count(errors: usize, warnings: usize) -> String {
     match (errors, warnings) {
         (_, 0) => plural(errors, "error"),
         (0, _) => plural(warnings, "warning"),
-        _ => format!(
-            "{}, {}",
-            plural(errors, "error"),
-            plural(warnings, "warning")
-        ),
+        _ => format!("{}, {}", plural(errors, "error"), plural(warnings, "warning")),
     }
 }
 
 impl From<Diagnostic> for Diagnostics {
     fn from(diagnostic: Diagnostic) -> Diagnostics {
-        Diagnostics {
-            all: vec![diagnostic],
-        }
+        Diagnostics { all: vec![diagnostic] }
     }
 }
 
 impl FromIterator<Diagnostic> for Diagnostics {
     fn from_iter<I: IntoIterator<Item = Diagnostic>>(all: I) -> Diagnostics {
-        Diagnostics {
-            all: all.into_iter().collect(),
-        }
+        Diagnostics { all: all.into_iter().collect() }
     }
 }
 
@@ -599,11 +528,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 16;
     let names: Vec<&str> = names.into_iter().collect();
-    let shown: Vec<String> = names
-        .iter()
-        .take(MOST)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(MOST) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -630,19 +555,13 @@ impl<T> Spanned<T> {
 
     /// The same place, another value.
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Spanned<U> {
-        Spanned {
-            value: with(self.value),
-            place: self.place,
-        }
+        Spanned { value: with(self.value), place: self.place }
     }
 }
 
 impl<T> From<T> for Spanned<T> {
     fn from(value: T) -> Spanned<T> {
-        Spanned {
-            value,
-            place: Place::NOWHERE,
-        }
+        Spanned { value, place: Place::NOWHERE }
     }
 }
 
@@ -712,24 +631,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
             // What the tree's deserializer answers: the place, then the value.
             fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Spanned<T>, A::Error> {
                 let missing = || de::Error::custom("a value without its place");
-                let (source, start, end): (u32, u32, u32) =
-                    parts.next_element()?.ok_or_else(missing)?;
+                let (source, start, end): (u32, u32, u32) = parts.next_element()?.ok_or_else(missing)?;
                 let value = parts.next_element()?.ok_or_else(missing)?;
-                Ok(Spanned {
-                    value,
-                    place: Place {
-                        source: SourceId(source),
-                        start,
-                        end,
-                    },
-                })
+                Ok(Spanned { value, place: Place { source: SourceId(source), start, end } })
             }
 
             // What any other deserializer answers.
-            fn visit_newtype_struct<D: Deserializer<'de>>(
-                self,
-                inner: D,
-            ) -> Result<Spanned<T>, D::Error> {
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Spanned<T>, D::Error> {
                 T::deserialize(inner).map(Spanned::from)
             }
         }
@@ -787,9 +695,7 @@ impl<T> Named<T> {
     }
 
     /// Names and values in the order of the file.
-    pub fn iter(
-        &self,
-    ) -> impl ExactSizeIterator<Item = (&Spanned<String>, &T)> + DoubleEndedIterator {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Spanned<String>, &T)> + DoubleEndedIterator {
         self.entries.iter().map(|(name, value)| (name, value))
     }
 
@@ -847,10 +753,7 @@ impl<T> Named<T> {
 
 impl<T> Default for Named<T> {
     fn default() -> Named<T> {
-        Named {
-            entries: Vec::new(),
-            index: BTreeMap::new(),
-        }
+        Named { entries: Vec::new(), index: BTreeMap::new() }
     }
 }
 
@@ -897,8 +800,7 @@ impl<T, Q: Borrow<str> + ?Sized> std::ops::Index<&Q> for Named<T> {
 
     /// The value of a name that is known to be there.
     fn index(&self, name: &Q) -> &T {
-        self.get(name.borrow())
-            .expect("the name was checked before")
+        self.get(name.borrow()).expect("the name was checked before")
     }
 }
 
@@ -979,10 +881,7 @@ mod tests {
         assert_eq!(sources.line_column(find(id, text, "x")), (2, 9));
         assert_eq!(sources.line_column(Place::new(id, 999, 999)), (3, 1));
         // The middle of a character counts as its beginning.
-        assert_eq!(
-            sources.line_column(Place::new(id, text.find('ö').expect("an ö") + 1, 999)),
-            (2, 3)
-        );
+        assert_eq!(sources.line_column(Place::new(id, text.find('ö').expect("an ö") + 1, 999)), (2, 3));
         assert_eq!(sources.line_column(Place::NOWHERE), (1, 1));
     }
 
@@ -992,17 +891,11 @@ mod tests {
         let (id, sources) = source(text);
         let mut all = Diagnostics::new();
         all.push(Diagnostic::warning(find(id, text, "3"), "a small queue").label("three places"));
-        let unknown = Diagnostic::error(
-            find(id, text, "paymnt"),
-            "`paymnt`: no service has this name",
-        )
-        .label("not a service")
-        .help("Did you mean `payment`?");
+        let unknown = Diagnostic::error(find(id, text, "paymnt"), "`paymnt`: no service has this name")
+            .label("not a service")
+            .help("Did you mean `payment`?");
         all.extend([unknown.clone(), unknown]);
-        all.push(Diagnostic::error(
-            Place::NOWHERE,
-            "the file `nowhere.yaml` cannot be read",
-        ));
+        all.push(Diagnostic::error(Place::NOWHERE, "the file `nowhere.yaml` cannot be read"));
         insta::assert_snapshot!(all.render(&sources, false), @r"
         error: the file `nowhere.yaml` cannot be read
 
@@ -1060,54 +953,30 @@ mod tests {
         let text = "a\u{1b}[31m: \u{202e}x\ty\n";
         let (id, mut sources) = source(text);
         let evil = sources.add("evil\u{1b}]0;name", "x");
-        let mut all = Diagnostics::from(
-            Diagnostic::error(find(id, text, "x"), "bad \u{1b}[2J").label("\u{7}"),
-        );
+        let mut all = Diagnostics::from(Diagnostic::error(find(id, text, "x"), "bad \u{1b}[2J").label("\u{7}"));
         all.push(Diagnostic::error(Place::new(evil, 0, 1), "bad").help("\u{9b}"));
         let drawn = all.render(&sources, false);
-        assert!(
-            drawn
-                .chars()
-                .all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')),
-            "{drawn:?}"
-        );
-        assert!(
-            all.to_string()
-                .chars()
-                .all(|c| c == '\n' || !c.is_control())
-        );
+        assert!(drawn.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{drawn:?}");
+        assert!(all.to_string().chars().all(|c| c == '\n' || !c.is_control()));
     }
 
     #[test]
     fn at_most_fifty_are_drawn_and_all_are_counted() {
         let (id, sources) = source(&"x\n".repeat(80));
-        let all: Diagnostics = (0..80)
-            .map(|n| Diagnostic::error(Place::new(id, 2 * n, 2 * n + 1), format!("mistake {n}")))
-            .collect();
+        let all: Diagnostics =
+            (0..80).map(|n| Diagnostic::error(Place::new(id, 2 * n, 2 * n + 1), format!("mistake {n}"))).collect();
         let drawn = all.render(&sources, false);
         assert_eq!(drawn.matches("error: mistake").count(), MOST_DRAWN);
-        assert!(
-            drawn.ends_with("… and 30 more that are not shown\n80 errors\n"),
-            "{drawn}"
-        );
+        assert!(drawn.ends_with("… and 30 more that are not shown\n80 errors\n"), "{drawn}");
     }
 
     #[test]
     fn a_mistake_late_in_a_long_line_has_its_true_column() {
-        let text = format!(
-            "a: {}paymnt{}\n",
-            "x, ".repeat(100_000),
-            ", x".repeat(100_000)
-        );
+        let text = format!("a: {}paymnt{}\n", "x, ".repeat(100_000), ", x".repeat(100_000));
         let (id, sources) = source(&text);
-        let all = Diagnostics::from(
-            Diagnostic::error(find(id, &text, "paymnt"), "unknown").label("here"),
-        );
+        let all = Diagnostics::from(Diagnostic::error(find(id, &text, "paymnt"), "unknown").label("here"));
         let drawn = all.render(&sources, false);
-        assert!(
-            drawn.contains("shop.yaml:1:300004") && drawn.contains("paymnt"),
-            "{drawn}"
-        );
+        assert!(drawn.contains("shop.yaml:1:300004") && drawn.contains("paymnt"), "{drawn}");
         assert!(drawn.len() < 1_500, "{} bytes", drawn.len());
     }
 
@@ -1120,10 +989,7 @@ mod tests {
         assert_eq!(did_you_mean("database", known), None);
         assert_eq!(did_you_mean("x", known), None);
         assert_eq!(did_you_mean("", known), None);
-        assert_eq!(
-            did_you_mean("open-for", ["open_for"]).as_deref(),
-            Some("open_for")
-        );
+        assert_eq!(did_you_mean("open-for", ["open_for"]).as_deref(), Some("open_for"));
     }
 
     #[test]
@@ -1131,22 +997,10 @@ mod tests {
         let mut named: Named<u8> = [("web", 1), ("auth", 2)].into_iter().collect();
         assert_eq!(named.insert("web", 3), Some(1));
         assert_eq!(named.insert("stock", 4), None);
-        assert_eq!(
-            named.keys().map(|name| name.as_str()).collect::<Vec<_>>(),
-            ["web", "auth", "stock"]
-        );
+        assert_eq!(named.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["web", "auth", "stock"]);
         assert_eq!((named.get("web"), named.get("nobody")), (Some(&3), None));
-        assert_eq!(
-            (named.index_of("auth"), named.get_index(9)),
-            (Some(1), None)
-        );
-        assert_eq!(
-            named
-                .into_iter()
-                .map(|(_, value)| value)
-                .collect::<Vec<_>>(),
-            [3, 2, 4]
-        );
+        assert_eq!((named.index_of("auth"), named.get_index(9)), (Some(1), None));
+        assert_eq!(named.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), [3, 2, 4]);
     }
 
     #[test]

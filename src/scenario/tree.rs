@@ -23,14 +23,12 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{BoolDeserializer, SeqDeserializer};
 use serde::de::{
-    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected,
-    IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde_saphyr::granit_parser::{self as yaml, ErrorKind, Event, ScalarStyle, ScanError};
 
-use super::source::{Spanned, 
-    Diagnostic, Diagnostics, Place, SPANNED, SourceId, Sources, did_you_mean, listed,
-};
+use super::source::{Diagnostic, Diagnostics, Place, SPANNED, SourceId, Sources, Spanned, did_you_mean, listed};
 
 /// Bytes in one source. The largest model we know of has 40 KB.
 const MOST_BYTES: usize = 16 << 20;
@@ -101,10 +99,7 @@ impl PartialEq for Entry {
 
 impl From<Value> for Node {
     fn from(value: Value) -> Node {
-        Node {
-            place: Place::NOWHERE,
-            value,
-        }
+        Node { place: Place::NOWHERE, value }
     }
 }
 
@@ -141,11 +136,7 @@ impl Node {
 
     /// A mapping. Keys are the caller's: they must not repeat.
     pub fn map<K: Into<String>>(entries: impl IntoIterator<Item = (K, Node)>) -> Node {
-        let entry = |(key, value): (K, Node)| Entry {
-            key: key.into(),
-            key_place: Place::NOWHERE,
-            value,
-        };
+        let entry = |(key, value): (K, Node)| Entry { key: key.into(), key_place: Place::NOWHERE, value };
         Value::Map(entries.into_iter().map(entry).collect()).into()
     }
 
@@ -342,9 +333,7 @@ fn write_text(text: &str, out: &mut String) {
 /// Whether a text needs no quotes inside `[]` or `{}`. Careful rather than complete.
 fn is_plain(text: &str) -> bool {
     let first = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/');
-    let inner = |c: char| {
-        first(c) || matches!(c, '-' | '%' | ' ' | '+' | '<' | '>' | '(' | ')' | '=' | '*')
-    };
+    let inner = |c: char| first(c) || matches!(c, '-' | '%' | ' ' | '+' | '<' | '>' | '(' | ')' | '=' | '*');
     text.starts_with(first)
         && text.chars().all(inner)
         && !text.ends_with(' ')
@@ -382,11 +371,7 @@ fn plain(text: &str) -> Value {
     let negative = text.starts_with('-');
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
-        return Value::Float(if negative {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        });
+        return Value::Float(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
     }
     for (prefix, radix) in [("0x", 16), ("0o", 8)] {
         if let Some(digits) = text.strip_prefix(prefix)
@@ -402,22 +387,13 @@ fn plain(text: &str) -> Value {
         if whole > 1 && unsigned.starts_with('0') {
             return Value::Str(text.to_string());
         }
-        return text.parse().map_or_else(
-            |_| Value::Float(text.parse().unwrap_or(f64::INFINITY)),
-            Value::Int,
-        );
+        return text.parse().map_or_else(|_| Value::Float(text.parse().unwrap_or(f64::INFINITY)), Value::Int);
     }
     let rest = &unsigned[whole..];
     let fraction = rest.strip_prefix('.').map_or(0, digits);
-    let rest = rest
-        .strip_prefix('.')
-        .map_or(rest, |rest| &rest[fraction..]);
-    let exponent = rest
-        .strip_prefix(['e', 'E'])
-        .map(|rest| rest.strip_prefix(['-', '+']).unwrap_or(rest));
-    let ends = exponent.map_or(rest.is_empty(), |rest| {
-        !rest.is_empty() && digits(rest) == rest.len()
-    });
+    let rest = rest.strip_prefix('.').map_or(rest, |rest| &rest[fraction..]);
+    let exponent = rest.strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['-', '+']).unwrap_or(rest));
+    let ends = exponent.map_or(rest.is_empty(), |rest| !rest.is_empty() && digits(rest) == rest.len());
     if whole + fraction > 0
         && ends
         && let Ok(number) = text.parse()
@@ -444,12 +420,10 @@ pub fn parse(id: SourceId, sources: &Sources) -> Result<Node, Diagnostics> {
         Value::Map(_) => Ok(root),
         _ => {
             let label = format!("found {}", describe(&root));
-            Err(
-                Diagnostic::error(root.place, "a file must hold keys and their values")
-                    .label(label)
-                    .help("write one a line, such as `services:` and, indented below it, `web:`")
-                    .into(),
-            )
+            Err(Diagnostic::error(root.place, "a file must hold keys and their values")
+                .label(label)
+                .help("write one a line, such as `services:` and, indented below it, `web:`")
+                .into())
         }
     }
 }
@@ -492,12 +466,7 @@ struct Open {
 
 enum What {
     Seq(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        seen: BTreeMap<String, Place>,
-        key: Option<Key>,
-        merged: Vec<Node>,
-    },
+    Map { entries: Vec<Entry>, seen: BTreeMap<String, Place>, key: Option<Key>, merged: Vec<Node> },
 }
 
 struct Key {
@@ -529,27 +498,19 @@ impl<'t> Builder<'t> {
             return Err(self.mistakes);
         }
         // An explicit but empty document, `---`, is as empty as an empty file.
-        Ok(self
-            .root
-            .filter(|root| !(root.is_null() && root.place.start == root.place.end)))
+        Ok(self.root.filter(|root| !(root.is_null() && root.place.start == root.place.end)))
     }
 
     fn events(&mut self) -> Result<(), Diagnostic> {
         if self.text.len() > MOST_BYTES {
             return Err(Diagnostic::error(self.place(0, 0), "the file is too large")
-                .label(format!(
-                    "{} MiB; at most {} can be read",
-                    self.text.len() >> 20,
-                    MOST_BYTES >> 20
-                ))
+                .label(format!("{} MiB; at most {} can be read", self.text.len() >> 20, MOST_BYTES >> 20))
                 .help("is this the file you meant? Models have a few kilobytes"));
         }
         if let Some(at) = self.text.find('\0') {
-            return Err(
-                Diagnostic::error(self.place(at, at + 1), "this is not a text file")
-                    .label("a zero byte")
-                    .help("scenario files are YAML, written as text in UTF-8"),
-            );
+            return Err(Diagnostic::error(self.place(at, at + 1), "this is not a text file")
+                .label("a zero byte")
+                .help("scenario files are YAML, written as text in UTF-8"));
         }
         let mut options = yaml::options! {
             flow_nesting_limit: MOST_NESTED,
@@ -566,37 +527,20 @@ impl<'t> Builder<'t> {
                 Event::DocumentStart(..) => {
                     documents += 1;
                     if documents > 1 {
-                        return Err(Diagnostic::error(
-                            self.clip(start, end),
-                            "a second document begins here",
-                        )
-                        .label("a file holds one document")
-                        .help("move what follows `---` to a file of its own"));
+                        return Err(Diagnostic::error(self.clip(start, end), "a second document begins here")
+                            .label("a file holds one document")
+                            .help("move what follows `---` to a file of its own"));
                     }
                 }
                 Event::Scalar(text, style, anchor, tag) => {
                     let bare = style == ScalarStyle::Plain;
                     let quoted = !bare || self.tag(tag.as_deref(), start, end);
-                    let value = if quoted {
-                        Value::Str(text.to_string())
-                    } else {
-                        plain(&text)
-                    };
+                    let value = if quoted { Value::Str(text.to_string()) } else { plain(&text) };
                     let place = self.clip(start, end);
                     self.count(1 + text.len() / 64, place)?;
                     if anchor > 0 {
-                        let node = Node {
-                            place,
-                            value: value.clone(),
-                        };
-                        self.anchors.insert(
-                            anchor,
-                            Anchored {
-                                node,
-                                nodes: 1 + text.len() / 64,
-                                depth: 0,
-                            },
-                        );
+                        let node = Node { place, value: value.clone() };
+                        self.anchors.insert(anchor, Anchored { node, nodes: 1 + text.len() / 64, depth: 0 });
                     }
                     self.complete(Node { place, value }, Some(&text), bare, 0)?;
                 }
@@ -606,34 +550,22 @@ impl<'t> Builder<'t> {
                 }
                 Event::MappingStart(style, anchor, tag) => {
                     self.tag(tag.as_deref(), start, end);
-                    let what = What::Map {
-                        entries: Vec::new(),
-                        seen: BTreeMap::new(),
-                        key: None,
-                        merged: Vec::new(),
-                    };
+                    let what = What::Map { entries: Vec::new(), seen: BTreeMap::new(), key: None, merged: Vec::new() };
                     self.begin(start, end, style, anchor, what)?;
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.end(start, end)?,
                 Event::Alias(anchor) => {
                     let place = self.clip(start, end);
                     let Some(found) = self.anchors.get(&anchor) else {
-                        return Err(Diagnostic::error(
-                            place,
-                            "an alias cannot stand inside what it names",
-                        )
-                        .label("this would never end"));
+                        return Err(Diagnostic::error(place, "an alias cannot stand inside what it names")
+                            .label("this would never end"));
                     };
                     let (node, nodes, depth) = (&found.node, found.nodes, found.depth);
                     if self.open.len() + depth > MOST_NESTED {
                         return Err(too_deep(place));
                     }
                     // Count first: a bomb must not be built in order to be found too large.
-                    let node = if self.nodes + nodes > MOST_NODES {
-                        Node::null()
-                    } else {
-                        node.clone()
-                    };
+                    let node = if self.nodes + nodes > MOST_NODES { Node::null() } else { node.clone() };
                     self.count(nodes, place)?;
                     // The outermost node is shown where it is used; what is inside it, where it was written.
                     self.complete(node.at(place), None, false, depth)?;
@@ -658,14 +590,7 @@ impl<'t> Builder<'t> {
             return Err(too_deep(place));
         }
         let flow = style == yaml::StructureStyle::Flow;
-        self.open.push(Open {
-            start,
-            flow,
-            anchor,
-            nodes_before: self.nodes - 1,
-            depth: 1,
-            what,
-        });
+        self.open.push(Open { start, flow, anchor, nodes_before: self.nodes - 1, depth: 1, what });
         Ok(())
     }
 
@@ -677,12 +602,7 @@ impl<'t> Builder<'t> {
         let place = self.clip(open.start, if open.flow { end } else { start });
         let value = match open.what {
             What::Seq(items) => Value::Seq(items),
-            What::Map {
-                mut entries,
-                seen,
-                merged,
-                ..
-            } => {
+            What::Map { mut entries, seen, merged, .. } => {
                 self.merge(&mut entries, &seen, &merged)?;
                 Value::Map(entries)
             }
@@ -691,26 +611,13 @@ impl<'t> Builder<'t> {
         if open.anchor > 0 {
             let nodes = self.nodes - open.nodes_before;
             self.count(nodes, place)?;
-            self.anchors.insert(
-                open.anchor,
-                Anchored {
-                    node: node.clone(),
-                    nodes,
-                    depth: open.depth,
-                },
-            );
+            self.anchors.insert(open.anchor, Anchored { node: node.clone(), nodes, depth: open.depth });
         }
         self.complete(node, None, false, open.depth)
     }
 
     /// A node is complete: it is a key, a value, an item, or the document.
-    fn complete(
-        &mut self,
-        node: Node,
-        written: Option<&str>,
-        bare: bool,
-        depth: usize,
-    ) -> Result<(), Diagnostic> {
+    fn complete(&mut self, node: Node, written: Option<&str>, bare: bool, depth: usize) -> Result<(), Diagnostic> {
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
             return Ok(());
@@ -718,19 +625,14 @@ impl<'t> Builder<'t> {
         open.depth = open.depth.max(depth + 1);
         match &mut open.what {
             What::Seq(items) => items.push(node),
-            What::Map {
-                key: key @ None, ..
-            } => {
+            What::Map { key: key @ None, .. } => {
                 let text = match (written, &node.value) {
                     (Some(text), _) => text.to_string(),
                     (None, Value::Str(text)) => text.clone(),
                     (None, _) if node.is_scalar() => node.label(),
                     _ => {
-                        let found = Diagnostic::error(
-                            node.place,
-                            "a key must be a word, not a list or a mapping",
-                        )
-                        .label(format!("{} where a key belongs", describe(&node)));
+                        let found = Diagnostic::error(node.place, "a key must be a word, not a list or a mapping")
+                            .label(format!("{} where a key belongs", describe(&node)));
                         return Err(match node.value {
                             Value::Map(_) => found.help("put text that begins with `{` in quotes"),
                             _ => found.help("put text that begins with `[` in quotes"),
@@ -738,30 +640,16 @@ impl<'t> Builder<'t> {
                     }
                 };
                 if bare && node.place.start == node.place.end {
-                    return Err(Diagnostic::error(node.place, "a key is missing before `:`")
-                        .label("a value alone"));
+                    return Err(Diagnostic::error(node.place, "a key is missing before `:`").label("a value alone"));
                 }
-                *key = Some(Key {
-                    merge: bare && text == "<<",
-                    text,
-                    place: node.place,
-                });
+                *key = Some(Key { merge: bare && text == "<<", text, place: node.place });
             }
-            What::Map {
-                entries,
-                seen,
-                key,
-                merged,
-            } => {
+            What::Map { entries, seen, key, merged } => {
                 let Some(Key { text, place, merge }) = key.take() else {
                     return Ok(());
                 };
                 // A value that is not there is shown at its key.
-                let node = if node.place.start == node.place.end {
-                    node.at(place)
-                } else {
-                    node
-                };
+                let node = if node.place.start == node.place.end { node.at(place) } else { node };
                 if merge {
                     merged.push(node);
                 } else if let Some(&first) = seen.get(&text) {
@@ -773,11 +661,7 @@ impl<'t> Builder<'t> {
                     );
                 } else {
                     seen.insert(text.clone(), place);
-                    entries.push(Entry {
-                        key: text,
-                        key_place: place,
-                        value: node,
-                    });
+                    entries.push(Entry { key: text, key_place: place, value: node });
                 }
             }
         }
@@ -827,12 +711,9 @@ impl<'t> Builder<'t> {
             _ => {
                 let place = self.clip(start, end);
                 self.mistakes.push(
-                    Diagnostic::error(
-                        place,
-                        format!("the tag `{}` has no meaning here", tag.original()),
-                    )
-                    .label("before this value")
-                    .help("leave the tag out"),
+                    Diagnostic::error(place, format!("the tag `{}` has no meaning here", tag.original()))
+                        .label("before this value")
+                        .help("leave the tag out"),
                 );
                 false
             }
@@ -844,14 +725,9 @@ impl<'t> Builder<'t> {
         if self.nodes <= MOST_NODES {
             return Ok(());
         }
-        Err(Diagnostic::error(
-            place,
-            "the file is too large once its aliases are filled in",
-        )
-        .label("here the limit is reached")
-        .help(format!(
-            "at most {MOST_NODES} values can be read; aliases of aliases multiply"
-        )))
+        Err(Diagnostic::error(place, "the file is too large once its aliases are filled in")
+            .label("here the limit is reached")
+            .help(format!("at most {MOST_NODES} values can be read; aliases of aliases multiply")))
     }
 
     fn place(&self, start: usize, end: usize) -> Place {
@@ -866,11 +742,7 @@ impl<'t> Builder<'t> {
     }
 
     fn malformed(&self, error: &ScanError) -> Diagnostic {
-        let at = error
-            .marker()
-            .byte_offset()
-            .unwrap_or(0)
-            .min(self.text.len());
+        let at = error.marker().byte_offset().unwrap_or(0).min(self.text.len());
         let is_tab = matches!(
             error.kind(),
             ErrorKind::TabNotAllowed
@@ -885,39 +757,21 @@ impl<'t> Builder<'t> {
             Some(ahead) if is_tab => at + ahead,
             _ => at,
         };
-        let place = self.place(
-            at,
-            at + self
-                .text
-                .get(at..)
-                .and_then(|t| t.chars().next())
-                .map_or(0, char::len_utf8),
-        );
+        let place = self.place(at, at + self.text.get(at..).and_then(|t| t.chars().next()).map_or(0, char::len_utf8));
         let (message, help): (String, &str) = match error.kind() {
             ErrorKind::RecursionLimitExceeded => return too_deep(place),
-            _ if is_tab => (
-                "a tab where only spaces may stand".into(),
-                "indent with spaces",
-            ),
-            ErrorKind::UnknownAnchor => (
-                "an alias whose name is not known".into(),
-                "`&name` marks a value, `*name` repeats it further down",
-            ),
-            ErrorKind::UnclosedQuotedScalar => (
-                "a quote is opened and never closed".into(),
-                "add the closing quote",
-            ),
-            ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => (
-                "a text in quotes goes on here without being indented".into(),
-                "is the closing quote missing above?",
-            ),
-            ErrorKind::UnclosedFlowCollection { open } => (
-                format!("`{open}` is opened and never closed"),
-                "add the closing bracket",
-            ),
-            ErrorKind::UnexpectedEofFlowSequence => {
-                ("`[` is opened and never closed".into(), "add the `]`")
+            _ if is_tab => ("a tab where only spaces may stand".into(), "indent with spaces"),
+            ErrorKind::UnknownAnchor => {
+                ("an alias whose name is not known".into(), "`&name` marks a value, `*name` repeats it further down")
             }
+            ErrorKind::UnclosedQuotedScalar => ("a quote is opened and never closed".into(), "add the closing quote"),
+            ErrorKind::InvalidQuotedScalarIndent | ErrorKind::DocumentIndicatorInQuotedScalar => {
+                ("a text in quotes goes on here without being indented".into(), "is the closing quote missing above?")
+            }
+            ErrorKind::UnclosedFlowCollection { open } => {
+                (format!("`{open}` is opened and never closed"), "add the closing bracket")
+            }
+            ErrorKind::UnexpectedEofFlowSequence => ("`[` is opened and never closed".into(), "add the `]`"),
             ErrorKind::UnexpectedEofFlowMapping | ErrorKind::UnexpectedEofImplicitFlowMapping => {
                 ("`{` is opened and never closed".into(), "add the `}`")
             }
@@ -929,64 +783,46 @@ impl<'t> Builder<'t> {
                 "`,` or `]` is missing".into(),
                 "inside `[ ]`, write values with commas between them; or is a `[` above left open?",
             ),
-            ErrorKind::MismatchedFlowCollectionEnd { open, close } => (
-                format!("`{open}` is closed by `{close}`"),
-                "close each bracket with its own kind",
-            ),
-            ErrorKind::MisplacedFlowCollectionEnd => (
-                "a bracket is closed that was not opened".into(),
-                "remove it",
-            ),
-            ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => (
-                "`:` is missing after a key".into(),
-                "write `key: value`, with a space after the colon",
-            ),
+            ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+                (format!("`{open}` is closed by `{close}`"), "close each bracket with its own kind")
+            }
+            ErrorKind::MisplacedFlowCollectionEnd => ("a bracket is closed that was not opened".into(), "remove it"),
+            ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+                ("`:` is missing after a key".into(), "write `key: value`, with a space after the colon")
+            }
             ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => (
                 "this line does not fit the lines above it".into(),
                 "indent keys that belong together by the same number of spaces",
             ),
-            ErrorKind::ExpectedBlockSequenceEntry => (
-                "`-` is missing before this item".into(),
-                "begin each item of a list with `- ` in the same column",
-            ),
+            ErrorKind::ExpectedBlockSequenceEntry => {
+                ("`-` is missing before this item".into(), "begin each item of a list with `- ` in the same column")
+            }
             ErrorKind::MappingValueNotAllowed => (
                 "`:` where no key can be".into(),
                 "one `key: value` a line, with a space after the colon; text that contains `: ` goes in quotes",
             ),
-            ErrorKind::UnexpectedCharacter {
-                character: '@' | '`' | '%',
-            } => (
-                "this character cannot begin a value".into(),
-                "put the value in quotes",
-            ),
+            ErrorKind::UnexpectedCharacter { character: '@' | '`' | '%' } => {
+                ("this character cannot begin a value".into(), "put the value in quotes")
+            }
             ErrorKind::UnexpectedCharacter { character } => (
-                format!(
-                    "the character `{}` cannot stand here",
-                    character.escape_default()
-                ),
+                format!("the character `{}` cannot stand here", character.escape_default()),
                 "remove it, or put the text in quotes",
             ),
-            ErrorKind::MissingAnchorOrAliasName => (
-                "`*` and `&` begin aliases and anchors in YAML".into(),
-                "put the value in quotes",
-            ),
+            ErrorKind::MissingAnchorOrAliasName => {
+                ("`*` and `&` begin aliases and anchors in YAML".into(), "put the value in quotes")
+            }
             ErrorKind::BlockSequenceEntryNotAllowed | ErrorKind::BlockEntryInFlowCollection => (
                 "a list with `-` begins on a line of its own".into(),
                 "start a new line, or write the list as `[a, b]`",
             ),
-            ErrorKind::InvalidTrailingSingleQuotedScalar
-            | ErrorKind::InvalidTrailingDoubleQuotedScalar => (
-                "text goes on after the closing quote".into(),
-                "inside single quotes write `''` for an apostrophe",
-            ),
+            ErrorKind::InvalidTrailingSingleQuotedScalar | ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+                ("text goes on after the closing quote".into(), "inside single quotes write `''` for an apostrophe")
+            }
             ErrorKind::UnknownQuotedScalarEscape => (
                 "an escape that YAML does not know".into(),
                 "in double quotes write `\\\\` for a backslash, or use single quotes",
             ),
-            kind => (
-                format!("this is not YAML: {kind}"),
-                "compare with the files under `models/`",
-            ),
+            kind => (format!("this is not YAML: {kind}"), "compare with the files under `models/`"),
         };
         Diagnostic::error(place, message).label("here").help(help)
     }
@@ -1003,12 +839,7 @@ fn weight(node: &Node) -> usize {
     match &node.value {
         Value::Str(text) => 1 + text.len() / 64,
         Value::Seq(items) => 1 + items.iter().map(weight).sum::<usize>(),
-        Value::Map(entries) => {
-            1 + entries
-                .iter()
-                .map(|e| 1 + e.key.len() / 64 + weight(&e.value))
-                .sum::<usize>()
-        }
+        Value::Map(entries) => 1 + entries.iter().map(|e| 1 + e.key.len() / 64 + weight(&e.value)).sum::<usize>(),
         _ => 1,
     }
 }
@@ -1031,11 +862,7 @@ pub fn read_some<T: DeserializeOwned>(node: &Node) -> (Option<T>, Diagnostics) {
     let mut mistakes = Diagnostics::new();
     let mut scars = Scars::default();
     for _ in 0..MOST_ROUNDS {
-        let fault = match T::deserialize(Reader {
-            node,
-            scars: Some(&scars),
-            is_key: false,
-        }) {
+        let fault = match T::deserialize(Reader { node, scars: Some(&scars), is_key: false }) {
             Ok(value) => return (Some(value), mistakes),
             Err(Fault(fault)) => fault,
         };
@@ -1063,10 +890,7 @@ impl Scars {
         let Some((&last, way)) = trail.split_first() else {
             return false;
         };
-        let parent = way
-            .iter()
-            .rev()
-            .fold(self, |scars, &at| scars.below.entry(at).or_default());
+        let parent = way.iter().rev().fold(self, |scars, &at| scars.below.entry(at).or_default());
         parent.struck.insert(last)
     }
 }
@@ -1096,44 +920,23 @@ struct Report {
 
 #[derive(Debug)]
 enum Problem {
-    UnknownKey {
-        key: String,
-        known: &'static [&'static str],
-    },
-    UnknownVariant {
-        name: String,
-        known: &'static [&'static str],
-    },
+    UnknownKey { key: String, known: &'static [&'static str] },
+    UnknownVariant { name: String, known: &'static [&'static str] },
     MissingKey(&'static str),
     RepeatedKey(&'static str),
-    Wrong {
-        expected: String,
-    },
-    Several {
-        known: &'static [&'static str],
-        given: Vec<String>,
-        places: Vec<Place>,
-    },
+    Wrong { expected: String },
+    Several { known: &'static [&'static str], given: Vec<String>, places: Vec<Place> },
     Said(String),
 }
 
 impl Fault {
     fn new(problem: Problem) -> Fault {
         let found = String::new();
-        Fault(Box::new(Report {
-            problem,
-            place: None,
-            trail: Vec::new(),
-            found,
-            damage: Damage::None,
-            help: None,
-        }))
+        Fault(Box::new(Report { problem, place: None, trail: Vec::new(), found, damage: Damage::None, help: None }))
     }
 
     fn wrong(expected: impl Into<String>) -> Fault {
-        Fault::new(Problem::Wrong {
-            expected: expected.into(),
-        })
+        Fault::new(Problem::Wrong { expected: expected.into() })
     }
 
     fn help(mut self, help: impl Into<String>) -> Fault {
@@ -1172,16 +975,12 @@ fn quotes_help(node: &Node, problem: &Problem) -> Option<String> {
         return None;
     };
     match &node.value {
-        Value::Str(text)
-            if expected.contains("number")
-                && matches!(plain(text), Value::Int(_) | Value::Float(_)) =>
-        {
+        Value::Str(text) if expected.contains("number") && matches!(plain(text), Value::Int(_) | Value::Float(_)) => {
             Some("leave out the quotes".to_string())
         }
         Value::Str(text) if expected.contains("number") && text.contains('_') => {
             let joined = text.replace('_', "");
-            matches!(plain(&joined), Value::Int(_) | Value::Float(_))
-                .then(|| format!("write `{joined}`"))
+            matches!(plain(&joined), Value::Int(_) | Value::Float(_)).then(|| format!("write `{joined}`"))
         }
         Value::Str(text) if expected.starts_with("`true`") => match text.as_str() {
             "yes" | "on" | "Yes" | "On" => Some("write `true`".to_string()),
@@ -1196,13 +995,9 @@ impl Report {
     /// Whether it may be there only because something else was struck out.
     fn is_consequence(&self) -> bool {
         match self.problem {
-            Problem::UnknownKey { .. }
-            | Problem::UnknownVariant { .. }
-            | Problem::Several { .. } => false,
+            Problem::UnknownKey { .. } | Problem::UnknownVariant { .. } | Problem::Several { .. } => false,
             Problem::MissingKey(_) => self.damage == Damage::Here,
-            Problem::RepeatedKey(_) | Problem::Wrong { .. } | Problem::Said(_) => {
-                self.damage != Damage::None
-            }
+            Problem::RepeatedKey(_) | Problem::Wrong { .. } | Problem::Said(_) => self.damage != Damage::None,
         }
     }
 
@@ -1210,37 +1005,26 @@ impl Report {
         let place = self.place.unwrap_or(root);
         let error = |message: String| Diagnostic::error(place, message);
         let out = match &self.problem {
-            Problem::UnknownKey { key, known } => error(format!("{}: unknown key", quoted(key)))
-                .label("unknown key")
-                .help(meant(key, known, "keys")),
-            Problem::UnknownVariant { name, known } => error(format!(
-                "{}: not one of {}",
-                quoted(name),
-                listed(known.iter().copied())
-            ))
-            .label("not known here")
-            .help(meant(name, known, "choices")),
-            Problem::MissingKey(key) => {
-                error(format!("missing key `{key}`")).label(format!("`{key}` is missing here"))
+            Problem::UnknownKey { key, known } => {
+                error(format!("{}: unknown key", quoted(key))).label("unknown key").help(meant(key, known, "keys"))
             }
-            Problem::RepeatedKey(key) => error(format!("`{key}` is given twice"))
-                .label("under two names")
-                .help("keep one of them"),
+            Problem::UnknownVariant { name, known } => {
+                error(format!("{}: not one of {}", quoted(name), listed(known.iter().copied())))
+                    .label("not known here")
+                    .help(meant(name, known, "choices"))
+            }
+            Problem::MissingKey(key) => error(format!("missing key `{key}`")).label(format!("`{key}` is missing here")),
+            Problem::RepeatedKey(key) => {
+                error(format!("`{key}` is given twice")).label("under two names").help("keep one of them")
+            }
             Problem::Wrong { expected } => {
-                error(format!("expected {expected}, found {}", self.found))
-                    .label(format!("expected {expected}"))
+                error(format!("expected {expected}, found {}", self.found)).label(format!("expected {expected}"))
             }
-            Problem::Several {
-                known,
-                given,
-                places,
-            } => {
+            Problem::Several { known, given, places } => {
                 let given = listed(given.iter().map(String::as_str));
-                let mut out = error(format!(
-                    "expected exactly one of {}, found {given}",
-                    listed(known.iter().copied())
-                ))
-                .label("this one,");
+                let mut out =
+                    error(format!("expected exactly one of {}, found {given}", listed(known.iter().copied())))
+                        .label("this one,");
                 for &place in places {
                     out = out.also(place, "and this one");
                 }
@@ -1267,11 +1051,7 @@ fn meant(name: &str, known: &[&str], what: &str) -> String {
 /// A piece of the file in a message: on one line, shortened, in backticks.
 fn quoted(text: &str) -> String {
     const MOST: usize = 60;
-    let mut short: String = text
-        .chars()
-        .take(MOST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut short: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MOST).is_some() {
         short.push('…');
     }
@@ -1328,24 +1108,15 @@ impl de::Error for Fault {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Fault {
-        Fault::new(Problem::Said(format!(
-            "expected {}, found {length}",
-            in_words(&expected.to_string())
-        )))
+        Fault::new(Problem::Said(format!("expected {}, found {length}", in_words(&expected.to_string()))))
     }
 
     fn unknown_variant(name: &str, known: &'static [&'static str]) -> Fault {
-        Fault::new(Problem::UnknownVariant {
-            name: name.to_string(),
-            known,
-        })
+        Fault::new(Problem::UnknownVariant { name: name.to_string(), known })
     }
 
     fn unknown_field(key: &str, known: &'static [&'static str]) -> Fault {
-        Fault::new(Problem::UnknownKey {
-            key: key.to_string(),
-            known,
-        })
+        Fault::new(Problem::UnknownKey { key: key.to_string(), known })
     }
 
     fn missing_field(key: &'static str) -> Fault {
@@ -1369,12 +1140,8 @@ fn in_words(expected: &str) -> String {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => WHOLE_FROM_ZERO.to_string(),
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => WHOLE.to_string(),
         _ if expected.starts_with("a nonzero ") => "a whole number other than zero".to_string(),
-        _ if expected.starts_with("struct ") || expected.starts_with("enum ") => {
-            A_MAPPING.to_string()
-        }
-        _ if expected.starts_with("tuple ") || expected.starts_with("an array") => {
-            "a list".to_string()
-        }
+        _ if expected.starts_with("struct ") || expected.starts_with("enum ") => A_MAPPING.to_string(),
+        _ if expected.starts_with("tuple ") || expected.starts_with("an array") => "a list".to_string(),
         _ => expected.to_string(),
     }
 }
@@ -1392,10 +1159,7 @@ struct Reader<'n> {
     is_key: bool,
 }
 
-static NOTHING: Scars = Scars {
-    struck: BTreeSet::new(),
-    below: BTreeMap::new(),
-};
+static NOTHING: Scars = Scars { struck: BTreeSet::new(), below: BTreeMap::new() };
 
 impl<'n> Reader<'n> {
     fn scars(self) -> &'n Scars {
@@ -1404,11 +1168,7 @@ impl<'n> Reader<'n> {
 
     /// The entry or item at a position.
     fn child(self, node: &'n Node, at: usize) -> Reader<'n> {
-        Reader {
-            node,
-            scars: self.scars().below.get(&at),
-            is_key: false,
-        }
+        Reader { node, scars: self.scars().below.get(&at), is_key: false }
     }
 
     /// Entries that are not struck out, with their positions. Nothing counts as a mapping without entries.
@@ -1419,12 +1179,7 @@ impl<'n> Reader<'n> {
             _ => return None,
         };
         let scars = self.scars();
-        Some(
-            entries
-                .iter()
-                .enumerate()
-                .filter(move |(at, _)| !scars.struck.contains(at)),
-        )
+        Some(entries.iter().enumerate().filter(move |(at, _)| !scars.struck.contains(at)))
     }
 
     /// Items that are not struck out. Nothing counts as an empty list.
@@ -1435,65 +1190,37 @@ impl<'n> Reader<'n> {
             _ => return None,
         };
         let scars = self.scars();
-        Some(
-            items
-                .iter()
-                .enumerate()
-                .filter(move |(at, _)| !scars.struck.contains(at)),
-        )
+        Some(items.iter().enumerate().filter(move |(at, _)| !scars.struck.contains(at)))
     }
 
     fn whole(self) -> Option<i128> {
         match &self.node.value {
             Value::Int(number) => Some(i128::from(*number)),
             // 1e3 is a whole number to whoever wrote it. Beyond 2^64 no type here could hold it.
-            Value::Float(number) if *number == (*number).trunc() && number.abs() < 1.9e19 => {
-                Some(*number as i128)
-            }
+            Value::Float(number) if *number == (*number).trunc() && number.abs() < 1.9e19 => Some(*number as i128),
             Value::Str(text) if self.is_key => text.parse().ok(),
             _ => None,
         }
     }
 
-    fn visit_map<'de, V: Visitor<'de>>(
-        self,
-        visitor: V,
-        expected: &str,
-    ) -> Result<V::Value, Fault> {
+    fn visit_map<'de, V: Visitor<'de>>(self, visitor: V, expected: &str) -> Result<V::Value, Fault> {
         let Some(entries) = self.entries() else {
             return Err(Fault::wrong(expected).at(self));
         };
-        let mut map = MapReader {
-            reader: self,
-            entries: Box::new(entries),
-            current: None,
-        };
-        visitor
-            .visit_map(&mut map)
-            .map_err(|fault: Fault| fault.at(self))
+        let mut map = MapReader { reader: self, entries: Box::new(entries), current: None };
+        visitor.visit_map(&mut map).map_err(|fault: Fault| fault.at(self))
     }
 
-    fn visit_seq<'de, V: Visitor<'de>>(
-        self,
-        visitor: V,
-        length: Option<usize>,
-    ) -> Result<V::Value, Fault> {
+    fn visit_seq<'de, V: Visitor<'de>>(self, visitor: V, length: Option<usize>) -> Result<V::Value, Fault> {
         let expected = length.map_or("a list".to_string(), |length| format!("a list of {length}"));
         let Some(items) = self.items() else {
             return Err(Fault::wrong(expected).at(self));
         };
-        let mut seq = SeqReader {
-            reader: self,
-            items: Box::new(items),
-        };
-        let value = visitor
-            .visit_seq(&mut seq)
-            .map_err(|fault: Fault| fault.at(self))?;
+        let mut seq = SeqReader { reader: self, items: Box::new(items) };
+        let value = visitor.visit_seq(&mut seq).map_err(|fault: Fault| fault.at(self))?;
         match seq.items.next() {
             Some((at, node)) => {
-                let fault = Fault::new(Problem::Said(format!(
-                    "expected {expected}: this item is one too many"
-                )));
+                let fault = Fault::new(Problem::Said(format!("expected {expected}: this item is one too many")));
                 Err(fault.at(self.child(node, at)).inside(at))
             }
             None => Ok(value),
@@ -1537,9 +1264,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.node.value {
-            Value::Bool(value) => visitor
-                .visit_bool(value)
-                .map_err(|fault: Fault| fault.at(self)),
+            Value::Bool(value) => visitor.visit_bool(value).map_err(|fault: Fault| fault.at(self)),
             _ => Err(Fault::wrong("`true` or `false`").at(self)),
         }
     }
@@ -1563,9 +1288,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.node.as_f64() {
-            Some(number) if number.is_finite() => visitor
-                .visit_f64(number)
-                .map_err(|fault: Fault| fault.at(self)),
+            Some(number) if number.is_finite() => visitor.visit_f64(number).map_err(|fault: Fault| fault.at(self)),
             Some(_) => Err(Fault::wrong("a finite number").at(self)),
             None => Err(Fault::wrong("a number").at(self)),
         }
@@ -1577,16 +1300,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
-            Value::Str(text) => visitor
-                .visit_str(text)
-                .map_err(|fault: Fault| fault.at(self)),
+            Value::Str(text) => visitor.visit_str(text).map_err(|fault: Fault| fault.at(self)),
             // A service may be called 7. It may not be called 1.10 without quotes: that is the number 1.1.
-            Value::Int(number) => visitor
-                .visit_str(&number.to_string())
-                .map_err(|fault: Fault| fault.at(self)),
-            Value::Float(_) | Value::Bool(_) => {
-                Err(Fault::wrong("text").at(self).help("put it in quotes"))
-            }
+            Value::Int(number) => visitor.visit_str(&number.to_string()).map_err(|fault: Fault| fault.at(self)),
+            Value::Float(_) | Value::Bool(_) => Err(Fault::wrong("text").at(self).help("put it in quotes")),
             _ => Err(Fault::wrong("text").at(self)),
         }
     }
@@ -1618,24 +1335,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
         match name {
-            SPANNED => visitor.visit_seq(PlaceThenValue {
-                reader: self,
-                told: false,
-            }),
+            SPANNED => visitor.visit_seq(PlaceThenValue { reader: self, told: false }),
             FORM => visitor.visit_enum(Form(self)),
             _ => visitor.visit_newtype_struct(self),
         }
@@ -1646,11 +1352,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         self.visit_seq(visitor, None)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        length: usize,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
         self.visit_seq(visitor, Some(length))
     }
 
@@ -1676,9 +1378,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match self.node.value {
             Value::Map(_) | Value::Null => self.visit_map(visitor, A_MAPPING),
             _ if fields.is_empty() => Err(Fault::wrong(A_MAPPING).at(self)),
-            _ => Err(Fault::wrong(A_MAPPING)
-                .at(self)
-                .help(format!("known keys: {}", fields.join(", ")))),
+            _ => Err(Fault::wrong(A_MAPPING).at(self).help(format!("known keys: {}", fields.join(", ")))),
         }
     }
 
@@ -1691,10 +1391,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         let one_of = || format!("one of {}", listed(known.iter().copied()));
         if let Value::Str(_) = self.node.value {
             return visitor
-                .visit_enum(EnumReader {
-                    reader: self,
-                    content: None,
-                })
+                .visit_enum(EnumReader { reader: self, content: None })
                 .map_err(|fault: Fault| fault.at(self));
         }
         let (Value::Map(_), Some(entries)) = (&self.node.value, self.entries()) else {
@@ -1704,10 +1401,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match given.as_slice() {
             [] => Err(Fault::wrong(one_of()).at(self)),
             [(at, entry)] => visitor
-                .visit_enum(EnumReader {
-                    reader: self,
-                    content: Some((*at, entry)),
-                })
+                .visit_enum(EnumReader { reader: self, content: Some((*at, entry)) })
                 .map_err(|fault: Fault| fault.at(self)),
             [(_, first), rest @ ..] => {
                 let mut fault = Fault::new(Problem::Several {
@@ -1732,17 +1426,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
 /// Lets a seed read a key as if it were a node of its own.
 fn read_key<'de, K: DeserializeSeed<'de>>(seed: K, entry: &Entry) -> Result<K::Value, Fault> {
-    let node = Node {
-        place: entry.key_place,
-        value: Value::Str(entry.key.clone()),
-    };
-    let reader = Reader {
-        node: &node,
-        scars: None,
-        is_key: true,
-    };
-    seed.deserialize(reader)
-        .map_err(|fault: Fault| fault.at(reader))
+    let node = Node { place: entry.key_place, value: Value::Str(entry.key.clone()) };
+    let reader = Reader { node: &node, scars: None, is_key: true };
+    seed.deserialize(reader).map_err(|fault: Fault| fault.at(reader))
 }
 
 struct MapReader<'n> {
@@ -1754,26 +1440,18 @@ struct MapReader<'n> {
 impl<'de> MapAccess<'de> for MapReader<'_> {
     type Error = Fault;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         self.current = self.entries.next();
         match self.current {
-            Some((at, entry)) => read_key(seed, entry)
-                .map(Some)
-                .map_err(|fault: Fault| fault.inside(at)),
+            Some((at, entry)) => read_key(seed, entry).map(Some).map_err(|fault: Fault| fault.inside(at)),
             None => Ok(None),
         }
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
-        let (at, entry) = self
-            .current
-            .ok_or_else(|| Fault::wrong("a key before its value"))?;
+        let (at, entry) = self.current.ok_or_else(|| Fault::wrong("a key before its value"))?;
         let reader = self.reader.child(&entry.value, at);
-        seed.deserialize(reader)
-            .map_err(|fault: Fault| fault.at(reader).inside(at))
+        seed.deserialize(reader).map_err(|fault: Fault| fault.at(reader).inside(at))
     }
 }
 
@@ -1785,17 +1463,12 @@ struct SeqReader<'n> {
 impl<'de> SeqAccess<'de> for SeqReader<'_> {
     type Error = Fault;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some((at, node)) = self.items.next() else {
             return Ok(None);
         };
         let reader = self.reader.child(node, at);
-        seed.deserialize(reader)
-            .map(Some)
-            .map_err(|fault: Fault| fault.at(reader).inside(at))
+        seed.deserialize(reader).map(Some).map_err(|fault: Fault| fault.at(reader).inside(at))
     }
 }
 
@@ -1808,19 +1481,12 @@ struct PlaceThenValue<'n> {
 impl<'de> SeqAccess<'de> for PlaceThenValue<'_> {
     type Error = Fault;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         if !std::mem::replace(&mut self.told, true) {
             let parts = self.reader.node.place.parts();
-            return seed
-                .deserialize(SeqDeserializer::new(parts.into_iter()))
-                .map(Some);
+            return seed.deserialize(SeqDeserializer::new(parts.into_iter())).map(Some);
         }
-        seed.deserialize(self.reader)
-            .map(Some)
-            .map_err(|fault: Fault| fault.at(self.reader))
+        seed.deserialize(self.reader).map(Some).map_err(|fault: Fault| fault.at(self.reader))
     }
 }
 
@@ -1834,29 +1500,15 @@ impl<'de, 'n> EnumAccess<'de> for EnumReader<'n> {
     type Error = Fault;
     type Variant = Content<'n>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Content<'n>), Fault> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<'n>), Fault> {
         let Some((at, entry)) = self.content else {
-            let name = seed
-                .deserialize(self.reader)
-                .map_err(|fault: Fault| fault.at(self.reader))?;
+            let name = seed.deserialize(self.reader).map_err(|fault: Fault| fault.at(self.reader))?;
             // A word alone, where settings could follow, is that choice with nothing set.
-            let content = Content {
-                nothing: Node::null().at(self.reader.node.place),
-                reader: None,
-            };
+            let content = Content { nothing: Node::null().at(self.reader.node.place), reader: None };
             return Ok((name, content));
         };
         let name = read_key(seed, entry).map_err(|fault: Fault| fault.inside(at))?;
-        Ok((
-            name,
-            Content {
-                nothing: Node::null(),
-                reader: Some((at, self.reader.child(&entry.value, at))),
-            },
-        ))
+        Ok((name, Content { nothing: Node::null(), reader: Some((at, self.reader.child(&entry.value, at))) }))
     }
 }
 
@@ -1870,11 +1522,7 @@ impl Content<'_> {
         match self.reader {
             Some((at, reader)) => with(reader).map_err(|fault: Fault| fault.at(reader).inside(at)),
             None => {
-                let reader = Reader {
-                    node: &self.nothing,
-                    scars: None,
-                    is_key: false,
-                };
+                let reader = Reader { node: &self.nothing, scars: None, is_key: false };
                 with(reader).map_err(|fault: Fault| fault.at(reader))
             }
         }
@@ -1888,11 +1536,9 @@ impl<'de> VariantAccess<'de> for Content<'_> {
         self.read(|reader| match &reader.node.value {
             Value::Null => Ok(()),
             Value::Map(entries) if entries.is_empty() => Ok(()),
-            _ => Err(
-                Fault::new(Problem::Said("this choice has no settings".to_string()))
-                    .help("write its name alone, without `:`")
-                    .at(reader),
-            ),
+            _ => Err(Fault::new(Problem::Said("this choice has no settings".to_string()))
+                .help("write its name alone, without `:`")
+                .at(reader)),
         })
     }
 
@@ -1904,11 +1550,7 @@ impl<'de> VariantAccess<'de> for Content<'_> {
         self.read(|reader| reader.deserialize_tuple(length, visitor))
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
         self.read(|reader| reader.deserialize_struct("", fields, visitor))
     }
 }
@@ -1948,10 +1590,7 @@ impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Deserialize<'de> for ShortOr
             }
 
             // Other deserializers do not say beforehand what follows: with them only the long form works.
-            fn visit_newtype_struct<D: Deserializer<'de>>(
-                self,
-                inner: D,
-            ) -> Result<Self::Value, D::Error> {
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Self::Value, D::Error> {
                 L::deserialize(inner).map(ShortOrLong::Long)
             }
         }
@@ -1983,19 +1622,14 @@ impl<'de> VariantAccess<'de> for Form<'_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
-        seed.deserialize(self.0)
-            .map_err(|fault: Fault| fault.at(self.0))
+        seed.deserialize(self.0).map_err(|fault: Fault| fault.at(self.0))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
         self.0.deserialize_tuple(length, visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
         self.0.deserialize_struct("", fields, visitor)
     }
 }
@@ -2025,9 +1659,7 @@ impl<'de> VariantAccess<'de> for Form<'_> {
 macro_rules! short_form {
     ($long:ty, $short:ty, $make:expr) => {
         impl<'de> ::serde::Deserialize<'de> for $long {
-            fn deserialize<D: ::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::std::result::Result<Self, D::Error> {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
                 struct Long($long);
 
                 impl<'de> ::serde::Deserialize<'de> for Long {
@@ -2111,10 +1743,7 @@ mod tests {
         steps: Vec<Step>,
         priority: Option<u8>,
     }
-    crate::short_form!(Operation, Vec<Step>, |steps| Operation {
-        steps,
-        priority: None
-    });
+    crate::short_form!(Operation, Vec<Step>, |steps| Operation { steps, priority: None });
 
     #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
@@ -2167,10 +1796,7 @@ mod tests {
         #[serde(default)]
         cancel: bool,
     }
-    crate::short_form!(Timeout, Span, |after| Timeout {
-        after,
-        cancel: false
-    });
+    crate::short_form!(Timeout, Span, |after| Timeout { after, cancel: false });
 
     /// Steps within steps, as deep as a file can go.
     #[derive(Debug, Deserialize)]
@@ -2178,27 +1804,17 @@ mod tests {
     enum Nested {
         Work(Span),
         Parallel(Vec<Nested>),
-        Retry {
-            steps: Vec<Nested>,
-            name: Option<Spanned<String>>,
-        },
+        Retry { steps: Vec<Nested>, name: Option<Spanned<String>> },
     }
     crate::short_form!(Nested, Span, Nested::Work);
 
     #[test]
     fn the_deepest_file_that_parses_can_also_be_read() {
         let depth = MOST_NESTED / 3;
-        let text = format!(
-            "{}5{}",
-            "{retry: {steps: [".repeat(depth),
-            "]}}".repeat(depth)
-        );
+        let text = format!("{}5{}", "{retry: {steps: [".repeat(depth), "]}}".repeat(depth));
         let node = value(&text);
         let found = read::<Nested>(&node).expect_err("a bare number at the bottom");
-        assert_eq!(
-            found.to_string(),
-            "error: a time needs a unit. write `5ms` or `5s`"
-        );
+        assert_eq!(found.to_string(), "error: a time needs a unit. write `5ms` or `5s`");
         let fine = value(&text.replace('5', "5ms"));
         assert!(matches!(read(&fine), Ok(Nested::Retry { name: None, .. })));
     }
@@ -2283,37 +1899,18 @@ clients:
     #[test]
     fn short_and_long_forms_are_read_side_by_side() {
         let model = shop();
-        let checkout = model.services["web"]
-            .operations
-            .get("checkout")
-            .expect("an operation");
+        let checkout = model.services["web"].operations.get("checkout").expect("an operation");
         assert_eq!(checkout.steps.len(), 2);
         assert!(matches!(checkout.steps[0].work, Some(Dist::Exponential(_))));
         let policies = &checkout.steps[1].policies;
-        assert!(matches!(
-            policies[1],
-            Policy::Timeout(Timeout { cancel: false, .. })
-        ));
+        assert!(matches!(policies[1], Policy::Timeout(Timeout { cancel: false, .. })));
         assert_eq!(policies[2], Policy::Hedge);
-        assert_eq!(
-            model
-                .services
-                .keys()
-                .map(|name| name.as_str())
-                .collect::<Vec<_>>(),
-            ["web", "payment"]
-        );
+        assert_eq!(model.services.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["web", "payment"]);
 
-        let long = shop_with(
-            "- timeout: 200ms",
-            "- timeout: { after: 200ms, cancel: true }",
-        );
+        let long = shop_with("- timeout: 200ms", "- timeout: { after: 200ms, cancel: true }");
         let long: Model = read(&tree(&long).0.expect("well-formed")).expect("the long form");
         let policies = &long.services["web"].operations["checkout"].steps[1].policies;
-        assert!(matches!(
-            policies[1],
-            Policy::Timeout(Timeout { cancel: true, .. })
-        ));
+        assert!(matches!(policies[1], Policy::Timeout(Timeout { cancel: true, .. })));
 
         let long = shop_with(
             "charge: [ work: { lognormal: { p50: 20ms, p99: 90ms } } ]",
@@ -2329,25 +1926,12 @@ clients:
     fn names_and_values_know_their_places() {
         let (node, sources) = tree(SHOP);
         let model: Model = read(&node.expect("well-formed")).expect("right");
-        let at =
-            |place: Place| &sources.text(place.source)[place.start as usize..place.end as usize];
+        let at = |place: Place| &sources.text(place.source)[place.start as usize..place.end as usize];
         let (web, service) = model.services.get_index(0).expect("the first service");
-        assert_eq!(
-            (at(web.place), sources.line_column(web.place)),
-            ("web", (2, 3))
-        );
-        let call = service.operations["checkout"].steps[1]
-            .call
-            .as_ref()
-            .expect("a call");
-        assert_eq!(
-            (at(call.place), sources.line_column(call.place)),
-            ("payment.charge", (7, 17))
-        );
-        assert_eq!(
-            sources.line_column(model.clients["shoppers"].calls.place),
-            (18, 12)
-        );
+        assert_eq!((at(web.place), sources.line_column(web.place)), ("web", (2, 3)));
+        let call = service.operations["checkout"].steps[1].call.as_ref().expect("a call");
+        assert_eq!((at(call.place), sources.line_column(call.place)), ("payment.charge", (7, 17)));
+        assert_eq!(sources.line_column(model.clients["shoppers"].calls.place), (18, 12));
     }
 
     #[test]
@@ -2385,10 +1969,7 @@ clients:
             ["6:19 `exponental`: not one of `constant`, `exponential`, `lognormal`"]
         );
         // A required key that is misspelt is one mistake, not two.
-        assert_eq!(
-            mistakes::<Model>(&shop_with("calls:", "call:")),
-            ["18:5 `call`: unknown key"]
-        );
+        assert_eq!(mistakes::<Model>(&shop_with("calls:", "call:")), ["18:5 `call`: unknown key"]);
     }
 
     #[test]
@@ -2404,95 +1985,43 @@ clients:
     #[test]
     fn a_missing_key_is_reported_at_its_mapping_and_others_are_found_too() {
         let text = shop_with("attempts: 3, ", "").replace("800/s", "800");
-        assert_eq!(
-            mistakes::<Model>(&text),
-            ["9:22 missing key `attempts`", "19:15 a rate needs a unit"]
-        );
+        assert_eq!(mistakes::<Model>(&text), ["9:22 missing key `attempts`", "19:15 a rate needs a unit"]);
     }
 
     #[test]
     fn mistakes_come_with_a_way_out() {
-        let help = |from, to| {
-            mistake::<Model>(&shop_with(from, to))
-                .help
-                .expect("a way out")
-        };
-        assert_eq!(
-            help("workers: 64", "replcas: 3\n    workers: 64"),
-            "Did you mean `replicas`?"
-        );
-        assert_eq!(
-            help("workers: 64", "colour: red\n    workers: 64"),
-            "known keys: workers, replicas, operations"
-        );
+        let help = |from, to| mistake::<Model>(&shop_with(from, to)).help.expect("a way out");
+        assert_eq!(help("workers: 64", "replcas: 3\n    workers: 64"), "Did you mean `replicas`?");
+        assert_eq!(help("workers: 64", "colour: red\n    workers: 64"), "known keys: workers, replicas, operations");
         assert_eq!(help("jitter: full", "jitter: ful"), "Did you mean `full`?");
         assert_eq!(help("workers: 64", "workers: '64'"), "leave out the quotes");
         assert_eq!(help("workers: 64", "workers: 1_000"), "write `1000`");
-        assert_eq!(
-            help("timeout: 200ms", "timeout: 200"),
-            "write `200ms` or `200s`"
-        );
-        assert_eq!(
-            help("timeout: 200ms", "timeout: { after: 1s, cancel: yes }"),
-            "write `true`"
-        );
-        assert_eq!(
-            help("budget: 10%", "budget: 10"),
-            "write `10%` if you mean percent"
-        );
-        assert_eq!(
-            help("calls: web.checkout", "calls: 1.10"),
-            "put it in quotes"
-        );
+        assert_eq!(help("timeout: 200ms", "timeout: 200"), "write `200ms` or `200s`");
+        assert_eq!(help("timeout: 200ms", "timeout: { after: 1s, cancel: yes }"), "write `true`");
+        assert_eq!(help("budget: 10%", "budget: 10"), "write `10%` if you mean percent");
+        assert_eq!(help("calls: web.checkout", "calls: 1.10"), "put it in quotes");
     }
 
     #[test]
     fn wrong_types_are_told_in_words_of_the_file() {
         let said = |from, to| mistake::<Model>(&shop_with(from, to)).message;
-        assert_eq!(
-            said("workers: 64", "workers: -1"),
-            "expected a whole number, zero or more, found `-1`"
-        );
+        assert_eq!(said("workers: 64", "workers: -1"), "expected a whole number, zero or more, found `-1`");
         assert_eq!(
             said("workers: 64", "replicas: 300\n    workers: 64"),
             "expected a whole number up to 255, found `300`"
         );
-        assert_eq!(
-            said("workers: 64", "workers: 1.5"),
-            "expected a whole number, found `1.5`"
-        );
-        assert_eq!(
-            said("workers: 64", "workers: [1]"),
-            "expected a whole number, found a list"
-        );
-        assert_eq!(
-            said("workers: 64", "workers:"),
-            "expected a whole number, found nothing"
-        );
-        assert_eq!(
-            said("timeout: 200ms", "timeout: [1s]"),
-            "expected a time such as `250ms`, found a list"
-        );
-        assert_eq!(
-            said("- hedge", "- hedge: { after: 1s }"),
-            "this choice has no settings"
-        );
-        assert_eq!(
-            said("- hedge", "- 3"),
-            "expected one of `retry`, `timeout`, `hedge`, found `3`"
-        );
+        assert_eq!(said("workers: 64", "workers: 1.5"), "expected a whole number, found `1.5`");
+        assert_eq!(said("workers: 64", "workers: [1]"), "expected a whole number, found a list");
+        assert_eq!(said("workers: 64", "workers:"), "expected a whole number, found nothing");
+        assert_eq!(said("timeout: 200ms", "timeout: [1s]"), "expected a time such as `250ms`, found a list");
+        assert_eq!(said("- hedge", "- hedge: { after: 1s }"), "this choice has no settings");
+        assert_eq!(said("- hedge", "- 3"), "expected one of `retry`, `timeout`, `hedge`, found `3`");
         assert_eq!(
             said("- hedge", "- { hedge: , timeout: 1s }"),
             "expected exactly one of `retry`, `timeout`, `hedge`, found `hedge`, `timeout`"
         );
-        assert_eq!(
-            said("calls: web.checkout", "calls: [a]"),
-            "expected text, found a list"
-        );
-        assert_eq!(
-            said("800/s", "800/s\n  bots: 3"),
-            "expected keys and values, found `3`"
-        );
+        assert_eq!(said("calls: web.checkout", "calls: [a]"), "expected text, found a list");
+        assert_eq!(said("800/s", "800/s\n  bots: 3"), "expected keys and values, found `3`");
     }
 
     #[test]
@@ -2513,11 +2042,7 @@ clients:
             map: Named<u8>,
             option: Option<u8>,
         }
-        let empty = Loose {
-            list: vec![],
-            map: Named::new(),
-            option: None,
-        };
+        let empty = Loose { list: vec![], map: Named::new(), option: None };
         assert_eq!(read::<Loose>(&value("list:\nmap:\noption:\n")), Ok(empty));
     }
 
@@ -2532,15 +2057,9 @@ clients:
             Write,
         }
         let by_kind: BTreeMap<Kind, f64> = read(&value("{write: 1, read: 9}")).expect("choices");
-        assert_eq!(
-            by_kind.into_keys().collect::<Vec<_>>(),
-            [Kind::Read, Kind::Write]
-        );
+        assert_eq!(by_kind.into_keys().collect::<Vec<_>>(), [Kind::Read, Kind::Write]);
         let found = read::<BTreeMap<Kind, f64>>(&value("{wrte: 1}")).expect_err("no such choice");
-        assert_eq!(
-            found.iter().next().and_then(|m| m.help.clone()).as_deref(),
-            Some("Did you mean `write`?")
-        );
+        assert_eq!(found.iter().next().and_then(|m| m.help.clone()).as_deref(), Some("Did you mean `write`?"));
     }
 
     #[test]
@@ -2552,18 +2071,13 @@ clients:
 
     #[test]
     fn other_deserializers_read_the_same_types_without_places() {
-        let client: Client =
-            serde_json::from_str(r#"{"calls": "web.checkout", "arrivals": "800/s"}"#)
-                .expect("json");
+        let client: Client = serde_json::from_str(r#"{"calls": "web.checkout", "arrivals": "800/s"}"#).expect("json");
         assert_eq!(client.calls.value, "web.checkout");
         assert!(client.calls.place.is_nowhere());
         let timeout: Timeout = serde_json::from_str(r#"{"after": "1s"}"#).expect("the long form");
         assert!(!timeout.cancel);
         let named: Named<u8> = serde_json::from_str(r#"{"b": 1, "a": 2}"#).expect("json");
-        assert_eq!(
-            serde_json::to_string(&named).expect("json"),
-            r#"{"b":1,"a":2}"#
-        );
+        assert_eq!(serde_json::to_string(&named).expect("json"), r#"{"b":1,"a":2}"#);
         assert!(serde_json::from_str::<Named<u8>>(r#"{"a": 1, "a": 2}"#).is_err());
     }
 
@@ -2571,22 +2085,12 @@ clients:
     fn the_schema_allows_both_forms() {
         let schema = serde_json::to_value(schemars::schema_for!(Model)).expect("json");
         let timeout = &schema["$defs"]["Timeout"]["anyOf"];
-        assert_eq!(
-            timeout[0]["type"],
-            serde_json::json!(["string", "integer"]),
-            "{schema:#}"
-        );
+        assert_eq!(timeout[0]["type"], serde_json::json!(["string", "integer"]), "{schema:#}");
         assert_eq!(timeout[1]["required"], serde_json::json!(["after"]));
         let operation = &schema["$defs"]["Operation"]["anyOf"];
         assert_eq!(operation[0]["items"]["$ref"], "#/$defs/Step");
-        assert_eq!(
-            operation[1]["properties"]["steps"]["items"]["$ref"],
-            "#/$defs/Step"
-        );
-        assert_eq!(
-            schema["$defs"]["Dist"]["description"],
-            "How long something takes."
-        );
+        assert_eq!(operation[1]["properties"]["steps"]["items"]["$ref"], "#/$defs/Step");
+        assert_eq!(schema["$defs"]["Dist"]["description"], "How long something takes.");
         let calls = &schema["$defs"]["Client"]["properties"]["calls"];
         assert_eq!(calls["type"], "string");
     }
@@ -2622,10 +2126,7 @@ clients:
 
     #[test]
     fn a_value_on_the_command_line_is_a_word_or_a_structure() {
-        assert_eq!(
-            value("{retry: {attempts: 3}}").label(),
-            "{retry: {attempts: 3}}"
-        );
+        assert_eq!(value("{retry: {attempts: 3}}").label(), "{retry: {attempts: 3}}");
         assert_eq!(value("250ms").label(), "250ms");
         assert_eq!(value("'3'").label(), "\"3\"");
         assert_eq!(value("[a, 1, 2.0, ~]").label(), "[a, 1, 2, null]");
@@ -2644,22 +2145,10 @@ clients:
         let text = "services:\n  a: &a { workers: 1, replicas: 2 }\n  b: *a\n  c: { <<: *a, workers: 3 }\n";
         let model: Model = read(&tree(text).0.expect("well-formed")).expect("right");
         assert_eq!(model.services["b"], model.services["a"]);
-        assert_eq!(
-            (model.services["c"].workers, model.services["c"].replicas),
-            (3, 2)
-        );
-        assert_eq!(
-            mistakes::<Model>("services: { a: { <<: 3 } }"),
-            ["1:22 `<<` adds the keys of another mapping"]
-        );
-        assert_eq!(
-            mistakes::<Model>("services: *nobody"),
-            ["1:11 an alias whose name is not known"]
-        );
-        assert_eq!(
-            mistakes::<Model>("services: &a { b: *a }"),
-            ["1:19 an alias cannot stand inside what it names"]
-        );
+        assert_eq!((model.services["c"].workers, model.services["c"].replicas), (3, 2));
+        assert_eq!(mistakes::<Model>("services: { a: { <<: 3 } }"), ["1:22 `<<` adds the keys of another mapping"]);
+        assert_eq!(mistakes::<Model>("services: *nobody"), ["1:11 an alias whose name is not known"]);
+        assert_eq!(mistakes::<Model>("services: &a { b: *a }"), ["1:19 an alias cannot stand inside what it names"]);
     }
 
     #[test]
@@ -2669,20 +2158,10 @@ clients:
             let below = format!("*a{}", level - 1);
             text += &format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", "));
         }
-        assert_eq!(
-            mistake::<Model>(&text).message,
-            "the file is too large once its aliases are filled in"
-        );
+        assert_eq!(mistake::<Model>(&text).message, "the file is too large once its aliases are filled in");
         // Few nodes, much text.
-        let text = format!(
-            "a: &a \"{}\"\nb: [{}]\n",
-            "x".repeat(1 << 20),
-            vec!["*a"; 10_000].join(", ")
-        );
-        assert_eq!(
-            mistake::<Model>(&text).message,
-            "the file is too large once its aliases are filled in"
-        );
+        let text = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 10_000].join(", "));
+        assert_eq!(mistake::<Model>(&text).message, "the file is too large once its aliases are filled in");
     }
 
     #[test]
@@ -2690,9 +2169,7 @@ clients:
         for text in [
             format!("a: {}", "[".repeat(10_000)),
             format!("a: {}", "{a: ".repeat(10_000)),
-            (0..10_000)
-                .map(|depth| format!("{}a:\n", " ".repeat(depth)))
-                .collect(),
+            (0..10_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect(),
             format!("a: {}", "- ".repeat(10_000)),
         ] {
             let (node, sources) = tree(&text);
@@ -2704,10 +2181,7 @@ clients:
         for level in 1..200 {
             text += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
         }
-        assert_eq!(
-            mistake::<Model>(&text).message,
-            "lists and mappings are nested too deeply"
-        );
+        assert_eq!(mistake::<Model>(&text).message, "lists and mappings are nested too deeply");
     }
 
     #[test]
@@ -2717,77 +2191,33 @@ clients:
         assert_eq!(said("# only this\n\n"), "1:1 the file is empty");
         assert_eq!(said("---\n"), "1:1 the file is empty");
         assert_eq!(said("hello"), "1:1 a file must hold keys and their values");
-        assert_eq!(
-            said("- a\n- b\n"),
-            "1:1 a file must hold keys and their values"
-        );
-        assert_eq!(
-            said("a: 1\n---\nb: 2\n"),
-            "2:1 a second document begins here"
-        );
-        assert_eq!(
-            said("\u{1}\u{2}PNG\u{0}\u{7f}"),
-            "1:6 this is not a text file"
-        );
-        assert_eq!(
-            said("services:\n\tweb: 1\n"),
-            "2:1 a tab where only spaces may stand"
-        );
-        assert_eq!(
-            said("services:\n  web: 1\n\tqueue: 1\n"),
-            "3:1 a tab where only spaces may stand"
-        );
+        assert_eq!(said("- a\n- b\n"), "1:1 a file must hold keys and their values");
+        assert_eq!(said("a: 1\n---\nb: 2\n"), "2:1 a second document begins here");
+        assert_eq!(said("\u{1}\u{2}PNG\u{0}\u{7f}"), "1:6 this is not a text file");
+        assert_eq!(said("services:\n\tweb: 1\n"), "2:1 a tab where only spaces may stand");
+        assert_eq!(said("services:\n  web: 1\n\tqueue: 1\n"), "3:1 a tab where only spaces may stand");
         assert_eq!(said(": x\n"), "1:1 a key is missing before `:`");
-        assert_eq!(
-            said("a: 'it's'\n"),
-            "1:8 text goes on after the closing quote"
-        );
-        assert_eq!(
-            said("services: { a: 1\n"),
-            "1:11 `{` is opened and never closed"
-        );
-        assert_eq!(
-            said("services: \"web"),
-            "1:11 a quote is opened and never closed"
-        );
-        assert_eq!(
-            said("services: \"web\nclients: x\n"),
-            "2:1 a text in quotes goes on here without being indented"
-        );
-        assert_eq!(
-            said("? [a]\n: b\n"),
-            "1:3 a key must be a word, not a list or a mapping"
-        );
-        assert_eq!(
-            said("a: !secret x\n"),
-            "1:12 the tag `!secret` has no meaning here"
-        );
-        assert_eq!(
-            said(&format!("a: {}", "x".repeat(17 << 20))),
-            "1:1 the file is too large"
-        );
+        assert_eq!(said("a: 'it's'\n"), "1:8 text goes on after the closing quote");
+        assert_eq!(said("services: { a: 1\n"), "1:11 `{` is opened and never closed");
+        assert_eq!(said("services: \"web"), "1:11 a quote is opened and never closed");
+        assert_eq!(said("services: \"web\nclients: x\n"), "2:1 a text in quotes goes on here without being indented");
+        assert_eq!(said("? [a]\n: b\n"), "1:3 a key must be a word, not a list or a mapping");
+        assert_eq!(said("a: !secret x\n"), "1:12 the tag `!secret` has no meaning here");
+        assert_eq!(said(&format!("a: {}", "x".repeat(17 << 20))), "1:1 the file is too large");
     }
 
     #[test]
     fn columns_count_characters_whatever_their_bytes_and_line_ends() {
-        let text = "services: { \"wäb🔑\": { wrkers: 1, workers: 1 } }\r\nclients:\r\n  ü: { calls: x, arrivals: 5 }\r\n";
-        assert_eq!(
-            mistakes::<Model>(text),
-            ["1:23 `wrkers`: unknown key", "3:28 a rate needs a unit"]
-        );
+        let text =
+            "services: { \"wäb🔑\": { wrkers: 1, workers: 1 } }\r\nclients:\r\n  ü: { calls: x, arrivals: 5 }\r\n";
+        assert_eq!(mistakes::<Model>(text), ["1:23 `wrkers`: unknown key", "3:28 a rate needs a unit"]);
         let with_mark = format!("\u{feff}{}", shop_with("workers: 32", "workers: x"));
-        assert_eq!(
-            mistakes::<Model>(&with_mark),
-            ["13:14 expected a whole number, found `x`"]
-        );
+        assert_eq!(mistakes::<Model>(&with_mark), ["13:14 expected a whole number, found `x`"]);
     }
 
     #[test]
     fn a_megabyte_on_one_line_is_drawn_in_a_few_lines() {
-        let text = format!(
-            "services: {{ web: {{ workers: \"{}\" }} }}",
-            "x".repeat(1 << 20)
-        );
+        let text = format!("services: {{ web: {{ workers: \"{}\" }} }}", "x".repeat(1 << 20));
         let (node, sources) = tree(&text);
         let found = read::<Model>(&node.expect("well-formed")).expect_err("not a number");
         let drawn = found.render(&sources, false);
@@ -2845,10 +2275,7 @@ clients:
         let found = match node {
             Ok(node) => {
                 let (model, found) = read_some::<Model>(&node);
-                prop_assert!(
-                    model.is_some() || found.has_errors(),
-                    "a mistake was swallowed"
-                );
+                prop_assert!(model.is_some() || found.has_errors(), "a mistake was swallowed");
                 found
             }
             Err(found) => {
@@ -2857,10 +2284,7 @@ clients:
             }
         };
         let drawn = found.render(&sources, false);
-        prop_assert!(
-            drawn.chars().all(|c| c == '\n' || !c.is_control()),
-            "{drawn:?}"
-        );
+        prop_assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
         found.render(&sources, true);
         Ok(())
     }
@@ -2909,17 +2333,14 @@ clients:
             any::<bool>().prop_map(Node::bool),
             any::<i64>().prop_map(Node::int),
             // Whole floats are written as whole numbers and come back as such.
-            (-1e6..1e6_f64)
-                .prop_filter("whole", |x| x.fract() != 0.0)
-                .prop_map(Node::float),
+            (-1e6..1e6_f64).prop_filter("whole", |x| x.fract() != 0.0).prop_map(Node::float),
             "\\PC{0,12}".prop_map(Node::str),
             "[a-z0-9. ~%:#'\"\\\\\n\t-]{0,8}".prop_map(Node::str),
         ];
         leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Node::seq),
-                proptest::collection::btree_map("[a-z0-9. ~:<]{1,6}", inner, 0..4)
-                    .prop_map(Node::map),
+                proptest::collection::btree_map("[a-z0-9. ~:<]{1,6}", inner, 0..4).prop_map(Node::map),
             ]
         })
     }

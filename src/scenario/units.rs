@@ -51,10 +51,7 @@ pub struct Refusal {
 
 impl Refusal {
     fn new(message: impl Into<String>, help: impl Into<String>) -> Refusal {
-        Refusal {
-            message: message.into(),
-            help: help.into(),
-        }
+        Refusal { message: message.into(), help: help.into() }
     }
 }
 
@@ -72,22 +69,13 @@ fn lex(text: &str) -> Option<Lexed<'_>> {
         return None;
     }
     let fraction = text[whole..].strip_prefix('.').map_or(0, digits);
-    let end = if fraction > 0 {
-        whole + 1 + fraction
-    } else {
-        whole
-    };
-    Some(Lexed {
-        number: &text[..end],
-        rest: &text[end..],
-    })
+    let end = if fraction > 0 { whole + 1 + fraction } else { whole };
+    Some(Lexed { number: &text[..end], rest: &text[end..] })
 }
 
 /// The reasons that are alike for all quantities: nothing, a sign, infinity.
 fn common_refusal(text: &str, what: &str, help: &str) -> Option<Refusal> {
-    let lower = text
-        .trim_start_matches(['-', '+', '.'])
-        .to_ascii_lowercase();
+    let lower = text.trim_start_matches(['-', '+', '.']).to_ascii_lowercase();
     if text.is_empty() {
         Some(Refusal::new(format!("{what} is missing"), help))
     } else if lower.starts_with("inf") {
@@ -134,21 +122,13 @@ impl FromStr for Span {
             return Err(refusal);
         }
         let unreadable = || Refusal::new(format!("{} is not a time", shown(text)), SPAN_HELP);
-        let too_long = || {
-            Refusal::new(
-                "a time of more than 584 years",
-                "the clock counts nanoseconds in 64 bits",
-            )
-        };
+        let too_long = || Refusal::new("a time of more than 584 years", "the clock counts nanoseconds in 64 bits");
         let mut rest = text;
         let mut total = 0_u64;
         let mut smallest = u64::MAX;
         while !rest.is_empty() {
             let lexed = lex(rest).ok_or_else(unreadable)?;
-            let end = lexed
-                .rest
-                .find(|c: char| c.is_ascii_digit())
-                .unwrap_or(lexed.rest.len());
+            let end = lexed.rest.find(|c: char| c.is_ascii_digit()).unwrap_or(lexed.rest.len());
             let name = &lexed.rest[..end];
             rest = &lexed.rest[end..];
             if name.is_empty() {
@@ -161,24 +141,15 @@ impl FromStr for Span {
             }
             let Some(&(_, unit)) = TIMES.iter().find(|(known, _)| *known == name) else {
                 let message = format!("{} is not a unit of time", shown(name.trim()));
-                return Err(Refusal::new(
-                    message,
-                    "units: ns, us, ms, s, m (or min), h, d",
-                ));
+                return Err(Refusal::new(message, "units: ns, us, ms, s, m (or min), h, d"));
             };
             if unit >= smallest {
-                return Err(Refusal::new(
-                    "the parts of a time go from large to small",
-                    SPAN_HELP,
-                ));
+                return Err(Refusal::new("the parts of a time go from large to small", SPAN_HELP));
             }
             smallest = unit;
             let nanos = scaled(lexed.number, unit).ok_or_else(too_long)?;
             if nanos == 0 && lexed.number.bytes().any(|byte| matches!(byte, b'1'..=b'9')) {
-                return Err(Refusal::new(
-                    "a time finer than half a nanosecond",
-                    SPAN_HELP,
-                ));
+                return Err(Refusal::new("a time finer than half a nanosecond", SPAN_HELP));
             }
             total = total.checked_add(nanos).ok_or_else(too_long)?;
         }
@@ -187,10 +158,7 @@ impl FromStr for Span {
 }
 
 fn no_unit(number: &str) -> Refusal {
-    Refusal::new(
-        "a time needs a unit",
-        format!("write `{number}ms` or `{number}s`"),
-    )
+    Refusal::new("a time needs a unit", format!("write `{number}ms` or `{number}s`"))
 }
 
 /// A decimal number of units, to the nearest whole one. None if 64 bits cannot hold it.
@@ -263,17 +231,12 @@ const SHARE_HELP: &str = "write `50%`, or a number between 0 and 1 such as `0.5`
 impl Share {
     fn checked(share: f64, percent: bool) -> Result<Share, Refusal> {
         match share {
-            _ if !share.is_finite() => {
-                Err(Refusal::new("a share must be a finite number", SHARE_HELP))
-            }
+            _ if !share.is_finite() => Err(Refusal::new("a share must be a finite number", SHARE_HELP)),
             _ if share < 0.0 => Err(Refusal::new("a share cannot be negative", SHARE_HELP)),
-            _ if share > 1.0 && percent => {
-                Err(Refusal::new("a share cannot exceed 100%", SHARE_HELP))
+            _ if share > 1.0 && percent => Err(Refusal::new("a share cannot exceed 100%", SHARE_HELP)),
+            _ if share > 1.0 && share <= 100.0 => {
+                Err(Refusal::new("a share lies between 0 and 1", format!("write `{share}%` if you mean percent")))
             }
-            _ if share > 1.0 && share <= 100.0 => Err(Refusal::new(
-                "a share lies between 0 and 1",
-                format!("write `{share}%` if you mean percent"),
-            )),
             _ if share > 1.0 => Err(Refusal::new("a share lies between 0 and 1", SHARE_HELP)),
             _ => Ok(Share(share + 0.0)), // turns -0.0 into 0.0
         }
@@ -289,15 +252,9 @@ impl FromStr for Share {
         }
         let unreadable = || Refusal::new(format!("{} is not a share", shown(text)), SHARE_HELP);
         let number = text.strip_suffix('%');
-        let lexed = lex(number.unwrap_or(text))
-            .filter(|lexed| lexed.rest.is_empty())
-            .ok_or_else(unreadable)?;
+        let lexed = lex(number.unwrap_or(text)).filter(|lexed| lexed.rest.is_empty()).ok_or_else(unreadable)?;
         // Shifting the decimal point, not dividing: 7% is then exactly the 0.07 that somebody else wrote.
-        let written = if number.is_some() {
-            format!("{}e-2", lexed.number)
-        } else {
-            lexed.number.to_string()
-        };
+        let written = if number.is_some() { format!("{}e-2", lexed.number) } else { lexed.number.to_string() };
         Share::checked(written.parse().map_err(|_| unreadable())?, number.is_some())
     }
 }
@@ -316,13 +273,7 @@ impl fmt::Display for Share {
 // ---------------------------------------------------------------------------------------------------------------
 // Rates
 
-const RATES: [(&str, f64); 5] = [
-    ("s", 1.0),
-    ("min", 60.0),
-    ("m", 60.0),
-    ("h", 3_600.0),
-    ("d", 86_400.0),
-];
+const RATES: [(&str, f64); 5] = [("s", 1.0), ("min", 60.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 const RATE_HELP: &str = "write `800/s`, `3/min` or `10/h`";
 
 impl FromStr for Rate {
@@ -335,10 +286,7 @@ impl FromStr for Rate {
         let unreadable = || Refusal::new(format!("{} is not a rate", shown(text)), RATE_HELP);
         let lexed = lex(text).ok_or_else(unreadable)?;
         if lexed.rest.is_empty() {
-            return Err(Refusal::new(
-                "a rate needs a unit",
-                format!("write `{text}/s`"),
-            ));
+            return Err(Refusal::new("a rate needs a unit", format!("write `{text}/s`")));
         }
         let unit = lexed.rest.strip_prefix('/').ok_or_else(unreadable)?;
         let Some((_, seconds)) = RATES.iter().find(|(name, _)| *name == unit) else {
@@ -357,19 +305,12 @@ impl fmt::Display for Rate {
     /// In the unit that makes it shortest: `3/min`, and not `0.05/s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per_second = format!("{}/s", self.0);
-        let shorter = RATES
-            .iter()
-            .filter(|(name, _)| *name != "m")
-            .find_map(|(name, seconds)| {
-                let rounded = (self.0 * seconds).round();
-                let same = rounded / seconds == self.0 && rounded.abs() < 1e15;
-                same.then(|| format!("{rounded}/{name}"))
-            });
-        f.write_str(
-            &shorter
-                .filter(|text| text.len() < per_second.len())
-                .unwrap_or(per_second),
-        )
+        let shorter = RATES.iter().filter(|(name, _)| *name != "m").find_map(|(name, seconds)| {
+            let rounded = (self.0 * seconds).round();
+            let same = rounded / seconds == self.0 && rounded.abs() < 1e15;
+            same.then(|| format!("{rounded}/{name}"))
+        });
+        f.write_str(&shorter.filter(|text| text.len() < per_second.len()).unwrap_or(per_second))
     }
 }
 
@@ -400,29 +341,20 @@ impl FromStr for Size {
         let unreadable = || Refusal::new(format!("{} is not a size", shown(text)), SIZE_HELP);
         let lexed = lex(text).ok_or_else(unreadable)?;
         if lexed.rest.is_empty() {
-            return Err(Refusal::new(
-                "a size needs a unit",
-                format!("write `{text}B` or `{text}KiB`"),
-            ));
+            return Err(Refusal::new("a size needs a unit", format!("write `{text}B` or `{text}KiB`")));
         }
         let Some((_, unit)) = SIZES.iter().find(|(name, _)| *name == lexed.rest) else {
             let message = format!("{} is not a unit of size", shown(lexed.rest));
-            return Err(Refusal::new(
-                message,
-                "units: B, kB, MB, GB, TB (thousands), KiB, MiB, GiB, TiB (1024s)",
-            ));
+            return Err(Refusal::new(message, "units: B, kB, MB, GB, TB (thousands), KiB, MiB, GiB, TiB (1024s)"));
         };
-        let bytes = scaled(lexed.number, *unit)
-            .ok_or_else(|| Refusal::new("a size beyond 16 EiB", SIZE_HELP))?;
+        let bytes = scaled(lexed.number, *unit).ok_or_else(|| Refusal::new("a size beyond 16 EiB", SIZE_HELP))?;
         Ok(Size(bytes))
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = SIZES
-            .iter()
-            .find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit));
+        let whole = SIZES.iter().find(|(_, unit)| self.0 >= *unit && self.0.is_multiple_of(*unit));
         let (name, unit) = whole.unwrap_or(&("B", 1));
         write!(f, "{}{name}", self.0 / unit)
     }
@@ -460,18 +392,10 @@ impl FromStr for Bandwidth {
         if let Some(refusal) = common_refusal(text, "a bandwidth", BANDWIDTH_HELP) {
             return Err(refusal);
         }
-        let unreadable = || {
-            Refusal::new(
-                format!("{} is not a bandwidth", shown(text)),
-                BANDWIDTH_HELP,
-            )
-        };
+        let unreadable = || Refusal::new(format!("{} is not a bandwidth", shown(text)), BANDWIDTH_HELP);
         let lexed = lex(text).ok_or_else(unreadable)?;
         if lexed.rest.is_empty() {
-            return Err(Refusal::new(
-                "a bandwidth needs a unit",
-                format!("write `{text}Mbps` or `{text}MB/s`"),
-            ));
+            return Err(Refusal::new("a bandwidth needs a unit", format!("write `{text}Mbps` or `{text}MB/s`")));
         }
         let Some((_, bits)) = BANDWIDTHS.iter().find(|(name, _)| *name == lexed.rest) else {
             let message = format!("{} is not a unit of bandwidth", shown(lexed.rest));
@@ -483,16 +407,10 @@ impl FromStr for Bandwidth {
         let number: f64 = lexed.number.parse().map_err(|_| unreadable())?;
         let bytes = number * bits / 8.0;
         if bytes <= 0.0 {
-            return Err(Refusal::new(
-                "a bandwidth must be more than zero",
-                "to let nothing pass, use a fault",
-            ));
+            return Err(Refusal::new("a bandwidth must be more than zero", "to let nothing pass, use a fault"));
         }
         if !bytes.is_finite() {
-            return Err(Refusal::new(
-                "a bandwidth too large to be counted",
-                BANDWIDTH_HELP,
-            ));
+            return Err(Refusal::new("a bandwidth too large to be counted", BANDWIDTH_HELP));
         }
         Ok(Bandwidth(bytes))
     }
@@ -560,8 +478,7 @@ impl<T: Quantity> Visitor<'_> for Reads<T> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        text.parse()
-            .map_err(|Refusal { message, help }| refuse(message, help))
+        text.parse().map_err(|Refusal { message, help }| refuse(message, help))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
@@ -651,19 +568,10 @@ mod tests {
         assert_eq!(nanos("250ms"), 250_000_000);
         assert_eq!(nanos("1.5s"), 1_500_000_000);
         assert_eq!(nanos("1.1s"), 1_100_000_000);
-        assert_eq!(
-            (nanos("30us"), nanos("30µs"), nanos("30μs")),
-            (30_000, 30_000, 30_000)
-        );
+        assert_eq!((nanos("30us"), nanos("30µs"), nanos("30μs")), (30_000, 30_000, 30_000));
         assert_eq!(nanos("10ns"), 10);
-        assert_eq!(
-            (nanos("2m"), nanos("2min")),
-            (120_000_000_000, 120_000_000_000)
-        );
-        assert_eq!(
-            (nanos("1h"), nanos("1d")),
-            (3_600_000_000_000, 86_400_000_000_000)
-        );
+        assert_eq!((nanos("2m"), nanos("2min")), (120_000_000_000, 120_000_000_000));
+        assert_eq!((nanos("1h"), nanos("1d")), (3_600_000_000_000, 86_400_000_000_000));
         assert_eq!(nanos("1m30s"), 90_000_000_000);
         assert_eq!(nanos("1h0.5s"), 3_600_500_000_000);
         assert_eq!((nanos("0"), nanos("0.0"), nanos("0s")), (0, 0, 0));
@@ -672,28 +580,16 @@ mod tests {
     #[test]
     fn what_is_not_a_time_is_refused_with_a_way_out() {
         let refused = refusal::<Span>;
-        assert_eq!(
-            refused("250"),
-            (
-                "a time needs a unit".into(),
-                "write `250ms` or `250s`".into()
-            )
-        );
+        assert_eq!(refused("250"), ("a time needs a unit".into(), "write `250ms` or `250s`".into()));
         assert_eq!(refused("-5ms").0, "a time cannot be negative");
         assert_eq!(refused("inf").0, "a time cannot be infinite");
         assert_eq!(refused(".nan").0, "a time must be a number");
         assert_eq!(refused("").0, "a time is missing");
         assert_eq!(refused("5 sec").0, "`sec` is not a unit of time");
-        assert_eq!(
-            refused("30s1m").0,
-            "the parts of a time go from large to small"
-        );
+        assert_eq!(refused("30s1m").0, "the parts of a time go from large to small");
         assert_eq!(refused("1m30").0, "`1m30` is not a time");
         assert_eq!(refused("600000d").0, "a time of more than 584 years");
-        assert_eq!(
-            refused("99999999999999999999999s").0,
-            "a time of more than 584 years"
-        );
+        assert_eq!(refused("99999999999999999999999s").0, "a time of more than 584 years");
         assert_eq!(refused("0.1ns").0, "a time finer than half a nanosecond");
         assert_eq!(refused("soon").0, "`soon` is not a time");
     }
@@ -701,45 +597,21 @@ mod tests {
     #[test]
     fn times_are_written_as_one_would_say_them() {
         let written = |text: &str| text.parse::<Span>().expect("a time").to_string();
-        for same in [
-            "0s",
-            "10ns",
-            "1.5us",
-            "250ms",
-            "1.5s",
-            "1m30s",
-            "2h",
-            "1d1h",
-            "1m0.000000001s",
-        ] {
+        for same in ["0s", "10ns", "1.5us", "250ms", "1.5s", "1m30s", "2h", "1d1h", "1m0.000000001s"] {
             assert_eq!(written(same), same);
         }
-        assert_eq!(
-            (written("90s"), written("1500ms"), written("0")),
-            ("1m30s".into(), "1.5s".into(), "0s".into())
-        );
+        assert_eq!((written("90s"), written("1500ms"), written("0")), ("1m30s".into(), "1.5s".into(), "0s".into()));
     }
 
     #[test]
     fn shares_are_percentages_or_numbers_up_to_one() {
         let share = |text: &str| text.parse::<Share>().expect("a share");
-        assert_eq!(
-            (
-                share("50%").0,
-                share("0.5").0,
-                share("7%").0,
-                share("100%").0
-            ),
-            (0.5, 0.5, 0.07, 1.0)
-        );
+        assert_eq!((share("50%").0, share("0.5").0, share("7%").0, share("100%").0), (0.5, 0.5, 0.07, 1.0));
         assert_eq!(share("0.1%").to_string(), "0.1%");
         assert_eq!(refusal::<Share>("150%").0, "a share cannot exceed 100%");
         assert_eq!(
             refusal::<Share>("50"),
-            (
-                "a share lies between 0 and 1".into(),
-                "write `50%` if you mean percent".into()
-            )
+            ("a share lies between 0 and 1".into(), "write `50%` if you mean percent".into())
         );
         assert_eq!(refusal::<Share>("-1%").0, "a share cannot be negative");
         assert_eq!(refusal::<Share>("nan").0, "a share must be a number");
@@ -750,21 +622,12 @@ mod tests {
     #[test]
     fn rates_are_kept_per_second_and_written_in_their_shortest_unit() {
         let rate = |text: &str| text.parse::<Rate>().expect("a rate");
-        assert_eq!(
-            (rate("800/s").0, rate("3/min").0, rate("0.5/s").0),
-            (800.0, 0.05, 0.5)
-        );
+        assert_eq!((rate("800/s").0, rate("3/min").0, rate("0.5/s").0), (800.0, 0.05, 0.5));
         assert_eq!(rate("3/min").to_string(), "3/min");
         assert_eq!(rate("10/h").to_string(), "10/h");
         assert_eq!(rate("800/s").to_string(), "800/s");
-        assert_eq!(
-            refusal::<Rate>("800"),
-            ("a rate needs a unit".into(), "write `800/s`".into())
-        );
-        assert_eq!(
-            refusal::<Rate>("8/fortnight").0,
-            "`/fortnight` is not a unit of a rate"
-        );
+        assert_eq!(refusal::<Rate>("800"), ("a rate needs a unit".into(), "write `800/s`".into()));
+        assert_eq!(refusal::<Rate>("8/fortnight").0, "`/fortnight` is not a unit of a rate");
         assert_eq!(refusal::<Rate>("-8/s").0, "a rate cannot be negative");
         assert_eq!(refusal::<Rate>("800rps").0, "`800rps` is not a rate");
     }
@@ -773,12 +636,7 @@ mod tests {
     fn sizes_tell_thousands_from_1024s() {
         let size = |text: &str| text.parse::<Size>().expect("a size");
         assert_eq!(
-            (
-                size("64KiB").0,
-                size("1MB").0,
-                size("512B").0,
-                size("1.5GiB").0
-            ),
+            (size("64KiB").0, size("1MB").0, size("512B").0, size("1.5GiB").0),
             (65_536, 1_000_000, 512, 1_610_612_736)
         );
         for same in ["64KiB", "1MB", "512B", "0B", "3TiB"] {
@@ -792,42 +650,21 @@ mod tests {
     #[test]
     fn bandwidth_counts_bits_or_bytes_as_written() {
         let bandwidth = |text: &str| text.parse::<Bandwidth>().expect("a bandwidth");
-        assert_eq!(
-            (bandwidth("100Mbps").0, bandwidth("1Gbps").0),
-            (12_500_000.0, 125_000_000.0)
-        );
-        assert_eq!(
-            (bandwidth("10MB/s").0, bandwidth("64KiB/s").0),
-            (10_000_000.0, 65_536.0)
-        );
+        assert_eq!((bandwidth("100Mbps").0, bandwidth("1Gbps").0), (12_500_000.0, 125_000_000.0));
+        assert_eq!((bandwidth("10MB/s").0, bandwidth("64KiB/s").0), (10_000_000.0, 65_536.0));
         for same in ["100Mbps", "1Gbps", "64KiB/s"] {
             assert_eq!(bandwidth(same).to_string(), same);
         }
-        assert_eq!(
-            refusal::<Bandwidth>("0Mbps").0,
-            "a bandwidth must be more than zero"
-        );
+        assert_eq!(refusal::<Bandwidth>("0Mbps").0, "a bandwidth must be more than zero");
         assert_eq!(refusal::<Bandwidth>("100").0, "a bandwidth needs a unit");
-        assert_eq!(
-            refusal::<Bandwidth>("1MB").0,
-            "`MB` is not a unit of bandwidth"
-        );
+        assert_eq!(refusal::<Bandwidth>("1MB").0, "`MB` is not a unit of bandwidth");
     }
 
     #[test]
     fn bare_numbers_in_a_file_are_refused_except_where_they_mean_something() {
-        assert_eq!(
-            serde_json::from_str::<Span>("0").expect("zero"),
-            Span::default()
-        );
-        assert_eq!(
-            serde_json::from_str::<Share>("0.25").expect("a share"),
-            Share(0.25)
-        );
-        assert_eq!(
-            serde_json::from_str::<Share>("1").expect("a share"),
-            Share(1.0)
-        );
+        assert_eq!(serde_json::from_str::<Span>("0").expect("zero"), Span::default());
+        assert_eq!(serde_json::from_str::<Share>("0.25").expect("a share"), Share(0.25));
+        assert_eq!(serde_json::from_str::<Share>("1").expect("a share"), Share(1.0));
         assert!(serde_json::from_str::<Span>("250").is_err());
         assert!(serde_json::from_str::<Span>("-1").is_err());
         assert!(serde_json::from_str::<Rate>("800").is_err());

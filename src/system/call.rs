@@ -120,12 +120,7 @@ impl Frame {
 }
 
 impl Calls {
-    pub(super) fn new(
-        plan: &Plan,
-        hosts: &Hosts,
-        streams: &Streams,
-        engine: &mut Engine<super::Event>,
-    ) -> Self {
+    pub(super) fn new(plan: &Plan, hosts: &Hosts, streams: &Streams, engine: &mut Engine<super::Event>) -> Self {
         let mut calls = Self {
             stacks: Vec::new(),
             of_host: Vec::new(),
@@ -147,7 +142,7 @@ impl Calls {
                 let host = hosts.first(part) + instance as u32;
                 calls.of_host.push((calls.stacks.len() as u32, first_edge as u32));
                 let mut balancer_of = vec![None; plan.services.len()];
-                for local in 0..edges {
+                for (local, common) in common.iter_mut().enumerate() {
                     let edge = &plan.edges[first_edge + local];
                     let service = edge.service as usize;
                     let balancer = *balancer_of[service].get_or_insert_with(|| {
@@ -156,9 +151,11 @@ impl Calls {
                         calls.balancers.push(target.balance.build(target.replicas as usize, streams.named(&name)));
                         calls.balancers.len() as u32 - 1
                     });
-                    common[local].resize(edge.layers.len(), None);
+                    common.resize(edge.layers.len(), None);
                     let slots = edge.layers.iter().enumerate().map(|(layer, blueprint)| {
-                        if blueprint.shared() && let Some(slot) = common[local][layer] {
+                        if blueprint.shared()
+                            && let Some(slot) = common[layer]
+                        {
                             if calls.slots[slot as usize].watched.is_some() {
                                 breakers += 1;
                             }
@@ -180,7 +177,7 @@ impl Calls {
                             host: (!blueprint.shared()).then_some(host),
                             policy,
                         });
-                        common[local][layer] = Some(slot);
+                        common[layer] = Some(slot);
                         slot
                     });
                     let slots = slots.collect();
@@ -374,8 +371,7 @@ impl Calls {
                 Leave::Again { after, elsewhere } => {
                     leg.elsewhere = elsewhere;
                     frame.at = At::Delayed;
-                    frame.timer =
-                        cx.engine.after(after, super::Event::Call(Event { leg: id, layer: layer as u8 }));
+                    frame.timer = cx.engine.after(after, super::Event::Call(Event { leg: id, layer: layer as u8 }));
                     return None;
                 }
             }
@@ -451,7 +447,9 @@ impl Calls {
             let wait = match answer {
                 Enter::Proceed => Duration::ZERO,
                 Enter::Delay(wait) => wait,
-                other => panic!("a policy that has room answers `Proceed` or `Delay` to the first in line, not {other:?}"),
+                other => {
+                    panic!("a policy that has room answers `Proceed` or `Delay` to the first in line, not {other:?}")
+                }
             };
             frame.at = At::Delayed;
             frame.timer = cx.engine.after(wait, super::Event::Call(Event { leg: id, layer: layer as u8 }));

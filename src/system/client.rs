@@ -5,7 +5,9 @@
 //!   closed loop   user thinks ─► request ─► answer ─► user thinks ─► …   one request a user
 //! ```
 //!
-//! An open loop does not slow down with the system; a closed loop does. Arrivals end at the end of the run.
+//! An open loop does not slow down with the system; a closed loop does. Requests go on coming
+//! after the end of the run, uncounted, until those that count have ended: otherwise the last of them would find an
+//! emptier system than the others.
 
 use std::sync::Arc;
 
@@ -117,7 +119,7 @@ impl Client {
             surges: Vec::new(),
             arrivals: name("arrivals"),
             choices: name("choices"),
-            end: plan.schedule.length,
+            end: plan.schedule.length + plan.schedule.drain,
         }
     }
 
@@ -144,8 +146,7 @@ impl Client {
         let batch = if let Running::Open { batch, .. } = self.source { batch } else { 1 };
         for _ in 0..batch {
             let entry = self.choose_task();
-            let instance =
-                if self.instances == 1 { 0 } else { self.choices.below(u64::from(self.instances)) as u32 };
+            let instance = if self.instances == 1 { 0 } else { self.choices.below(u64::from(self.instances)) as u32 };
             wishes.push(Wish { entry, instance, user: None });
         }
         self.await_next(engine);
@@ -169,13 +170,7 @@ impl Client {
     }
 
     /// A surge begins.
-    pub(super) fn begin_surge(
-        &mut self,
-        fault: u32,
-        factor: f64,
-        ramp: Duration,
-        engine: &mut Engine<super::Event>,
-    ) {
+    pub(super) fn begin_surge(&mut self, fault: u32, factor: f64, ramp: Duration, engine: &mut Engine<super::Event>) {
         self.use_up(engine);
         self.surges.push((fault, Surge { factor, since: engine.now(), ramp }));
         self.await_rest(engine);
@@ -250,10 +245,8 @@ const PIECE: Duration = Duration::from_millis(10);
 
 fn rate_at(rate: f64, load: &[Load], surges: &[(u32, Surge)], now: Time) -> f64 {
     let profile: f64 = load.iter().map(|load| load.factor(now)).product();
-    let surge: f64 = surges
-        .iter()
-        .map(|(_, surge)| 1.0 + (surge.factor - 1.0) * strength(surge.since, surge.ramp, now))
-        .product();
+    let surge: f64 =
+        surges.iter().map(|(_, surge)| 1.0 + (surge.factor - 1.0) * strength(surge.since, surge.ramp, now)).product();
     rate * profile * surge
 }
 
@@ -302,12 +295,24 @@ fn time_of_arrival(rate: f64, load: &[Load], surges: &[(u32, Surge)], from: Time
 impl Load {
     fn factor(&self, now: Time) -> f64 {
         match *self {
-            Self::Step { at, factor } => if now >= at { factor } else { 1.0 },
+            Self::Step { at, factor } => {
+                if now >= at {
+                    factor
+                } else {
+                    1.0
+                }
+            }
             Self::Ramp { from, to, factor } => {
                 let share = if now >= to { 1.0 } else { (now - from).as_secs() / (to - from).as_secs() };
                 1.0 + (factor - 1.0) * share
             }
-            Self::Spike { at, until, factor } => if now >= at && now < until { factor } else { 1.0 },
+            Self::Spike { at, until, factor } => {
+                if now >= at && now < until {
+                    factor
+                } else {
+                    1.0
+                }
+            }
             Self::Sine { period, amplitude } => {
                 let angle = std::f64::consts::TAU * now.as_secs() / period.as_secs();
                 1.0 + amplitude * libm::sin(angle)

@@ -31,10 +31,10 @@ struct Fault {
 
 impl Faults {
     pub(super) fn new(plan: &Plan, streams: &Streams) -> Self {
-        let all = plan.faults.iter().map(|fault| Fault {
-            chance: streams.named(&format!("fault/{}", fault.name)),
-            drawn: Vec::new(),
-        });
+        let all = plan
+            .faults
+            .iter()
+            .map(|fault| Fault { chance: streams.named(&format!("fault/{}", fault.name)), drawn: Vec::new() });
         Self { all: all.collect() }
     }
 

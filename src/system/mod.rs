@@ -195,6 +195,8 @@ struct World<'p> {
     faults: fault::Faults,
     choices: crate::engine::Stream,
     wishes: Vec<Wish>,
+    /// Requests under way that were made before the end of the run.
+    counted: u64,
 }
 
 impl<'p> World<'p> {
@@ -218,6 +220,7 @@ impl<'p> World<'p> {
             faults: fault::Faults::new(plan, &streams),
             choices: streams.named("operations/choices"),
             wishes: Vec::new(),
+            counted: 0,
             cx: Context {
                 plan,
                 measure: Measure::new(plan),
@@ -241,7 +244,7 @@ impl<'p> World<'p> {
         let limits = plan.limits;
         let end = plan.schedule.length;
         let last = (end + plan.schedule.drain).min(limits.time);
-        // Until the end of the run everything counts; afterwards only what is still under way.
+        // After the end only those requests count that are still under way.
         while let Some(event) = self.cx.engine.next_until(last) {
             self.handle(event);
             if self.cx.engine.crowd() > limits.events_per_instant {
@@ -258,7 +261,7 @@ impl<'p> World<'p> {
             if events.is_multiple_of(4_096) && self.bytes() > limits.memory {
                 return Some(Stopped::Memory(limits.memory));
             }
-            if self.cx.tasks.is_empty() && self.cx.engine.now() >= end {
+            if self.counted == 0 && self.cx.engine.now() >= end {
                 return None;
             }
         }
@@ -336,6 +339,7 @@ impl<'p> World<'p> {
             abandoned: false,
             count: wish.user.map_or(Count::Nothing, Count::User),
         });
+        self.counted += u64::from(now < self.cx.plan.schedule.length);
         self.cx.note(Fact::Opened { client });
         self.cx.ready.push(task);
     }
@@ -562,6 +566,7 @@ impl<'p> World<'p> {
         } else if self.cx.hosts.is_client(host) {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
+            self.counted -= u64::from(task.arrived < self.cx.plan.schedule.length);
             let (bucket, count) = (task.bucket, task.count);
             self.cx.tasks.remove(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
@@ -571,8 +576,7 @@ impl<'p> World<'p> {
         } else {
             let now = self.cx.engine.now();
             let instance = self.instances.at(host);
-            let outcome =
-                if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
+            let outcome = if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
             let (bucket, sojourn) = (task.bucket, now - task.arrived);
             let service = instance.service;
             self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });

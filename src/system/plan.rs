@@ -446,11 +446,11 @@ pub struct Window {
 /// How long a run takes, and how it is measured.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
-    /// Arrivals end here.
+    /// What comes later does not count.
     pub length: Time,
     /// Figures begin here.
     pub warmup: Time,
-    /// Requests that are under way at the end may take this much longer.
+    /// Requests that are under way at the end may take this much longer. Until they have ended, others keep coming.
     pub drain: Duration,
     /// The step of time lines.
     pub resolution: Duration,
@@ -475,11 +475,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            events: 20_000_000_000,
-            events_per_instant: 10_000_000,
-            memory: 4 << 30,
-            time: Time::NEVER,
-        }
+        Self { events: 20_000_000_000, events_per_instant: 10_000_000, memory: 4 << 30, time: Time::NEVER }
     }
 }

@@ -76,8 +76,13 @@ pub(super) struct Instance {
 enum Life {
     Up,
     /// Crashed, by so many faults.
-    Down { faults: u32, silent: bool },
-    Starting { until: Time },
+    Down {
+        faults: u32,
+        silent: bool,
+    },
+    Starting {
+        until: Time,
+    },
 }
 
 /// A fault as an instance feels it: a factor or a chance, growing to its full strength.
@@ -336,7 +341,15 @@ impl Instance {
         self.slow.retain(|(other, _)| *other != fault);
     }
 
-    pub(super) fn begin_errors(&mut self, fault: u32, rate: f64, since: Time, ramp: Duration, how: Outcome, fast: bool) {
+    pub(super) fn begin_errors(
+        &mut self,
+        fault: u32,
+        rate: f64,
+        since: Time,
+        ramp: Duration,
+        how: Outcome,
+        fast: bool,
+    ) {
         self.errors.push((fault, Condition { amount: rate, since, ramp }, how, fast));
     }
 

@@ -68,7 +68,11 @@ pub(super) enum Count {
     /// The user whose request this is.
     User(u32),
     /// Branches that are still running, that ended well, and that must.
-    Branches { running: u32, well: u32, need: u32 },
+    Branches {
+        running: u32,
+        well: u32,
+        need: u32,
+    },
 }
 
 /// What a task is doing.

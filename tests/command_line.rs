@@ -1,0 +1,161 @@
+//! The program as its users meet it: exit codes, files, equal bytes, and errors with a place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+
+fn blackstart() -> Command {
+    let mut command = Command::cargo_bin("blackstart").expect("the program is built");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command
+}
+
+/// A fresh folder for a test.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the folder can be made");
+    folder
+}
+
+fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).expect("the folder can be read") {
+            let path = entry.expect("the entry can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = fs::read(&path).expect("the file can be read");
+                found.push((path.strip_prefix(folder).expect("it is below").to_owned(), bytes));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn run_into(out: &Path, arguments: &[&str]) -> Vec<(PathBuf, Vec<u8>)> {
+    blackstart().arg("run").args(arguments).arg("--out").arg(out).assert().success();
+    files_below(out)
+}
+
+#[test]
+fn one_thread_or_two_write_the_same_bytes() {
+    let base = folder("jobs");
+    let shorter = ["experiments/retry-storm.yaml", "--seeds", "3", "--set", "expect=[]"];
+    let one = run_into(&base.join("one"), &[&shorter[..], &["--jobs", "1"]].concat());
+    let two = run_into(&base.join("two"), &[&shorter[..], &["--jobs", "2"]].concat());
+    assert!(one.len() >= 6 + 12, "tables, a manifest and six charts twice: {}", one.len());
+    assert!(one == two, "the files differ");
+}
+
+#[test]
+fn every_mistake_is_drawn_at_its_place_and_nothing_is_written() {
+    let base = folder("mistakes");
+    fs::write(
+        base.join("broken.yaml"),
+        "services:\n  web:\n    wrokers: 4\n    operations:\n      get: [ work: 5 ]\nclients:\n  users:\n    calls: web.gett\n    arrivals: { poisson: 10/s }\n",
+    )
+    .expect("the file can be written");
+    fs::write(base.join("bad.yaml"), "model: broken\nlength: 10s\nsedes: 3\n").expect("the file can be written");
+    let out = base.join("out");
+    let first = blackstart().arg("run").arg(base.join("bad.yaml")).arg("--out").arg(&out).assert().code(2);
+    let text = String::from_utf8_lossy(&first.get_output().stderr).into_owned();
+    assert!(text.contains("sedes") && text.contains("seeds"), "{text}");
+    fs::write(base.join("bad.yaml"), "model: broken\nlength: 10s\n").expect("the file can be written");
+    let second = blackstart().arg("run").arg(base.join("bad.yaml")).arg("--out").arg(&out).assert().code(2);
+    let text = String::from_utf8_lossy(&second.get_output().stderr).into_owned();
+    assert!(text.contains("broken.yaml:3:5") && text.contains("workers"), "{text}");
+    assert!(text.contains("broken.yaml:5:"), "the time without a unit: {text}");
+    assert!(!out.exists(), "something was written");
+}
+
+#[test]
+fn a_cycle_of_calls_is_an_error() {
+    let base = folder("cycle");
+    fs::write(
+        base.join("loop.yaml"),
+        "services:\n  a: { operations: { get: [ call: b.get ] } }\n  b: { operations: { get: [ call: a.get ] } }\nclients:\n  c: { calls: a.get, arrivals: { poisson: 1/s } }\n",
+    )
+    .expect("the file can be written");
+    fs::write(base.join("x.yaml"), "model: loop\nlength: 10s\n").expect("the file can be written");
+    let checked = blackstart().arg("check").arg(base.join("x.yaml")).assert().code(2);
+    let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
+    assert!(text.contains("a.get → b.get → a.get"), "{text}");
+}
+
+#[test]
+fn a_claim_that_does_not_hold_ends_with_one() {
+    let out = folder("claim");
+    blackstart()
+        .args(["run", "experiments/attempts-multiply.yaml", "--seeds", "2", "--no-charts"])
+        .args(["--set", "services.front.operations.get.call[middle.get].retry=1"])
+        .args(["--set", "services.middle.operations.get.call[bottom.get].retry=1"])
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .code(1);
+}
+
+#[test]
+fn a_limit_ends_a_run_with_three_and_marks_its_results() {
+    let out = folder("limit");
+    blackstart()
+        .args([
+            "run",
+            "experiments/attempts-multiply.yaml",
+            "--seeds",
+            "1",
+            "--no-charts",
+            "--set",
+            "limits.events=1000",
+        ])
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .code(3);
+    let manifest = fs::read_to_string(out.join("attempts-multiply/manifest.json")).expect("it was written");
+    assert!(manifest.contains("the limit of 1000 events was reached"), "{manifest}");
+}
+
+#[test]
+fn a_loop_in_which_no_time_passes_is_stopped_and_named() {
+    let base = folder("no-time");
+    fs::write(
+        base.join("spin.yaml"),
+        "services:\n  web: { operations: { get: [ fail: error ] } }\nclients:\n  users: { calls: web.get, users: { count: 1, think: 0 } }\n",
+    )
+    .expect("the file can be written");
+    fs::write(base.join("x.yaml"), "model: spin\nlength: 10s\nseeds: 1\nlimits: { events_per_instant: 10000 }\n")
+        .expect("the file can be written");
+    let run = blackstart().arg("run").arg(base.join("x.yaml")).arg("--out").arg(base.join("out")).assert().code(3);
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(text.contains("time does not pass"), "{text}");
+}
+
+#[test]
+fn a_new_project_can_be_run_at_once() {
+    let base = folder("new");
+    blackstart().current_dir(&base).args(["new", "shop"]).assert().success();
+    blackstart().current_dir(&base).args(["run", "experiments/shop.yaml"]).assert().success();
+    blackstart().current_dir(&base).args(["new", "shop"]).assert().code(2);
+}
+
+#[test]
+fn schemas_lists_and_manuals_are_printed() {
+    for arguments in [
+        &["schema"][..],
+        &["schema", "experiment"],
+        &["list"],
+        &["list", "metrics"],
+        &["explain", "retry"],
+        &["explain", "slow"],
+    ] {
+        let printed = blackstart().args(arguments).assert().success();
+        assert!(printed.get_output().stdout.len() > 100, "{arguments:?}");
+    }
+    blackstart().args(["explain", "retyr"]).assert().code(2);
+}
