@@ -97,7 +97,8 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
         let summary = Summary::of(&values);
         points.push((time, summary.mean));
         if summary.n > 1 {
-            band.push((time, summary.low, summary.high));
+            // No metric is below zero, whatever a symmetric interval says.
+            band.push((time, summary.low.max(0.0), summary.high));
         }
     }
     Series { name, points, band: (!band.is_empty()).then_some(band), emphasis }

@@ -199,6 +199,11 @@ impl Scenario {
     /// Builds the plan of a point, with the experiment as it is there. What is found, warnings too, joins `found`.
     pub fn plan(&self, point: &Point, found: &mut Diagnostics) -> Option<(Plan, Experiment)> {
         let (mut model, mut experiment) = (self.model_tree.clone(), self.experiment_tree.clone());
+        // Sections that a file may leave out can be reached all the same.
+        section(&mut experiment, "limits");
+        if let Some(network) = section(&mut model, "network") {
+            section(network, "default");
+        }
         let mut change = |path: &Path, value: &Node, written: Place, found: &mut Diagnostics| {
             let in_model = path
                 .segments()
@@ -384,6 +389,20 @@ impl Scenario {
         }
         Some(values)
     }
+}
+
+/// A section of a mapping, made if it is not there.
+fn section<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
+    let tree::Value::Map(entries) = &mut node.value else { return None };
+    let place = match entries.iter().position(|entry| entry.key == name) {
+        Some(place) => place,
+        None => {
+            let value = Node { place: node.place, value: tree::Value::Map(Vec::new()) };
+            entries.push(tree::Entry { key: name.to_owned(), key_place: node.place, value });
+            entries.len() - 1
+        }
+    };
+    Some(&mut entries[place].value)
 }
 
 /// The model of an experiment: a path, or a name in the folder `models` beside that of the experiment.
