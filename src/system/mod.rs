@@ -6,9 +6,9 @@
 //!   client ◄─ task ◄─ call ◄─ network ◄──────────────┘ answer
 //! ```
 //!
-//! A request's way: a client wishes for it ([`client`]), a task runs its program ([`task`]), a call walks through the
-//! caller's policies ([`call`]), the network carries it ([`network`]), an instance admits, queues and serves it
-//! ([`service`]), running another task there; and back. Faults set conditions that these consult ([`fault`]).
+//! A request's way: a client wishes for it (`client`), a task runs its program (`task`), a call walks through the
+//! caller's policies (`call`), the network carries it (`network`), an instance admits, queues and serves it
+//! (`service`), running another task there; and back. Faults set conditions that these consult (`fault`).
 //!
 //! [`run`] is a pure function of a plan and a seed. Each part handles its own events and returns what follows; the
 //! world below does what follows. Always, at the end: opened = answered + failed + cancelled + unfinished, for each

@@ -7,7 +7,7 @@
 //!   steps                                  all operations of all parts, one after another
 //! ```
 //!
-//! Plain data: built by [`crate::scenario`], read by [`super::World`], the same for every seed.
+//! Plain data: built by [`crate::scenario`], read by [`super::run`], the same for every seed.
 
 use std::sync::Arc;
 

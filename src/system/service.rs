@@ -225,11 +225,14 @@ impl Instance {
             // One that wanted a worker again may have been stopped while it waited.
             let Some(task) = cx.tasks.get(waiting.task) else { continue };
             let fresh = !task.started;
-            let dropped = if spec.cancel != Cancel::None && task.abandoned {
+            let dropped = if !fresh {
+                // It has been started before, and what is started is only ever stopped.
+                None
+            } else if spec.cancel != Cancel::None && task.abandoned {
                 Some(Outcome::Cancelled)
             } else if spec.deadline && task.deadline <= now {
                 Some(Outcome::Timeout)
-            } else if fresh && spec.queue.max_wait.is_some_and(|most| now - waiting.since >= most.0) {
+            } else if spec.queue.max_wait.is_some_and(|most| now - waiting.since >= most.0) {
                 Some(Outcome::Unavailable)
             } else {
                 None
