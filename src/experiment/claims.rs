@@ -134,7 +134,9 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
 /// Judges all claims.
 pub(super) fn judge(scenario: &Scenario, points: &[PointResult]) -> Vec<Judged> {
     let mut judged = Vec::new();
-    for claim in &scenario.experiment.expect {
+    // As they are after `--set`; the same at every point.
+    let claims = points.first().map_or(&[][..], |point| &point.experiment.expect);
+    for claim in claims {
         for (number, point) in points.iter().enumerate() {
             if matches(scenario, &point.point, &claim.filter) {
                 judged.push(judge_at(scenario, points, number, claim));

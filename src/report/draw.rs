@@ -18,7 +18,9 @@ use crate::system::plan::Timing;
 /// # Errors
 /// When a file cannot be written or a chart cannot be drawn.
 pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result<()> {
-    for (number, wanted) in scenario.experiment.charts.iter().enumerate() {
+    // As they are after `--set`; the same at every point.
+    let charts = results.points.first().map_or(&[][..], |point| &point.experiment.charts);
+    for (number, wanted) in charts.iter().enumerate() {
         let (name, chart) = one(scenario, results, &wanted.value);
         let chart = Chart { subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
         let name = format!("charts/{:02}-{name}", number + 1);
