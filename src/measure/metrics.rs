@@ -32,6 +32,7 @@ pub struct Metric {
 }
 
 const CALLS: &[&str] = &["client", "edge"];
+const CALLED: &[&str] = &["edge", "service"];
 const SERVICES: &[&str] = &["service"];
 const BOTH: &[&str] = &["service", "instance"];
 const BREAKERS: &[&str] = &["breaker"];
@@ -48,6 +49,7 @@ pub const METRICS: &[Metric] = metrics! {
     "offered", CALLS, PerSecond, true, "requests, or calls, that were begun";
     "attempts", CALLS, PerSecond, true, "attempts sent; those of a client are those of all its calls";
     "amplification", CALLS, Factor, true, "attempts for each first try";
+    "calls_per_request", CALLED, Factor, false, "attempts sent along the edge, or to the service, for each request that clients began, whenever they were sent";
     "ok", CALLS, PerSecond, true, "full answers in time";
     "degraded", CALLS, PerSecond, true, "lesser answers in time";
     "failed", CALLS, PerSecond, true, "ended without an answer";
@@ -65,15 +67,15 @@ pub const METRICS: &[Metric] = metrics! {
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
     "goodput", CALLS, PerSecond, true, "answers in time, full or degraded";
     "success_rate", CALLS, Share, true, "share of the requests that were answered in time, full or degraded";
-    "latency.mean", CALLS, Seconds, true, "time to the answer, of answered requests: mean";
-    "latency.p50", CALLS, Seconds, true, "the same, median";
-    "latency.p90", CALLS, Seconds, false, "the same, 90th percentile";
-    "latency.p95", CALLS, Seconds, false, "the same, 95th percentile";
-    "latency.p99", CALLS, Seconds, true, "the same, 99th percentile";
-    "latency.p999", CALLS, Seconds, false, "the same, 99.9th percentile";
-    "latency.max", CALLS, Seconds, false, "the same, largest";
-    "duration.mean", CALLS, Seconds, false, "time to the end of all requests, failed ones included: mean";
-    "duration.p99", CALLS, Seconds, false, "the same, 99th percentile";
+    "latency.mean", CALLS, Seconds, true, "time to the answer, of answered requests, mean";
+    "latency.p50", CALLS, Seconds, true, "time to the answer, of answered requests, median";
+    "latency.p90", CALLS, Seconds, false, "time to the answer, of answered requests, 90th percentile";
+    "latency.p95", CALLS, Seconds, false, "time to the answer, of answered requests, 95th percentile";
+    "latency.p99", CALLS, Seconds, true, "time to the answer, of answered requests, 99th percentile";
+    "latency.p999", CALLS, Seconds, false, "time to the answer, of answered requests, 99.9th percentile";
+    "latency.max", CALLS, Seconds, false, "time to the answer, of answered requests, largest";
+    "duration.mean", CALLS, Seconds, false, "time to the end of all requests, failed ones included, mean";
+    "duration.p99", CALLS, Seconds, false, "time to the end of all requests, failed ones included, 99th percentile";
     "late", CALLS, PerSecond, false, "answers that came when nobody waited any more";
     "wasted_share", CALLS, Share, true, "share of the work done below for attempts whose answer nobody got";
     "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput is back at 95 % of before, to stay; inf if never; only in window `all`";
@@ -83,18 +85,19 @@ pub const METRICS: &[Metric] = metrics! {
     "errors", SERVICES, PerSecond, false, "of those, answered with a failure";
     "utilisation", BOTH, Share, true, "share of the workers that are busy";
     "busy.mean", BOTH, Count, true, "workers busy, over all instances";
+    "exhausted_after", SERVICES, Seconds, false, "from the start of the window until all workers of all instances were busy for the first time; inf if never";
     "queue.mean", BOTH, Count, true, "requests waiting, over all instances";
     "queue.max", SERVICES, Count, false, "the most that waited at once";
     "queued_share", SERVICES, Share, false, "share of the instances, over time, at which somebody waits";
     "waited_share", SERVICES, Share, false, "share of the requests that had to wait for a worker";
-    "wait.mean", SERVICES, Seconds, false, "time in the queue, of requests that got a worker: mean";
-    "wait.p50", SERVICES, Seconds, false, "the same, median";
-    "wait.p99", SERVICES, Seconds, false, "the same, 99th percentile";
-    "sojourn.mean", SERVICES, Seconds, false, "time from arrival to answer: mean";
-    "sojourn.p50", SERVICES, Seconds, false, "the same, median";
-    "sojourn.p99", SERVICES, Seconds, false, "the same, 99th percentile";
+    "wait.mean", SERVICES, Seconds, false, "time in the queue, of requests that got a worker, mean";
+    "wait.p50", SERVICES, Seconds, false, "time in the queue, of requests that got a worker, median";
+    "wait.p99", SERVICES, Seconds, false, "time in the queue, of requests that got a worker, 99th percentile";
+    "sojourn.mean", SERVICES, Seconds, false, "time at the service, from arrival to answer, mean";
+    "sojourn.p50", SERVICES, Seconds, false, "time at the service, from arrival to answer, median";
+    "sojourn.p99", SERVICES, Seconds, false, "time at the service, from arrival to answer, 99th percentile";
     "refused.full", SERVICES, PerSecond, true, "requests refused because the queue was full";
-    "refused.share", SERVICES, Share, false, "the same, as a share of the arrivals";
+    "refused.share", SERVICES, Share, false, "requests refused because the queue was full, as a share of the arrivals";
     "dropped", SERVICES, PerSecond, false, "requests given up after admission: cancelled, too old, or lost in a crash";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";

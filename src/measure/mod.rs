@@ -39,8 +39,8 @@ pub(crate) enum Fact {
     Closed { client: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call began.
     CallOpened { edge: u32 },
-    /// An attempt of a call was sent.
-    AttemptSent { edge: u32, bucket: u32 },
+    /// An attempt of a call was sent; `root` is the bucket in which the client's request behind it was opened.
+    AttemptSent { edge: u32, bucket: u32, root: u32 },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// An answer came back, and this much work was done for it; late, if nobody waited any more.
@@ -87,7 +87,9 @@ mod at {
         pub(crate) const LATE: usize = 2 + super::KINDS;
         pub(crate) const WORK: usize = 3 + super::KINDS;
         pub(crate) const WASTED: usize = 4 + super::KINDS;
-        pub(crate) const SIZE: usize = 5 + super::KINDS;
+        /// Attempts, counted where the client's request behind them was opened.
+        pub(crate) const BY_ROOT: usize = 5 + super::KINDS;
+        pub(crate) const SIZE: usize = 6 + super::KINDS;
     }
     pub(super) mod service {
         pub(crate) const ARRIVALS: usize = 0;
@@ -250,6 +252,10 @@ pub(crate) struct Measure {
     rows: Vec<u64>,
     gauges: Vec<Gauge>,
     busy: Vec<u32>,
+    /// For each service: its workers, over all instances.
+    workers: Vec<i64>,
+    /// For each service and segment: when all workers were busy for the first time.
+    exhausted: Vec<Vec<Option<Time>>>,
     queue: Vec<u32>,
     queued: Vec<u32>,
     /// For each host: the gauges of its instance (busy, queue), if it is listed.
@@ -314,6 +320,12 @@ impl Measure {
             segment_of,
             gauges,
             busy,
+            workers: plan
+                .services
+                .iter()
+                .map(|it| i64::from(it.workers).saturating_mul(i64::from(it.replicas)))
+                .collect(),
+            exhausted: vec![vec![None; segments]; plan.services.len()],
             queue,
             queued,
             host_gauges,
@@ -359,8 +371,9 @@ impl Measure {
             Fact::CallOpened { edge } => {
                 *self.count(self.bucket, self.layout.edge(edge) + at::edge::OPENED) += 1;
             }
-            Fact::AttemptSent { edge, bucket } => {
+            Fact::AttemptSent { edge, bucket, root } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ATTEMPTS) += 1;
+                *self.count(root as usize, self.layout.edge(edge) + at::edge::BY_ROOT) += 1;
             }
             Fact::CallClosed { edge, bucket, outcome, took } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;
@@ -418,6 +431,7 @@ impl Measure {
             Fact::Queue { service, host, delta } => self.on_queue(now, service, host, delta),
             Fact::Busy { service, host, delta } => {
                 self.change(self.busy[service as usize], now, delta);
+                self.watch_workers(service as usize, now);
                 if let Some((busy, _)) = self.host_gauges[host as usize] {
                     self.change(busy, now, delta);
                 }
@@ -481,6 +495,14 @@ impl Measure {
         }
     }
 
+    /// Remembers the first time in a segment at which all workers are busy.
+    fn watch_workers(&mut self, service: usize, now: Time) {
+        if self.gauges[self.busy[service] as usize].value == self.workers[service] {
+            let segment = self.segment_of[self.bucket] as usize;
+            self.exhausted[service][segment].get_or_insert(now);
+        }
+    }
+
     fn count(&mut self, bucket: usize, offset: usize) -> &mut u64 {
         &mut self.rows[bucket * self.layout.width + offset]
     }
@@ -518,6 +540,9 @@ impl Measure {
             // After the end there is one bucket more, which belongs to no window.
             self.ended = self.bucket == self.ends.len();
             self.next_end = self.ends.get(self.bucket).copied().unwrap_or(Time::NEVER);
+            for service in 0..self.workers.len() {
+                self.watch_workers(service, end);
+            }
             for (service, &gauge) in self.queue.iter().enumerate() {
                 let at = self.layout.service(service as u32) + at::service::QUEUE_MAX;
                 self.rows[self.bucket * self.layout.width + at] = self.gauges[gauge as usize].value as u64;

@@ -79,6 +79,7 @@ struct Sums<'a> {
     row: Vec<u64>,
     seconds: f64,
     segments: std::ops::Range<usize>,
+    from: Time,
 }
 
 fn ratio(part: f64, whole: f64) -> f64 {
@@ -159,7 +160,7 @@ impl Measure {
             if buckets.is_empty() { 0.0 } else { (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs() };
         let segment = |bucket: usize| self.segment_of[bucket] as usize;
         let segments = if buckets.is_empty() { 0..0 } else { segment(buckets.start)..segment(buckets.end - 1) + 1 };
-        Sums { measure: self, row, seconds, segments }
+        Sums { measure: self, row, seconds, segments, from: self.start(buckets.start) }
     }
 
     fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], values: &mut [f64]) {
@@ -305,7 +306,10 @@ impl Sums<'_> {
             let latency = (!in_time).then(|| self.latency(&self.measure.edges[edge]));
             let metrics = METRICS.iter().filter(|metric| metric.of.contains(&"edge") && timed(metric));
             for metric in metrics.filter(|metric| !in_time || !metric.name.starts_with("latency")) {
-                values.push(counts.value(metric.name, self.seconds, latency.as_ref()));
+                values.push(match metric.name {
+                    "calls_per_request" => self.calls_per_request(plan, |it| it == edge),
+                    name => counts.value(name, self.seconds, latency.as_ref()),
+                });
             }
         }
         for service in 0..plan.services.len() {
@@ -338,6 +342,22 @@ impl Sums<'_> {
         values
     }
 
+    /// Attempts on the edges that are meant, for each request of a client.
+    fn calls_per_request(&self, plan: &Plan, meant: impl Fn(usize) -> bool) -> f64 {
+        let layout = &self.measure.layout;
+        let edges = (0..plan.edges.len()).filter(|&edge| meant(edge));
+        let sent: u64 = edges.map(|edge| self.row[layout.edge(edge as u32) + at::edge::BY_ROOT]).sum();
+        let clients = 0..plan.clients.len() as u32;
+        let opened: u64 = clients.map(|client| self.row[layout.client(client) + at::client::OPENED]).sum();
+        ratio(sent as f64, opened as f64)
+    }
+
+    /// From the start of the window until all workers of a service were busy.
+    fn exhausted_after(&self, service: usize) -> f64 {
+        let first = self.measure.exhausted[service][self.segments.clone()].iter().find_map(|&time| time);
+        first.map_or(f64::INFINITY, |time| (time - self.from).as_secs())
+    }
+
     fn service(&self, plan: &Plan, service: usize, in_time: bool, values: &mut Vec<f64>) {
         let layout = &self.measure.layout;
         let spec = &plan.services[service];
@@ -364,6 +384,10 @@ impl Sums<'_> {
                 "errors" => rate(at::service::ERRORS),
                 "utilisation" => mean(at::service::BUSY) / (workers * replicas),
                 "busy.mean" => mean(at::service::BUSY),
+                "calls_per_request" => {
+                    self.calls_per_request(plan, |edge| plan.edges[edge].service as usize == service)
+                }
+                "exhausted_after" => self.exhausted_after(service),
                 "queue.mean" => mean(at::service::QUEUE),
                 "queue.max" => number(at::service::QUEUE_MAX),
                 "queued_share" => mean(at::service::QUEUED) / replicas,

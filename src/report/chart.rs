@@ -63,6 +63,8 @@ pub enum Kind {
     Bars {
         /// From left to right.
         groups: Vec<BarGroup>,
+        /// What the groups are values of; written under them. May be empty.
+        x: String,
         /// The vertical axis. Bars begin at zero whatever `from_zero` says, unless the axis is logarithmic.
         y: Axis,
         /// What to write over a bar of infinite value, e.g. `never`.
@@ -218,6 +220,6 @@ fn sketch(chart: &Chart) -> Sketch {
         Kind::Lines { series, shades, x, y } => lines::draw(chart, series, shades, x, y),
         Kind::Distribution { series, x, y } => lines::draw(chart, series, &[], x, y),
         Kind::Strips { rows, shades, x, strip_legend } => strips::draw(chart, rows, shades, x, strip_legend),
-        Kind::Bars { groups, y, infinite } => bars::draw(chart, groups, y, infinite),
+        Kind::Bars { groups, x, y, infinite } => bars::draw(chart, groups, x, y, infinite),
     }
 }

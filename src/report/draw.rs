@@ -45,6 +45,12 @@ fn axis(label: &str, unit: Unit) -> Axis {
     Axis { label: label.to_owned(), unit, log: false, from_zero: true }
 }
 
+/// The axis of a metric, with its meaning: charts travel without the manual.
+fn measured(name: &str) -> Axis {
+    let meaning = metric(name).map_or("", |it| it.meaning).split(['.', ';', ':']).next().unwrap_or("");
+    axis(meaning, unit(name))
+}
+
 fn time_axis() -> Axis {
     axis("time", Unit::Seconds)
 }
@@ -92,6 +98,7 @@ fn shades(point: Option<&PointResult>) -> Vec<Shade> {
 fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis: Emphasis) -> Series {
     let lines: Vec<Vec<(f64, f64)>> = point.runs.iter().filter_map(|run| run.line(entity, metric)).collect();
     let steps = lines.iter().map(Vec::len).min().unwrap_or(0);
+    let most = if unit(metric) == Unit::Share { 1.0 } else { f64::INFINITY };
     let (mut points, mut band) = (Vec::new(), Vec::new());
     for step in 0..steps {
         let time = lines[0][step].0;
@@ -99,8 +106,8 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
         let summary = Summary::of(&values);
         points.push((time, summary.mean));
         if summary.n > 1 {
-            // No metric is below zero, whatever a symmetric interval says.
-            band.push((time, summary.low.max(0.0), summary.high));
+            // No metric is below zero and no share above one, whatever a symmetric interval says.
+            band.push((time, summary.low.max(0.0), summary.high.min(most)));
         }
     }
     Series { name, points, band: (!band.is_empty()).then_some(band), emphasis }
@@ -136,7 +143,7 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
                 series,
                 shades: shades(points.first().map(|it| it.1)),
                 x: time_axis(),
-                y: axis(&it.metric, unit(&it.metric)),
+                y: measured(&it.metric),
             };
             (format!("timeline-{}", file(&it.metric)), chart(format!("{} of {}", it.metric.value, of.join(", ")), kind))
         }
@@ -200,7 +207,8 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
         spec::Chart::Bars(it) => {
             let of = entities(&it.of, results);
             let first_axis = scenario.axes.first().map(|axis| Spanned::from(axis.name.clone()));
-            let points = chosen(scenario, results, &it.filter, it.by.as_ref().or(first_axis.as_ref()));
+            let by = it.by.as_ref().or(first_axis.as_ref());
+            let points = chosen(scenario, results, &it.filter, by);
             let window = it.window.as_ref().map_or("all", |window| window.value.as_str());
             let groups = points.iter().map(|(label, point)| BarGroup {
                 name: label.clone(),
@@ -217,7 +225,8 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
             });
             let kind = Kind::Bars {
                 groups: groups.collect(),
-                y: axis(&it.metric, unit(&it.metric)),
+                x: by.map_or_else(String::new, |name| name.value.clone()),
+                y: measured(&it.metric),
                 infinite: "never".into(),
             };
             let title = format!("{} of {}, window {window}", it.metric.value, of.join(", "));

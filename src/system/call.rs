@@ -478,12 +478,13 @@ impl Calls {
         } else {
             Time::NEVER
         };
-        let class = cx.tasks[leg.task].class;
+        let Task { class, root, .. } = cx.tasks[leg.task];
         let request = cx.tasks.insert(Task {
             host: cx.hosts.of_service(edge.service) + leg.replica,
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,
             bucket: cx.measure.bucket(now),
+            root,
             caller: id,
             parent: Handle::NONE,
             branches: Handle::NONE,
@@ -500,7 +501,7 @@ impl Calls {
             count: Count::Nothing,
         });
         leg.request = request;
-        cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket });
+        cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root });
         cx.send_request(request);
         None
     }

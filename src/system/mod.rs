@@ -319,11 +319,13 @@ impl<'p> World<'p> {
     /// A client makes a request.
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
+        let bucket = self.cx.measure.bucket(now);
         let task = self.cx.tasks.insert(Task {
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
-            bucket: self.cx.measure.bucket(now),
+            bucket,
+            root: bucket,
             caller: Handle::NONE,
             parent: Handle::NONE,
             branches: Handle::NONE,

@@ -20,6 +20,8 @@ pub(super) struct Task {
     pub pc: u32,
     /// The bucket of time in which it was sent; see [`crate::measure`].
     pub bucket: u32,
+    /// The bucket in which the client's request was opened that it serves in the end.
+    pub root: u32,
     /// The call that waits for the answer; none for a client's own.
     pub caller: CallId,
     /// The task that this is a branch of.

@@ -11,7 +11,7 @@ const WIDEST: f64 = 84.0;
 /// Room over the highest tick for the word over an endless bar, or for a number over a full one.
 const HEADROOM: f64 = 26.0;
 
-pub fn draw(chart: &Chart, groups: &[BarGroup], y: &Axis, infinite: &str) -> Sketch {
+pub fn draw(chart: &Chart, groups: &[BarGroup], x: &str, y: &Axis, infinite: &str) -> Sketch {
     let names = names(groups);
     let (mut sketch, top, extra) = frame::begin(chart, &keys(&names, y));
     sketch.height = HEIGHT + extra;
@@ -32,7 +32,11 @@ pub fn draw(chart: &Chart, groups: &[BarGroup], y: &Axis, infinite: &str) -> Ske
     let every = (44.0 / slot).ceil().max(1.0) as usize;
     let under = |group: &BarGroup| wrap(&group.name, SIZE, slot * every as f64 - 8.0, 2);
     let lines = groups.iter().step_by(every).map(|group| under(group).len()).max().unwrap_or(0);
-    let plot = Area { bottom: plot.bottom + if lines < 2 { 20.0 } else { 0.0 }, ..plot };
+    // There is room under the plot for two lines.
+    let named = !x.trim().is_empty();
+    let rows = lines + usize::from(named);
+    sketch.height += if rows > 2 { 22.0 } else { 0.0 };
+    let plot = Area { bottom: plot.bottom + if rows < 2 { 20.0 } else { 0.0 }, ..plot };
     let y_scale = y_scale.onto(plot.bottom, plot.top + HEADROOM);
     frame::y_axis(&mut sketch, plot, &y_scale, top + 10.0);
 
@@ -49,6 +53,11 @@ pub fn draw(chart: &Chart, groups: &[BarGroup], y: &Axis, infinite: &str) -> Ske
                 sketch.text(at(middle, baseline), Anchor::Middle, SIZE, BLACK, words);
             }
         }
+    }
+    if named {
+        let title = fit(x, SIZE, plot.width());
+        let baseline = plot.bottom + 27.0 + lines as f64 * 22.0;
+        sketch.text(at(f64::midpoint(plot.left, plot.right), baseline), Anchor::Middle, SIZE, DARK, &title);
     }
     let floor = crisp(y_scale.floor());
     sketch.line(at(plot.left, floor), at(plot.right, floor), 1.5, DARK);

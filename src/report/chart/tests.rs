@@ -27,7 +27,12 @@ fn strips(rows: Vec<Strip>) -> Chart {
 }
 
 fn bars(groups: Vec<BarGroup>) -> Chart {
-    chart(Kind::Bars { groups, y: axis("recovery time", Unit::Seconds), infinite: "never".into() })
+    chart(Kind::Bars {
+        groups,
+        x: "attempts".into(),
+        y: axis("recovery time", Unit::Seconds),
+        infinite: "never".into(),
+    })
 }
 
 fn bar(name: &str, value: f64) -> Bar {
@@ -297,7 +302,12 @@ fn odd_kind() -> impl Strategy<Value = Kind> {
             x,
             strip_legend: [word.clone(), word.clone(), word],
         }),
-        (groups, odd_axis(), odd_name()).prop_map(|(groups, y, infinite)| Kind::Bars { groups, y, infinite }),
+        (groups, odd_name(), odd_axis(), odd_name()).prop_map(|(groups, x, y, infinite)| Kind::Bars {
+            groups,
+            x,
+            y,
+            infinite
+        }),
     ]
 }
 
