@@ -105,12 +105,13 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
         let values: Vec<f64> = lines.iter().map(|line| line[step].1).collect();
         let summary = Summary::of(&values);
         points.push((time, summary.mean));
-        if summary.n > 1 {
-            // No metric is below zero and no share above one, whatever a symmetric interval says.
-            band.push((time, summary.low.max(0.0), summary.high.min(most)));
-        }
+        // No metric is below zero and no share above one, whatever a symmetric interval says. Where there is no interval
+        // the band has a gap.
+        let (low, high) =
+            if summary.n > 1 { (summary.low.max(0.0), summary.high.min(most)) } else { (f64::NAN, f64::NAN) };
+        band.push((time, low, high));
     }
-    Series { name, points, band: (!band.is_empty()).then_some(band), emphasis }
+    Series { name, points, band: (lines.len() > 1).then_some(band), emphasis }
 }
 
 fn entities(named: &[Spanned<String>], results: &Results) -> Vec<String> {
