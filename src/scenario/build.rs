@@ -183,6 +183,13 @@ impl Builder<'_> {
                         "the times in the file are the load",
                     );
                 }
+                if replay.times.is_none() {
+                    self.error(
+                        name.place,
+                        "the arrival times of this client have not been read",
+                        "in code, give them as `times`",
+                    );
+                }
                 Source::Replay(replay.times.clone().unwrap_or_else(|| Arc::from([])))
             }
             (Some(arrivals), None) => {

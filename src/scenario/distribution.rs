@@ -150,7 +150,7 @@ pub struct Empirical {
     /// What one unit in the file is. Default: `1s`.
     #[serde(default)]
     pub unit: Option<Span>,
-    /// The values, once the file has been read.
+    /// The values, once the file has been read; none of them if it could not be.
     #[serde(skip)]
     pub values: Option<Arc<[Duration]>>,
 }
@@ -184,6 +184,9 @@ impl Spec {
                     wrong("weights must be zero or more, and not all zero", "give each part a `weight`");
                 }
                 found.extend(parts.iter().flat_map(|part| part.of.problems()));
+            }
+            Self::Empirical(it) if it.values.is_none() => {
+                wrong("the values of this file have not been read", "in code, give them as `values`")
             }
             _ => {}
         }
@@ -223,7 +226,10 @@ impl Spec {
                     of: parts.iter().map(|part| part.of.dist()).collect(),
                 }
             }
-            Self::Empirical(it) => Dist::Empirical(it.values.as_deref().unwrap_or(&[Duration::ZERO]).into()),
+            Self::Empirical(it) => Dist::Empirical(match it.values.as_deref() {
+                None | Some([]) => [Duration::ZERO].into(),
+                Some(values) => values.into(),
+            }),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::distribution;
 use super::source::{Named, Spanned};
 use super::tree::Node;
 use super::units::{Bandwidth, Share, Size, Span};
+use crate::engine::Duration;
 use crate::policy::When;
 
 /// An experiment file.
@@ -60,6 +61,30 @@ pub struct Experiment {
     /// What ends a run early, with partial results.
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl Default for Experiment {
+    /// Of no length, with a model that is not named.
+    fn default() -> Self {
+        Self {
+            model: String::new().into(),
+            lesson: None,
+            length: Span(Duration::ZERO).into(),
+            warmup: None,
+            seeds: five(),
+            seed: one(),
+            set: Named::default(),
+            faults: Vec::new(),
+            vary: Named::default(),
+            variants: Named::default(),
+            windows: Named::default(),
+            resolution: None,
+            drain: None,
+            charts: Vec::new(),
+            expect: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 fn five() -> u32 {

@@ -234,8 +234,8 @@ impl Scenario {
         let (experiment, wrong) = tree::read_some::<Experiment>(&experiment);
         let fine = fine && wrong.is_empty();
         found.extend(wrong);
-        let (mut model, experiment) = (model_spec?, experiment?);
-        self.read_data(&mut model, found);
+        let (mut model, mut experiment) = (model_spec?, experiment?);
+        self.read_data(&mut model, &mut experiment, found);
         let mut checked = Diagnostics::new();
         let plan = build::build(&model, &experiment, &mut checked);
         // What was struck out because of a mistake may be missing only for that reason.
@@ -263,21 +263,25 @@ impl Scenario {
         found
     }
 
-    /// Reads the data files that a model names.
-    fn read_data(&self, model: &mut Model, found: &mut Diagnostics) {
+    /// Reads the data files that a model and an experiment name.
+    fn read_data(&self, model: &mut Model, experiment: &mut Experiment, found: &mut Diagnostics) {
+        for fault in &mut experiment.faults {
+            if let Some(law) = fault.value.link.as_mut().and_then(|link| link.latency.as_mut()) {
+                self.read_law(&mut law.value, found);
+            }
+        }
         for (_, client) in model.clients.iter_mut() {
             if let Some(Arrivals::Replay(replay)) = &mut client.arrivals {
                 let unit = replay.unit.map_or(Duration::from_secs(1), |span| span.0);
-                if let Some(values) = self.column(&replay.file, replay.column.as_ref(), unit, found) {
-                    let times: Arc<[Time]> = values.iter().map(|&value| Time::ZERO + value).collect();
-                    if times.windows(2).any(|pair| pair[0] > pair[1]) {
-                        found.push(
-                            Diagnostic::error(replay.file.place, "the times are not in order")
-                                .help("sort the file by time"),
-                        );
-                    }
-                    replay.times = Some(times);
+                let values = self.column(&replay.file, replay.column.as_ref(), unit, found).unwrap_or_default();
+                let times: Arc<[Time]> = values.iter().map(|&value| Time::ZERO + value).collect();
+                if times.windows(2).any(|pair| pair[0] > pair[1]) {
+                    found.push(
+                        Diagnostic::error(replay.file.place, "the times are not in order")
+                            .help("sort the file by time"),
+                    );
                 }
+                replay.times = Some(times);
             }
             if let Some(users) = &mut client.users {
                 self.read_law(&mut users.think.value, found);
@@ -317,7 +321,7 @@ impl Scenario {
         for empirical in law.files() {
             let unit = empirical.unit.map_or(Duration::from_secs(1), |span| span.0);
             let values = self.column(&empirical.file, empirical.column.as_ref(), unit, found);
-            empirical.values = values.map(Arc::from);
+            empirical.values = Some(values.unwrap_or_default().into());
         }
     }
 

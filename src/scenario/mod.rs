@@ -1,6 +1,7 @@
 //! Files become checked specs, and specs a runnable plan. Every error has a place and a way out.
 
 pub mod build;
+pub mod code;
 pub mod distribution;
 pub mod experiment;
 mod load;

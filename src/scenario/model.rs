@@ -83,6 +83,45 @@ fn one() -> u32 {
     1
 }
 
+impl Default for Service {
+    /// One replica without limits and without operations.
+    fn default() -> Self {
+        Self {
+            replicas: one(),
+            workers: Count::default(),
+            cpus: Count::default(),
+            queue: admission::Spec::default(),
+            balance: balance::Spec::default(),
+            is_async: false,
+            cancel: Cancel::default(),
+            deadline: Deadline::default(),
+            slowdown: None,
+            startup: None,
+            warmup: None,
+            reject_cost: None,
+            operations: Named::default(),
+        }
+    }
+}
+
+impl Default for Client {
+    /// One instance that asks for nothing.
+    fn default() -> Self {
+        Self {
+            calls: None,
+            policies: Vec::new(),
+            tasks: None,
+            first: None,
+            arrivals: None,
+            load: Vec::new(),
+            batch: None,
+            users: None,
+            priority: admission::Class::default(),
+            instances: one(),
+        }
+    }
+}
+
 /// A number of things, at least 1, or `unlimited`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Count {
@@ -356,7 +395,7 @@ pub struct Replay {
     /// What one unit in the file is. Default: `1s`.
     #[serde(default)]
     pub unit: Option<Span>,
-    /// The times, once the file has been read.
+    /// The times, once the file has been read; none of them if it could not be.
     #[serde(skip)]
     pub times: Option<Arc<[Time]>>,
 }

@@ -1658,6 +1658,13 @@ impl<'de> VariantAccess<'de> for Form<'_> {
 #[macro_export]
 macro_rules! short_form {
     ($long:ty, $short:ty, $make:expr) => {
+        impl ::std::convert::From<$short> for $long {
+            fn from(short: $short) -> Self {
+                let make: fn($short) -> $long = $make;
+                make(short)
+            }
+        }
+
         impl<'de> ::serde::Deserialize<'de> for $long {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
                 struct Long($long);
@@ -1672,11 +1679,10 @@ macro_rules! short_form {
                 }
 
                 type Written = $crate::scenario::tree::ShortOrLong<$short, Long>;
-                let make: fn($short) -> $long = $make;
                 ::std::result::Result::map(
                     <Written as ::serde::Deserialize<'de>>::deserialize(deserializer),
                     |written| match written {
-                        $crate::scenario::tree::ShortOrLong::Short(short) => make(short),
+                        $crate::scenario::tree::ShortOrLong::Short(short) => short.into(),
                         $crate::scenario::tree::ShortOrLong::Long(Long(long)) => long,
                     },
                 )
