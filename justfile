@@ -14,6 +14,6 @@ test *args:
 run *files:
     cargo run --release --quiet -- run {{files}}
 
-# Write the reference of the files anew: the JSON Schema, from the comments of the specs.
+# Write docs/reference.md anew, from the comments of the written types.
 reference:
-    cargo run --release --quiet -- schema > docs/schema.json
+    cargo run --release --quiet -- schema page > docs/reference.md

@@ -18,6 +18,7 @@ use crate::scenario::units::Span;
 /// The queue in front of the workers of each replica.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Queue")]
 pub struct Spec {
     /// Requests that may wait, those in service not counted. One more is refused with 503 at once. 0 means: no
     /// waiting. Default: no limit, which turns overload into unbounded latency.

@@ -19,6 +19,7 @@ use crate::engine::Stream;
 /// How callers choose among the replicas of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Balance")]
 pub enum Spec {
     /// One after the other, from a start that is drawn for each caller.
     #[default]

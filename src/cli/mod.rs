@@ -3,6 +3,7 @@
 //! Exit codes: 0 all well; 1 a claim does not hold; 2 the files or arguments are wrong; 3 a run could not finish.
 
 mod new;
+mod reference;
 mod words;
 
 use std::io::{IsTerminal, Write};
@@ -40,12 +41,12 @@ enum Command {
         #[arg(long = "set", value_name = "PATH=VALUE")]
         set: Vec<String>,
     },
-    /// Models, experiments, patterns, faults, metrics: each with one line.
+    /// Models, experiments, patterns, faults, failures, metrics: each with one line.
     List {
         /// What to list; everything if left out.
         what: Option<String>,
     },
-    /// The manual of a pattern, a fault or a metric.
+    /// The manual of a pattern, a fault, a failure mode or a metric.
     Explain {
         /// Its name.
         name: String,
@@ -55,7 +56,7 @@ enum Command {
         /// The name of both.
         name: String,
     },
-    /// The JSON Schema of model or experiment files.
+    /// The JSON Schema of model or experiment files, or the same as a page for people.
     Schema {
         /// Of which files.
         #[arg(value_enum, default_value_t = SchemaOf::Model)]
@@ -72,6 +73,7 @@ enum Command {
 enum SchemaOf {
     Model,
     Experiment,
+    Page,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -249,6 +251,10 @@ fn schema(of: SchemaOf) -> u8 {
     let schema = match of {
         SchemaOf::Model => schemars::schema_for!(Model),
         SchemaOf::Experiment => schemars::schema_for!(Experiment),
+        SchemaOf::Page => {
+            say(reference::page().trim_end());
+            return ALL_WELL;
+        }
     };
     say(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
     ALL_WELL

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
 use crate::experiment::Results;
 use crate::measure::METRICS;
-use crate::policy::PATTERNS;
+use crate::policy::{PATTERNS, Written};
 use crate::scenario::Scenario;
+use crate::scenario::experiment::Fault;
 use crate::scenario::source::did_you_mean;
 
 /// Every fault, with one line.
@@ -19,6 +21,20 @@ const FAULTS: [(&str, &str); 7] = [
     ("partition", "messages between two parts are lost, both ways or one way"),
     ("link", "a link is slower, lossier or narrower"),
     ("surge", "a client's load is multiplied"),
+];
+
+/// Every failure mode that has a page: its name, one line, and the page.
+const FAILURES: [(&str, &str, &str); 2] = [
+    (
+        "retry-storm",
+        "retries multiply the load, and keep an outage alive after its cause is gone",
+        include_str!("../../docs/failures/retry-storm.md"),
+    ),
+    (
+        "cascade",
+        "a slow service takes the threads of all above it, and of who shares them",
+        include_str!("../../docs/failures/cascade.md"),
+    ),
 ];
 
 /// The verdict of an experiment in a few lines.
@@ -123,7 +139,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// `list`: the names of everything, with one line each.
 pub(super) fn list(what: Option<&str>) -> u8 {
-    const KINDS: [&str; 5] = ["models", "experiments", "patterns", "faults", "metrics"];
+    const KINDS: [&str; 6] = ["models", "experiments", "patterns", "faults", "failures", "metrics"];
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
@@ -139,6 +155,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
             "models" | "experiments" => files(kind),
             "patterns" => plain(&PATTERNS),
             "faults" => plain(&FAULTS),
+            "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
                 .iter()
                 .map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", "))))
@@ -160,7 +177,8 @@ pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.0, it.1.to_owned(), "policies"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
-    let all: Vec<(&str, String, &str)> = patterns.chain(faults).chain(metrics).collect();
+    let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
+    let all: Vec<(&str, String, &str)> = patterns.chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -169,41 +187,43 @@ pub(super) fn explain(name: &str) -> u8 {
         return WRONG_INPUT;
     };
     say(&format!("{name} ({kind}): {line}"));
-    if let Some(manual) = manual(name, kind) {
+    let page = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2.trim_end().to_owned());
+    if let Some(manual) = page.or_else(|| manual(name, kind)) {
         say(&format!("\n{manual}"));
     }
     ALL_WELL
 }
 
-/// The options of a pattern or a fault, from the JSON Schema, which has them from the doc comments.
+/// The options of a pattern or a fault, and of what they are made of.
 fn manual(name: &str, kind: &str) -> Option<String> {
-    let schema = match kind {
-        "policies" => serde_json::to_value(schemars::schema_for!(crate::policy::Written)).ok()?,
-        "faults" => serde_json::to_value(schemars::schema_for!(crate::scenario::experiment::Fault)).ok()?,
+    let reference = match kind {
+        "policies" => Reference::of::<Written>(),
+        "faults" => Reference::of::<Fault>(),
         _ => return None,
     };
-    let resolve = |node: &serde_json::Value| -> Option<serde_json::Value> {
-        let inner = node.get("$ref").or_else(|| node.get("anyOf")?.as_array()?.iter().find_map(|it| it.get("$ref")));
-        match inner.and_then(|it| it.as_str()) {
-            Some(path) => schema.pointer(path.trim_start_matches('#')).cloned(),
-            None => Some(node.clone()),
+    let mut mentioned = Vec::new();
+    let mut text = reference.manual(Some(reference.option(name)?), &mut mentioned);
+    let mut told: Vec<String> = Vec::new();
+    mentioned.reverse();
+    while let Some(inner) = mentioned.pop() {
+        // Laws of times have a manual of their own length; the reference page has it.
+        if inner != "Law" && !told.contains(&inner) {
+            let mut further = Vec::new();
+            let _ = write!(text, "\n{inner}: {}", reference.manual(Some(&inner), &mut further));
+            mentioned.extend(further.into_iter().rev());
+            told.push(inner);
         }
-    };
-    let at = if kind == "policies" {
-        schema.get("oneOf")?.as_array()?.iter().find_map(|it| it.get("properties")?.get(name))?.clone()
-    } else {
-        schema.get("properties")?.get(name)?.clone()
-    };
-    let spec = resolve(&at)?;
-    let long = match spec.get("anyOf").and_then(|it| it.as_array()) {
-        Some(forms) => forms.iter().find(|form| form.get("properties").is_some())?.clone(),
-        None => spec.clone(),
-    };
-    let mut text =
-        spec.get("description").or_else(|| long.get("description")).and_then(|it| it.as_str()).unwrap_or("").to_owned();
-    for (option, it) in long.get("properties")?.as_object()? {
-        let meaning = it.get("description").and_then(|it| it.as_str()).unwrap_or("");
-        let _ = write!(text, "\n  {option}: {}", meaning.replace('\n', " "));
     }
-    Some(text)
+    // Links are for the page.
+    Some(plain(&text))
+}
+
+/// The text without the targets of its links.
+fn plain(text: &str) -> String {
+    let mut parts = text.split("](#");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    plain.replace('[', "")
 }

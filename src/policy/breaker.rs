@@ -29,6 +29,7 @@ use crate::scenario::units::{Share, Span};
 /// gobreaker and most textbooks do); give exactly one of the two.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Breaker")]
 pub struct Spec {
     /// Open when at least this share of the calls in the window has failed. Equality opens.
     #[serde(default)]

@@ -24,6 +24,7 @@ pub enum Deposit {
 /// A limit on the retries of a caller.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Budget")]
 pub struct Spec {
     /// Tokens that come in with each deposit; a retry costs 1. 0.1 lets a tenth of the traffic be retries.
     pub deposit: f64,

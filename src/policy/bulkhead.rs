@@ -22,6 +22,7 @@ use crate::short_form;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<u32>)]
+#[schemars(rename = "Bulkhead")]
 pub struct Spec {
     /// Calls under way at most, the waiting not counted.
     pub concurrent: u32,

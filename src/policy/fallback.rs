@@ -27,6 +27,7 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Answer>)]
+#[schemars(rename = "Fallback")]
 pub struct Spec {
     /// What is answered.
     pub answer: Answer,

@@ -164,6 +164,7 @@ impl PartialEq for Custom {
 /// A policy as it is written in a model file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Policy")]
 pub enum Written {
     /// Stop waiting after a time.
     Timeout(timeout::Spec),
@@ -224,6 +225,7 @@ impl Written {
 /// A kind of outcome, as it is named in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Failure")]
 pub enum When {
     /// The caller stopped waiting.
     Timeout,

@@ -17,6 +17,7 @@ use crate::short_form;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Rate>)]
+#[schemars(rename = "RateLimit")]
 pub struct Spec {
     /// Calls a second in the long run.
     pub rate: Rate,

@@ -22,6 +22,7 @@ use crate::short_form;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Attempts>)]
+#[schemars(rename = "Retry")]
 pub struct Spec {
     /// Tries in all, the first one included; 1 means: never retry. `unlimited`: until it succeeds or something
     /// outside this layer gives up.
@@ -137,6 +138,7 @@ pub enum Backoff {
 /// A wait that grows: base × factor^(retries made before), at most `cap`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "ExponentialBackoff")]
 pub struct Exponential {
     /// The wait before the first retry.
     pub base: Span,

@@ -16,6 +16,7 @@ use crate::short_form;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Span>)]
+#[schemars(rename = "Timeout")]
 pub struct Spec {
     /// How long to wait. Too short and good answers come late and their work is wasted; too long and the caller's
     /// own workers are held by calls that will not succeed.

@@ -14,6 +14,7 @@ use crate::short_form;
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Span>)]
+#[schemars(rename = "Law")]
 pub enum Spec {
     /// Always the same.
     Constant(Span),

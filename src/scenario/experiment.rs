@@ -285,6 +285,7 @@ pub struct Surge {
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Span")]
 pub struct WindowSpec {
     /// Its start.
     pub from: Span,
@@ -296,10 +297,10 @@ pub struct WindowSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Events in a run. Default: 20 milliards.
+    /// Events in a run. Default: 20,000,000,000.
     #[serde(default)]
     pub events: Option<u64>,
-    /// Events at one instant: beyond it, time does not pass any more. Default: 10 millions.
+    /// Events at one instant: beyond it, time does not pass any more. Default: 10,000,000.
     #[serde(default)]
     pub events_per_instant: Option<u64>,
     /// Memory of a run. Default: 4GiB.

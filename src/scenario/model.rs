@@ -296,6 +296,7 @@ pub struct Branch {
 /// How an operation can end by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Ending")]
 pub enum Failure {
     /// 500.
     #[default]
