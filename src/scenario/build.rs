@@ -55,6 +55,23 @@ struct Builder<'a> {
     timeouts: Vec<Option<(Duration, Place)>>,
 }
 
+/// Steps of a time line if nobody says otherwise, in long runs: more than a chart can show, and little to keep.
+const USUAL_BUCKETS: u64 = 1_000;
+
+/// A second; in runs of more than a thousand, the next of 2, 5, 10, 20, 50, … seconds that makes no more steps.
+fn usual_resolution(length: Time) -> Duration {
+    let mut power = 1;
+    loop {
+        for factor in [1, 2, 5] {
+            let step = Duration::from_secs(factor * power);
+            if length.nanos().div_ceil(step.nanos()) <= USUAL_BUCKETS {
+                return step;
+            }
+        }
+        power *= 10;
+    }
+}
+
 fn time(span: Span) -> Time {
     Time::ZERO + span.0
 }
@@ -785,7 +802,7 @@ impl Builder<'_> {
     fn schedule(&mut self, experiment: &Experiment) {
         let length = time(*experiment.length);
         let warmup = experiment.warmup.as_ref().map_or(Time::ZERO, |span| time(span.value));
-        let resolution = experiment.resolution.map_or(Duration::from_secs(1), |span| span.0);
+        let resolution = experiment.resolution.map_or_else(|| usual_resolution(length), |span| span.0);
         if length == Time::ZERO {
             self.error(experiment.length.place, "a run of no length", "e.g. `length: 120s`");
         }

@@ -45,7 +45,8 @@ pub struct Experiment {
     /// Further spans of time over which figures are taken.
     #[serde(default)]
     pub windows: Named<WindowSpec>,
-    /// The step of time lines. Default: `1s`.
+    /// The step of time lines. Default: `1s`; in longer runs the next of 2 s, 5 s, 10 s, … that makes at most 1,000
+    /// steps, so that a run ten times as long needs no more memory.
     #[serde(default)]
     pub resolution: Option<Span>,
     /// How much longer than `length` what is under way may take to end. What has not ended then is `unfinished`.
