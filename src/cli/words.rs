@@ -41,7 +41,7 @@ const FAILURES: [(&str, &str, &str); 2] = [
 pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
-        let _ = write!(text, ": {lesson}");
+        let _ = write!(text, ": {}", lesson.trim());
     }
     for point in &results.points {
         let labels = scenario.labels(&point.point);
