@@ -22,7 +22,7 @@ pub mod plan;
 mod service;
 mod task;
 
-use crate::engine::{Duration, Engine, Handle, Slab, Streams, Time};
+use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::Outcome;
 
@@ -193,7 +193,8 @@ struct World<'p> {
     calls: call::Calls,
     instances: service::Instances,
     faults: fault::Faults,
-    choices: crate::engine::Stream,
+    /// For each host, the luck of its programs.
+    choices: Vec<Stream>,
     wishes: Vec<Wish>,
     /// Requests under way that were made before the end of the run.
     counted: u64,
@@ -208,6 +209,11 @@ impl<'p> World<'p> {
         let network = network::Network::new(plan, &streams, &mut engine);
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
         let first_service = hosts.first[plan.clients.len()];
+        let choices = (0..plan.parts()).flat_map(|part| {
+            let name = plan.part_name(part);
+            let streams = &streams;
+            (0..plan.instances(part)).map(move |instance| streams.named(&format!("{name}/{instance}/choices")))
+        });
         Self {
             clients: plan
                 .clients
@@ -218,7 +224,7 @@ impl<'p> World<'p> {
             calls,
             instances: service::Instances::new(plan, first_service, &streams),
             faults: fault::Faults::new(plan, &streams),
-            choices: streams.named("operations/choices"),
+            choices: choices.collect(),
             wishes: Vec::new(),
             counted: 0,
             cx: Context {
@@ -464,7 +470,7 @@ impl<'p> World<'p> {
                     return;
                 }
                 Step::Choose(chances, entries) => {
-                    task.pc = entries[self.choices.weighted(chances)];
+                    task.pc = entries[self.choices[host as usize].weighted(chances)];
                 }
                 Step::Jump(to) => task.pc = *to,
                 Step::Fail(outcome) => {
