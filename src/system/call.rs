@@ -245,7 +245,7 @@ impl Calls {
         let task = &cx.tasks[request];
         let State::Answered(outcome) = task.state else { unreachable!("what comes back is an answer") };
         let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
-        cx.tasks.remove(request);
+        cx.forget(request);
         let waits = self.legs.get_mut(id).filter(|leg| leg.request == request);
         cx.note(Fact::Answered { edge, bucket, work, late: waits.is_none() });
         let leg = waits?;
@@ -479,11 +479,12 @@ impl Calls {
             Time::NEVER
         };
         let class = cx.tasks[leg.task].class;
-        let request = cx.tasks.insert(Task {
+        let bucket = cx.measure.bucket(now);
+        let request = cx.begin(Task {
             host: cx.hosts.of_service(edge.service) + leg.replica,
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,
-            bucket: cx.measure.bucket(now),
+            bucket,
             caller: id,
             parent: Handle::NONE,
             branches: Handle::NONE,

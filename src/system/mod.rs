@@ -124,6 +124,8 @@ struct Context<'p> {
     measure: Measure,
     network: network::Network,
     tasks: Slab<Task>,
+    /// Requests and attempts under way that were made before the end of the run.
+    counted: u64,
     /// Tasks that can take their next step now.
     ready: Vec<Handle>,
     /// Requests that were dropped when their turn came.
@@ -135,6 +137,20 @@ impl Context<'_> {
         self.measure.note(self.engine.now(), fact);
     }
 
+    fn begin(&mut self, task: Task) -> Handle {
+        self.counted += u64::from(self.counts(&task));
+        self.tasks.insert(task)
+    }
+
+    fn forget(&mut self, id: Handle) {
+        self.counted -= u64::from(self.counts(&self.tasks[id]));
+        self.tasks.remove(id);
+    }
+
+    fn counts(&self, task: &Task) -> bool {
+        task.parent == Handle::NONE && self.measure.is_counted(task.bucket)
+    }
+
     fn tasks_at(&self, host: u32) -> Vec<Handle> {
         self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect()
     }
@@ -143,7 +159,7 @@ impl Context<'_> {
         let edge = &self.plan.edges[self.tasks[id].edge as usize];
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].request;
         if !self.send(edge.out, bytes, network::Event::Request(id)) {
-            self.tasks.remove(id);
+            self.forget(id);
         }
     }
 
@@ -156,7 +172,7 @@ impl Context<'_> {
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].response;
         if !self.send(edge.back, bytes, network::Event::Answer(id)) {
             self.note(Fact::Wasted { edge: edge_number, bucket, work });
-            self.tasks.remove(id);
+            self.forget(id);
         }
     }
 
@@ -196,8 +212,6 @@ struct World<'p> {
     /// For each host, the luck of its programs.
     choices: Vec<Stream>,
     wishes: Vec<Wish>,
-    /// Requests under way that were made before the end of the run.
-    counted: u64,
 }
 
 impl<'p> World<'p> {
@@ -226,7 +240,6 @@ impl<'p> World<'p> {
             faults: fault::Faults::new(plan, &streams),
             choices: choices.collect(),
             wishes: Vec::new(),
-            counted: 0,
             cx: Context {
                 plan,
                 measure: Measure::new(plan),
@@ -234,6 +247,7 @@ impl<'p> World<'p> {
                 engine,
                 network,
                 tasks: Slab::default(),
+                counted: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
             },
@@ -250,7 +264,7 @@ impl<'p> World<'p> {
         let limits = plan.limits;
         let end = plan.schedule.length;
         let last = (end + plan.schedule.drain).min(limits.time);
-        // After the end only those requests count that are still under way.
+        // After the end only that counts which is still under way, whether or not somebody waits for it.
         while let Some(event) = self.cx.engine.next_until(last) {
             self.handle(event);
             if self.cx.engine.crowd() > limits.events_per_instant {
@@ -267,7 +281,7 @@ impl<'p> World<'p> {
             if events.is_multiple_of(4_096) && self.bytes() > limits.memory {
                 return Some(Stopped::Memory(limits.memory));
             }
-            if self.counted == 0 && self.cx.engine.now() >= end {
+            if self.cx.counted == 0 && self.cx.engine.now() >= end {
                 return None;
             }
         }
@@ -325,11 +339,12 @@ impl<'p> World<'p> {
     /// A client makes a request.
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
-        let task = self.cx.tasks.insert(Task {
+        let bucket = self.cx.measure.bucket(now);
+        let task = self.cx.begin(Task {
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
-            bucket: self.cx.measure.bucket(now),
+            bucket,
             caller: Handle::NONE,
             parent: Handle::NONE,
             branches: Handle::NONE,
@@ -345,7 +360,6 @@ impl<'p> World<'p> {
             abandoned: false,
             count: wish.user.map_or(Count::Nothing, Count::User),
         });
-        self.counted += u64::from(now < self.cx.plan.schedule.length);
         self.cx.note(Fact::Opened { client });
         self.cx.ready.push(task);
     }
@@ -373,7 +387,7 @@ impl<'p> World<'p> {
                     self.answer(task, outcome);
                 }
             }
-            Admission::Lost => self.cx.tasks.remove(task),
+            Admission::Lost => self.cx.forget(task),
         }
     }
 
@@ -388,7 +402,7 @@ impl<'p> World<'p> {
             self.stop(id);
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
         }
     }
 
@@ -506,7 +520,7 @@ impl<'p> World<'p> {
         // Last in, first out: made from the back, the first branch goes first.
         let mut sibling = Handle::NONE;
         for &entry in entries.iter().rev() {
-            sibling = self.cx.tasks.insert(Task { pc: entry, sibling, ..branch.clone() });
+            sibling = self.cx.begin(Task { pc: entry, sibling, ..branch.clone() });
             self.cx.ready.push(sibling);
         }
         self.cx.tasks[id].branches = sibling;
@@ -557,7 +571,7 @@ impl<'p> World<'p> {
             let branch = &self.cx.tasks[id];
             next = branch.sibling;
             let work = branch.work;
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
             self.cx.tasks[parent].work += work;
         }
     }
@@ -572,9 +586,8 @@ impl<'p> World<'p> {
         } else if self.cx.hosts.is_client(host) {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
-            self.counted -= u64::from(task.arrived < self.cx.plan.schedule.length);
             let (bucket, count) = (task.bucket, task.count);
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
             if let Count::User(user) = count {
                 self.clients[client as usize].on_done(user, &mut self.cx.engine);
@@ -594,7 +607,7 @@ impl<'p> World<'p> {
     /// The answer of a request goes back; a cancelled one has nobody to go to.
     fn answer(&mut self, id: Handle, outcome: Outcome) {
         if outcome == Outcome::Cancelled {
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
         } else {
             self.cx.tasks[id].state = State::Answered(outcome);
             self.cx.send_answer(id);
@@ -742,7 +755,7 @@ impl<'p> World<'p> {
             task.worker = Worker::NotNeeded;
             task.work = task.work - not_done;
             if task.parent != Handle::NONE {
-                self.cx.tasks.remove(id);
+                self.cx.forget(id);
                 continue;
             }
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
@@ -750,7 +763,7 @@ impl<'p> World<'p> {
             self.cx.note(Fact::Dropped { service });
             if silent {
                 self.cx.note(Fact::Wasted { edge, bucket, work });
-                self.cx.tasks.remove(id);
+                self.cx.forget(id);
             } else {
                 self.answer(id, Outcome::Unreachable);
             }
