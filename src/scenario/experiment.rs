@@ -102,7 +102,8 @@ pub struct Fault {
     /// The process is gone, and starts afresh when the fault is over.
     #[serde(default)]
     pub crash: Option<Crash>,
-    /// The process stands still, and goes on where it was: a long garbage collection, a stopped virtual machine.
+    /// The process stands still, and goes on where it was: a long garbage collection, a stopped virtual machine. What
+    /// reaches it meanwhile waits unseen.
     #[serde(default)]
     pub pause: Option<Pause>,
     /// Messages between two parts are lost.

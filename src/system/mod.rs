@@ -212,6 +212,8 @@ struct World<'p> {
     /// For each host, the luck of its programs.
     choices: Vec<Stream>,
     wishes: Vec<Wish>,
+    /// Pauses in force, over all instances.
+    pauses: u32,
 }
 
 impl<'p> World<'p> {
@@ -240,6 +242,7 @@ impl<'p> World<'p> {
             faults: fault::Faults::new(plan, &streams),
             choices: choices.collect(),
             wishes: Vec::new(),
+            pauses: 0,
             cx: Context {
                 plan,
                 measure: Measure::new(plan),
@@ -289,6 +292,9 @@ impl<'p> World<'p> {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.pauses > 0 && self.holds(event) {
+            return;
+        }
         let cx = &mut self.cx;
         match event {
             Event::Client(client::Event::Arrival { client }) => {
@@ -321,6 +327,42 @@ impl<'p> World<'p> {
             Event::Fault(event) => self.on_fault(event),
         }
         self.settle();
+    }
+
+    /// What reaches a process that stands still waits there unseen, in its order.
+    fn holds(&mut self, event: Event) -> bool {
+        let host = match event {
+            Event::Network(network::Event::Request(task) | network::Event::Cancel(task)) => {
+                self.cx.tasks.get(task).map(|task| task.host)
+            }
+            Event::Network(network::Event::Answer(task)) => {
+                self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
+            }
+            Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
+            // Work that is under way has been frozen; faults and the start of a process are not its own doing.
+            Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
+        };
+        let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
+        let instance = self.instances.at(host);
+        if !instance.stands_still() {
+            return false;
+        }
+        instance.held.push(event);
+        if let Event::Call(timer) = event {
+            self.calls.hold(timer);
+        }
+        true
+    }
+
+    /// A process goes on, or is gone: what has waited for it happens now.
+    fn release(&mut self, host: u32) {
+        for event in std::mem::take(&mut self.instances.at(host).held) {
+            match event {
+                // The layer may have been left meanwhile.
+                Event::Call(timer) if !self.calls.is_overdue(timer) => {}
+                _ => self.handle(event),
+            }
+        }
     }
 
     /// Does what follows from an event, until nothing more can happen at this instant.
@@ -694,9 +736,13 @@ impl<'p> World<'p> {
             What::Pause { service, which } => {
                 for host in self.hosts_of(number, *service, *which) {
                     if begins {
+                        self.pauses += 1;
                         self.instances.at(host).pause(host, &mut self.cx);
                     } else {
-                        self.instances.at(host).resume(host, &mut self.cx);
+                        self.pauses -= 1;
+                        if self.instances.at(host).resume(host, &mut self.cx) {
+                            self.release(host);
+                        }
                     }
                 }
             }
@@ -769,6 +815,7 @@ impl<'p> World<'p> {
             }
         }
         self.calls.reset(host, &mut self.cx);
+        self.release(host);
     }
 
     fn bytes(&self) -> u64 {
@@ -792,7 +839,7 @@ impl<'p> World<'p> {
             )
             | Event::Service(service::Event::Worked(task)) => host_of(task),
             Event::Service(service::Event::Serves(host)) => Some(host),
-            Event::Call(event) => self.calls.host_of(event, &self.cx.tasks),
+            Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {
