@@ -172,7 +172,8 @@ pub struct Errors {
     /// How they fail: `error` (500), `unavailable` (503), `throttled` (429) or `rejected` (4xx). Default: `error`.
     #[serde(default)]
     pub outcome: Option<When>,
-    /// Whether they fail at once, before any work is done. Default: false, when their work is done.
+    /// Whether they fail as soon as a worker takes them, before any work is done. Default: false, when their work is
+    /// done.
     #[serde(default)]
     pub fast: bool,
 }

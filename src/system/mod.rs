@@ -128,7 +128,7 @@ struct Context<'p> {
     counted: u64,
     /// Tasks that can take their next step now.
     ready: Vec<Handle>,
-    /// Requests that were dropped when their turn came.
+    /// Requests that were dropped when their turn came, or taken by a worker only to fail.
     dropped: Vec<(Handle, Outcome)>,
 }
 
@@ -371,7 +371,10 @@ impl<'p> World<'p> {
             if let Some(task) = self.cx.ready.pop() {
                 self.advance(task);
             } else if let Some((task, outcome)) = self.cx.dropped.pop() {
-                self.answer(task, outcome);
+                match self.cx.tasks[task].worker {
+                    Worker::Held => self.end(task, outcome),
+                    Worker::Wanted | Worker::NotNeeded => self.answer(task, outcome),
+                }
             } else {
                 break;
             }

@@ -203,8 +203,8 @@ impl Instance {
         false
     }
 
-    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes joins
-    /// `cx.dropped`.
+    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes, or fails at
+    /// once, joins `cx.dropped`.
     pub(super) fn give_back(&mut self, task: Handle, cx: &mut Context<'_>) {
         let host = {
             let task = &mut cx.tasks[task];
@@ -243,13 +243,18 @@ impl Instance {
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
             } else {
-                if fresh {
+                let fails = if fresh {
                     self.take(waiting.task, cx);
+                    self.fails(true, now)
                 } else {
                     cx.tasks[waiting.task].state = State::Ready;
                     self.take_again(waiting.task, cx);
+                    None
+                };
+                match fails {
+                    Some(outcome) => cx.dropped.push((waiting.task, outcome)),
+                    None => cx.ready.push(waiting.task),
                 }
-                cx.ready.push(waiting.task);
             }
         }
     }
