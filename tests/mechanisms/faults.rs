@@ -465,6 +465,16 @@ fn a_partition_loses_requests_and_answers() {
 }
 
 #[test]
+fn a_partition_between_two_parts_cuts_both_ways() {
+    // The request of 1 s arrives before the partition of 1.05 s, and is answered at 1.1 s.
+    for (which, answer) in [("between: [c, s]", None), ("from: s, to: c", None), ("from: c, to: s", Some(100))] {
+        let fault = format!("{{ at: 1.05s, for: 500ms, partition: {{ {which} }} }}");
+        let ran = run(IMPATIENT, &format!("{{ length: 2s, faults: [ {fault} ] }}"));
+        assert_eq!(ran.answers("c"), [answer], "{which}");
+    }
+}
+
+#[test]
 fn when_only_requests_are_lost_nothing_is_worked_on() {
     let ran = run(IMPATIENT, "{ length: 5s, faults: [ { at: 1.5s, for: 2s, partition: { from: c, to: s } } ] }");
     assert_eq!(ran.count("client/c", "failed.timeout"), 2);
