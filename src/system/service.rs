@@ -152,6 +152,11 @@ impl Instance {
             Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
         }
         cx.note(Fact::Arrived { service: self.service, host });
+        // The news that nobody waits can overtake the request.
+        if spec.cancel != Cancel::None && cx.tasks[task].abandoned {
+            cx.note(Fact::Dropped { service: self.service });
+            return Admission::Refused(Outcome::Cancelled);
+        }
         if spec.deadline && cx.tasks[task].deadline <= now {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);

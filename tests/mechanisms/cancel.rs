@@ -121,6 +121,25 @@ fn the_news_takes_its_time_over_the_network_and_can_be_lost() {
 }
 
 #[test]
+fn a_request_that_comes_after_the_news_that_nobody_waits_is_dropped_at_the_door() {
+    // The request of 1.11 s takes 510 ms; the link is quick again when it is given up at 1.21 s.
+    for (cancel, busy) in [("none", 400), ("queued", 0), ("propagate", 0)] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ cancel: {cancel}, operations: {{ get: [ work: 400ms ] }} }} }}
+                clients: {{ c: {{ calls: s.get, arrivals: {{ constant: 0.9/s }}, policies: [ timeout: 100ms ] }} }}
+                network: {{ default: {{ latency: 10ms }} }}
+                "
+            ),
+            "{ length: 2.2s, faults: [ { at: 0s, for: 1.15s, link: { from: c, to: s, latency: 500ms } } ] }",
+        );
+        assert_eq!(ran.busy("service/s"), busy, "{cancel}");
+        assert_eq!(ran.count("service/s", "dropped"), u64::from(busy == 0), "{cancel}");
+    }
+}
+
+#[test]
 fn a_request_whose_deadline_has_passed_is_dropped_at_the_door() {
     for (deadline, busy, dropped) in [("ignore", 3 * 400, 0), ("propagate", 0, 3)] {
         let ran = run(
