@@ -61,12 +61,13 @@ fn least_requests_attracts_traffic_to_a_replica_that_fails_fast_and_round_robin_
 
 #[test]
 fn a_choice_of_two_prefers_the_one_with_fewer_requests_under_way() {
-    // As above, but the healthy replica is taken if both draws fall on it, or on equals: with one under way there its
-    // chance is a quarter, with none one half.
+    // The failing replica never has a request under way. The healthy one is taken if both draws fall on it, which has a
+    // chance of a quarter, or, when it is idle, if the first does, which has one of a half. Idle it is seldom: so its share
+    // is at least a quarter, and below the half that it would have if the draws were blind.
     let fault = "{ errors: { service: s, replica: 0, fast: true } }";
     let ran = balanced("power_of_two", 2, "", fault);
     let healthy = ran.count("instance/s/1", "arrivals");
-    // It is seldom idle: between a quarter and a half of the requests come to it, give or take five standard deviations.
+    // The standard deviation of a count is at most that with a chance of one half.
     let sd = (999.0_f64 * 0.25).sqrt();
     assert!(healthy as f64 > 999.0 * 0.25 - 5.0 * sd && (healthy as f64) < 999.0 * 0.5 - 5.0 * sd, "{healthy}");
 }
