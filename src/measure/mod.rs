@@ -349,6 +349,11 @@ impl Measure {
         self.bucket as u32
     }
 
+    /// Whether what was opened in this bucket belongs to the run: not after its end.
+    pub(crate) fn is_counted(&self, bucket: u32) -> bool {
+        (bucket as usize) < self.ends.len()
+    }
+
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let latencies: usize = self.clients.iter().chain(&self.edges).map(Latency::bytes).sum();

@@ -128,7 +128,8 @@ pub struct Fault {
     /// The process is gone, and starts afresh when the fault is over.
     #[serde(default)]
     pub crash: Option<Crash>,
-    /// The process stands still, and goes on where it was: a long garbage collection, a stopped virtual machine.
+    /// The process stands still, and goes on where it was: a long garbage collection, a stopped virtual machine. What
+    /// reaches it meanwhile waits unseen.
     #[serde(default)]
     pub pause: Option<Pause>,
     /// Messages between two parts are lost.
@@ -197,7 +198,8 @@ pub struct Errors {
     /// How they fail: `error` (500), `unavailable` (503), `throttled` (429) or `rejected` (4xx). Default: `error`.
     #[serde(default)]
     pub outcome: Option<When>,
-    /// Whether they fail at once, before any work is done. Default: false, when their work is done.
+    /// Whether they fail as soon as a worker takes them, before any work is done. Default: false, when their work is
+    /// done.
     #[serde(default)]
     pub fast: bool,
 }

@@ -30,7 +30,7 @@ pub(super) type CallId = Handle;
 /// A timer of a layer has run out: a limit, a wait in line, or a wait before going on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Event {
-    leg: CallId,
+    pub leg: CallId,
     layer: u8,
 }
 
@@ -110,13 +110,21 @@ enum At {
 struct Frame {
     at: At,
     timer: Key,
+    /// Whether the timer has run out while the process stood still, which has not seen it yet.
+    overdue: bool,
     /// When the limit set here runs out.
     until: Time,
     word: u64,
 }
 
 impl Frame {
-    const OUT: Self = Self { at: At::Out, timer: Key::NONE, until: Time::NEVER, word: 0 };
+    const OUT: Self = Self { at: At::Out, timer: Key::NONE, overdue: false, until: Time::NEVER, word: 0 };
+
+    fn stop_timer(&mut self, engine: &mut Engine<super::Event>) {
+        engine.cancel(self.timer);
+        self.timer = Key::NONE;
+        self.overdue = false;
+    }
 }
 
 impl Calls {
@@ -220,6 +228,7 @@ impl Calls {
         let layer = layer as usize;
         let frame = self.frame(leg, layer);
         frame.timer = Key::NONE;
+        frame.overdue = false;
         match frame.at {
             At::Delayed => {
                 frame.at = At::Inside;
@@ -245,7 +254,7 @@ impl Calls {
         let task = &cx.tasks[request];
         let State::Answered(outcome) = task.state else { unreachable!("what comes back is an answer") };
         let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
-        cx.tasks.remove(request);
+        cx.forget(request);
         let waits = self.legs.get_mut(id).filter(|leg| leg.request == request);
         cx.note(Fact::Answered { edge, bucket, work, late: waits.is_none() });
         let leg = waits?;
@@ -270,9 +279,19 @@ impl Calls {
         }
     }
 
-    /// The host whose call a timer belongs to.
-    pub(super) fn host_of(&self, event: Event, tasks: &Slab<Task>) -> Option<u32> {
-        let leg = self.legs.get(event.leg)?;
+    /// A timer has run out at a process that stands still.
+    pub(super) fn hold(&mut self, timer: Event) {
+        self.frame(timer.leg, timer.layer as usize).overdue = true;
+    }
+
+    /// Whether somebody still waits for what was held.
+    pub(super) fn is_overdue(&mut self, timer: Event) -> bool {
+        self.legs.get(timer.leg).is_some() && self.frame(timer.leg, timer.layer as usize).overdue
+    }
+
+    /// The host that makes a call.
+    pub(super) fn host_of(&self, leg: CallId, tasks: &Slab<Task>) -> Option<u32> {
+        let leg = self.legs.get(leg)?;
         tasks.get(leg.task).map(|task| task.host)
     }
 
@@ -351,8 +370,7 @@ impl Calls {
             let slot = &mut self.slots[slot_id];
             let frame = &mut self.frames[id.index() * self.stride + layer];
             debug_assert!(frame.at == At::Inside, "a layer was left that was not entered");
-            cx.engine.cancel(frame.timer);
-            frame.timer = Key::NONE;
+            frame.stop_timer(&mut cx.engine);
             let leg = &mut self.legs[id];
             let answer = slot.policy.leave(
                 &mut Passage {
@@ -397,8 +415,7 @@ impl Calls {
             let slot_id = self.stacks[stack].slots[layer] as usize;
             let slot = &mut self.slots[slot_id];
             let frame = &mut self.frames[id.index() * self.stride + layer];
-            cx.engine.cancel(frame.timer);
-            frame.timer = Key::NONE;
+            frame.stop_timer(&mut cx.engine);
             match std::mem::replace(&mut frame.at, At::Out) {
                 At::Out => {}
                 At::InLine => slot.leave_line(id),
@@ -434,7 +451,7 @@ impl Calls {
                 .position(|&other| other as usize == slot)
                 .expect("who is in line at a policy has it among its layers");
             let frame = &mut self.frames[id.index() * self.stride + layer];
-            cx.engine.cancel(frame.timer);
+            frame.stop_timer(&mut cx.engine);
             let slot = &mut self.slots[slot];
             let answer = slot.policy.enter(&mut Passage {
                 now: cx.engine.now(),
@@ -479,11 +496,12 @@ impl Calls {
             Time::NEVER
         };
         let Task { class, root, .. } = cx.tasks[leg.task];
-        let request = cx.tasks.insert(Task {
+        let bucket = cx.measure.bucket(now);
+        let request = cx.begin(Task {
             host: cx.hosts.of_service(edge.service) + leg.replica,
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,
-            bucket: cx.measure.bucket(now),
+            bucket,
             root,
             caller: id,
             parent: Handle::NONE,

@@ -22,7 +22,7 @@ pub mod plan;
 mod service;
 mod task;
 
-use crate::engine::{Duration, Engine, Handle, Slab, Streams, Time};
+use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::Outcome;
 
@@ -124,15 +124,31 @@ struct Context<'p> {
     measure: Measure,
     network: network::Network,
     tasks: Slab<Task>,
+    /// Requests and attempts under way that were made before the end of the run.
+    counted: u64,
     /// Tasks that can take their next step now.
     ready: Vec<Handle>,
-    /// Requests that were dropped when their turn came.
+    /// Requests that were dropped when their turn came, or taken by a worker only to fail.
     dropped: Vec<(Handle, Outcome)>,
 }
 
 impl Context<'_> {
     fn note(&mut self, fact: Fact) {
         self.measure.note(self.engine.now(), fact);
+    }
+
+    fn begin(&mut self, task: Task) -> Handle {
+        self.counted += u64::from(self.counts(&task));
+        self.tasks.insert(task)
+    }
+
+    fn forget(&mut self, id: Handle) {
+        self.counted -= u64::from(self.counts(&self.tasks[id]));
+        self.tasks.remove(id);
+    }
+
+    fn counts(&self, task: &Task) -> bool {
+        task.parent == Handle::NONE && self.measure.is_counted(task.bucket)
     }
 
     fn tasks_at(&self, host: u32) -> Vec<Handle> {
@@ -143,7 +159,7 @@ impl Context<'_> {
         let edge = &self.plan.edges[self.tasks[id].edge as usize];
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].request;
         if !self.send(edge.out, bytes, network::Event::Request(id)) {
-            self.tasks.remove(id);
+            self.forget(id);
         }
     }
 
@@ -156,7 +172,7 @@ impl Context<'_> {
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].response;
         if !self.send(edge.back, bytes, network::Event::Answer(id)) {
             self.note(Fact::Wasted { edge: edge_number, bucket, work });
-            self.tasks.remove(id);
+            self.forget(id);
         }
     }
 
@@ -193,10 +209,11 @@ struct World<'p> {
     calls: call::Calls,
     instances: service::Instances,
     faults: fault::Faults,
-    choices: crate::engine::Stream,
+    /// For each host, the luck of its programs.
+    choices: Vec<Stream>,
     wishes: Vec<Wish>,
-    /// Requests under way that were made before the end of the run.
-    counted: u64,
+    /// Pauses in force, over all instances.
+    pauses: u32,
 }
 
 impl<'p> World<'p> {
@@ -208,6 +225,11 @@ impl<'p> World<'p> {
         let network = network::Network::new(plan, &streams, &mut engine);
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
         let first_service = hosts.first[plan.clients.len()];
+        let choices = (0..plan.parts()).flat_map(|part| {
+            let name = plan.part_name(part);
+            let streams = &streams;
+            (0..plan.instances(part)).map(move |instance| streams.named(&format!("{name}/{instance}/choices")))
+        });
         Self {
             clients: plan
                 .clients
@@ -218,9 +240,9 @@ impl<'p> World<'p> {
             calls,
             instances: service::Instances::new(plan, first_service, &streams),
             faults: fault::Faults::new(plan, &streams),
-            choices: streams.named("operations/choices"),
+            choices: choices.collect(),
             wishes: Vec::new(),
-            counted: 0,
+            pauses: 0,
             cx: Context {
                 plan,
                 measure: Measure::new(plan),
@@ -228,6 +250,7 @@ impl<'p> World<'p> {
                 engine,
                 network,
                 tasks: Slab::default(),
+                counted: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
             },
@@ -244,7 +267,7 @@ impl<'p> World<'p> {
         let limits = plan.limits;
         let end = plan.schedule.length;
         let last = (end + plan.schedule.drain).min(limits.time);
-        // After the end only those requests count that are still under way.
+        // After the end only that counts which is still under way, whether or not somebody waits for it.
         while let Some(event) = self.cx.engine.next_until(last) {
             self.handle(event);
             if self.cx.engine.crowd() > limits.events_per_instant {
@@ -261,7 +284,7 @@ impl<'p> World<'p> {
             if events.is_multiple_of(4_096) && self.bytes() > limits.memory {
                 return Some(Stopped::Memory(limits.memory));
             }
-            if self.counted == 0 && self.cx.engine.now() >= end {
+            if self.cx.counted == 0 && self.cx.engine.now() >= end {
                 return None;
             }
         }
@@ -269,6 +292,9 @@ impl<'p> World<'p> {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.pauses > 0 && self.holds(event) {
+            return;
+        }
         let cx = &mut self.cx;
         match event {
             Event::Client(client::Event::Arrival { client }) => {
@@ -303,13 +329,52 @@ impl<'p> World<'p> {
         self.settle();
     }
 
+    /// What reaches a process that stands still waits there unseen, in its order.
+    fn holds(&mut self, event: Event) -> bool {
+        let host = match event {
+            Event::Network(network::Event::Request(task) | network::Event::Cancel(task)) => {
+                self.cx.tasks.get(task).map(|task| task.host)
+            }
+            Event::Network(network::Event::Answer(task)) => {
+                self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
+            }
+            Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
+            // Work that is under way has been frozen; faults and the start of a process are not its own doing.
+            Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
+        };
+        let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
+        let instance = self.instances.at(host);
+        if !instance.stands_still() {
+            return false;
+        }
+        instance.held.push(event);
+        if let Event::Call(timer) = event {
+            self.calls.hold(timer);
+        }
+        true
+    }
+
+    /// A process goes on, or is gone: what has waited for it happens now.
+    fn release(&mut self, host: u32) {
+        for event in std::mem::take(&mut self.instances.at(host).held) {
+            match event {
+                // The layer may have been left meanwhile.
+                Event::Call(timer) if !self.calls.is_overdue(timer) => {}
+                _ => self.handle(event),
+            }
+        }
+    }
+
     /// Does what follows from an event, until nothing more can happen at this instant.
     fn settle(&mut self) {
         loop {
             if let Some(task) = self.cx.ready.pop() {
                 self.advance(task);
             } else if let Some((task, outcome)) = self.cx.dropped.pop() {
-                self.answer(task, outcome);
+                match self.cx.tasks[task].worker {
+                    Worker::Held => self.end(task, outcome),
+                    Worker::Wanted | Worker::NotNeeded => self.answer(task, outcome),
+                }
             } else {
                 break;
             }
@@ -320,7 +385,7 @@ impl<'p> World<'p> {
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
-        let task = self.cx.tasks.insert(Task {
+        let task = self.cx.begin(Task {
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
@@ -341,7 +406,6 @@ impl<'p> World<'p> {
             abandoned: false,
             count: wish.user.map_or(Count::Nothing, Count::User),
         });
-        self.counted += u64::from(now < self.cx.plan.schedule.length);
         self.cx.note(Fact::Opened { client });
         self.cx.ready.push(task);
     }
@@ -369,7 +433,7 @@ impl<'p> World<'p> {
                     self.answer(task, outcome);
                 }
             }
-            Admission::Lost => self.cx.tasks.remove(task),
+            Admission::Lost => self.cx.forget(task),
         }
     }
 
@@ -384,7 +448,7 @@ impl<'p> World<'p> {
             self.stop(id);
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
         }
     }
 
@@ -466,7 +530,7 @@ impl<'p> World<'p> {
                     return;
                 }
                 Step::Choose(chances, entries) => {
-                    task.pc = entries[self.choices.weighted(chances)];
+                    task.pc = entries[self.choices[host as usize].weighted(chances)];
                 }
                 Step::Jump(to) => task.pc = *to,
                 Step::Fail(outcome) => {
@@ -502,7 +566,7 @@ impl<'p> World<'p> {
         // Last in, first out: made from the back, the first branch goes first.
         let mut sibling = Handle::NONE;
         for &entry in entries.iter().rev() {
-            sibling = self.cx.tasks.insert(Task { pc: entry, sibling, ..branch.clone() });
+            sibling = self.cx.begin(Task { pc: entry, sibling, ..branch.clone() });
             self.cx.ready.push(sibling);
         }
         self.cx.tasks[id].branches = sibling;
@@ -553,7 +617,7 @@ impl<'p> World<'p> {
             let branch = &self.cx.tasks[id];
             next = branch.sibling;
             let work = branch.work;
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
             self.cx.tasks[parent].work += work;
         }
     }
@@ -568,9 +632,8 @@ impl<'p> World<'p> {
         } else if self.cx.hosts.is_client(host) {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
-            self.counted -= u64::from(task.arrived < self.cx.plan.schedule.length);
             let (bucket, count) = (task.bucket, task.count);
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
             if let Count::User(user) = count {
                 self.clients[client as usize].on_done(user, &mut self.cx.engine);
@@ -590,7 +653,7 @@ impl<'p> World<'p> {
     /// The answer of a request goes back; a cancelled one has nobody to go to.
     fn answer(&mut self, id: Handle, outcome: Outcome) {
         if outcome == Outcome::Cancelled {
-            self.cx.tasks.remove(id);
+            self.cx.forget(id);
         } else {
             self.cx.tasks[id].state = State::Answered(outcome);
             self.cx.send_answer(id);
@@ -677,9 +740,13 @@ impl<'p> World<'p> {
             What::Pause { service, which } => {
                 for host in self.hosts_of(number, *service, *which) {
                     if begins {
+                        self.pauses += 1;
                         self.instances.at(host).pause(host, &mut self.cx);
                     } else {
-                        self.instances.at(host).resume(host, &mut self.cx);
+                        self.pauses -= 1;
+                        if self.instances.at(host).resume(host, &mut self.cx) {
+                            self.release(host);
+                        }
                     }
                 }
             }
@@ -738,7 +805,7 @@ impl<'p> World<'p> {
             task.worker = Worker::NotNeeded;
             task.work = task.work - not_done;
             if task.parent != Handle::NONE {
-                self.cx.tasks.remove(id);
+                self.cx.forget(id);
                 continue;
             }
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
@@ -746,12 +813,13 @@ impl<'p> World<'p> {
             self.cx.note(Fact::Dropped { service });
             if silent {
                 self.cx.note(Fact::Wasted { edge, bucket, work });
-                self.cx.tasks.remove(id);
+                self.cx.forget(id);
             } else {
                 self.answer(id, Outcome::Unreachable);
             }
         }
         self.calls.reset(host, &mut self.cx);
+        self.release(host);
     }
 
     fn bytes(&self) -> u64 {
@@ -775,7 +843,7 @@ impl<'p> World<'p> {
             )
             | Event::Service(service::Event::Worked(task)) => host_of(task),
             Event::Service(service::Event::Serves(host)) => Some(host),
-            Event::Call(event) => self.calls.host_of(event, &self.cx.tasks),
+            Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {

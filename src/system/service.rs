@@ -62,8 +62,9 @@ pub(super) struct Instance {
     on_cpu: u32,
     for_cpu: VecDeque<Handle>,
     state: Life,
-    /// Faults that pause it.
+    /// Faults that pause it, and what has reached it meanwhile.
     pauses: u32,
+    pub(super) held: Vec<super::Event>,
     slow: Vec<(u32, Condition)>,
     errors: Vec<(u32, Condition, Outcome, bool)>,
     /// When it started last; zero for the start of the run, at which everything is warm.
@@ -108,6 +109,7 @@ impl Instances {
                     for_cpu: VecDeque::new(),
                     state: Life::Up,
                     pauses: 0,
+                    held: Vec::new(),
                     slow: Vec::new(),
                     errors: Vec::new(),
                     started: Time::ZERO,
@@ -150,6 +152,11 @@ impl Instance {
             Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
         }
         cx.note(Fact::Arrived { service: self.service, host });
+        // The news that nobody waits can overtake the request.
+        if spec.cancel != Cancel::None && cx.tasks[task].abandoned {
+            cx.note(Fact::Dropped { service: self.service });
+            return Admission::Refused(Outcome::Cancelled);
+        }
         if spec.deadline && cx.tasks[task].deadline <= now {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
@@ -201,8 +208,8 @@ impl Instance {
         false
     }
 
-    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes joins
-    /// `cx.dropped`.
+    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes, or fails at
+    /// once, joins `cx.dropped`.
     pub(super) fn give_back(&mut self, task: Handle, cx: &mut Context<'_>) {
         let host = {
             let task = &mut cx.tasks[task];
@@ -241,13 +248,18 @@ impl Instance {
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
             } else {
-                if fresh {
+                let fails = if fresh {
                     self.take(waiting.task, cx);
+                    self.fails(true, now)
                 } else {
                     cx.tasks[waiting.task].state = State::Ready;
                     self.take_again(waiting.task, cx);
+                    None
+                };
+                match fails {
+                    Some(outcome) => cx.dropped.push((waiting.task, outcome)),
+                    None => cx.ready.push(waiting.task),
                 }
-                cx.ready.push(waiting.task);
             }
         }
     }
@@ -290,10 +302,6 @@ impl Instance {
 
     fn run(&mut self, id: Handle, time: Duration, cx: &mut Context<'_>) {
         self.on_cpu += 1;
-        if self.pauses > 0 {
-            cx.tasks[id].state = State::Frozen(time);
-            return;
-        }
         let done = cx.engine.after(time, super::Event::Service(Event::Worked(id)));
         let until = cx.engine.now() + time;
         cx.tasks[id].state = State::Working { done, until };
@@ -374,11 +382,11 @@ impl Instance {
         }
     }
 
-    /// The process goes on where it was.
-    pub(super) fn resume(&mut self, host: u32, cx: &mut Context<'_>) {
+    /// A pause is over. Returns whether it was the last: the process goes on where it was.
+    pub(super) fn resume(&mut self, host: u32, cx: &mut Context<'_>) -> bool {
         self.pauses -= 1;
         if self.pauses > 0 {
-            return;
+            return false;
         }
         for id in cx.tasks_at(host) {
             if let State::Frozen(time) = cx.tasks[id].state {
@@ -387,6 +395,12 @@ impl Instance {
                 cx.tasks[id].state = State::Working { done, until };
             }
         }
+        true
+    }
+
+    /// Whether the process is there, and paused.
+    pub(super) fn stands_still(&self) -> bool {
+        self.pauses > 0 && self.state == Life::Up
     }
 
     /// The process is gone, with all that it held. Returns whether it was there before.

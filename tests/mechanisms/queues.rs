@@ -1,0 +1,158 @@
+//! Queues: who is next, who is refused, and what that costs.
+
+use super::{Texts, run};
+
+/// Requests at 10, 20, 30 and 40 ms; one worker, 100 ms each.
+fn four(queue: &str) -> super::Ran {
+    run(
+        &format!(
+            "
+            services: {{ s: {{ workers: 1, queue: {queue}, operations: {{ get: [ work: 100ms ] }} }} }}
+            clients: {{ c: {{ calls: s.get, arrivals: {{ constant: 100/s }}, load: [ step: {{ at: 45ms, factor: 0 }} ] }} }}
+            "
+        ),
+        "{ length: 500ms, resolution: 10ms }",
+    )
+}
+
+#[test]
+fn first_in_first_out_serves_in_the_order_of_arrival() {
+    let ran = four("{ order: fifo }");
+    assert_eq!(ran.latencies("c"), [100, 190, 280, 370]);
+    assert!((ran.value("service/s", "queue.max") - 3.0).abs() < f64::EPSILON);
+    // Waits of 0, 90, 180 and 270 ms.
+    assert_eq!(super::whole(ran.value("service/s", "wait.mean") * 4.0 * 1e3), 90 + 180 + 270);
+}
+
+#[test]
+fn last_in_first_out_serves_the_latest_first() {
+    assert_eq!(four("{ order: lifo }").latencies("c"), [100, 390, 280, 170]);
+}
+
+#[test]
+fn by_priority_the_highest_class_is_served_first_and_within_a_class_the_first() {
+    let texts = Texts {
+        model: "
+            services: { s: { workers: 1, queue: { order: priority }, operations: { get: [ work: 100ms ] } } }
+            clients:
+              plain: { calls: s.get, arrivals: { replay: { file: plain.csv, unit: 1ms } } }
+              analytics: { calls: s.get, priority: low, arrivals: { replay: { file: analytics.csv, unit: 1ms } } }
+              shoppers: { calls: s.get, priority: high, arrivals: { replay: { file: shoppers.csv, unit: 1ms } } }
+              login: { calls: s.get, priority: critical, arrivals: { replay: { file: login.csv, unit: 1ms } } }
+        ",
+        experiment: "{ length: 1s, resolution: 5ms }",
+        data: &[
+            ("plain.csv", "at\n10\n30\n35\n"),
+            ("analytics.csv", "at\n20\n"),
+            ("shoppers.csv", "at\n40\n"),
+            ("login.csv", "at\n50\n"),
+        ],
+    };
+    // Served in this order, from 10, 110, 210 … ms on: the first, which is not interrupted; critical, high, the two
+    // others of medium in their order, low.
+    let ran = texts.run(1);
+    assert_eq!(ran.latencies("login"), [210 - 50]);
+    assert_eq!(ran.latencies("shoppers"), [310 - 40]);
+    assert_eq!(ran.latencies("plain"), [100, 410 - 30, 510 - 35]);
+    assert_eq!(ran.latencies("analytics"), [610 - 20]);
+}
+
+#[test]
+fn a_class_is_handed_on_to_the_calls_made_for_a_request() {
+    let texts = Texts {
+        model: "
+            services:
+              front: { operations: { get: [ call: s.get ] } }
+              s: { workers: 1, queue: { order: priority }, operations: { get: [ work: 100ms ] } }
+            clients:
+              plain: { calls: front.get, arrivals: { replay: { file: plain.csv, unit: 1ms } } }
+              login: { calls: front.get, priority: critical, arrivals: { replay: { file: login.csv, unit: 1ms } } }
+        ",
+        experiment: "{ length: 1s, resolution: 5ms }",
+        data: &[("plain.csv", "at\n10\n20\n"), ("login.csv", "at\n30\n")],
+    };
+    let ran = texts.run(1);
+    assert_eq!(ran.latencies("login"), [210 - 30]);
+    assert_eq!(ran.latencies("plain"), [100, 310 - 20]);
+}
+
+#[test]
+fn who_has_waited_too_long_is_refused_when_its_turn_comes() {
+    // Waits until 110 ms: 90 ms for the second, which is served; until 210 ms: 180 and 170 ms for the others.
+    let ran = four("{ max_wait: 150ms }");
+    assert_eq!(ran.answers("c"), [Some(100), Some(190), None, None]);
+    assert_eq!(ran.count("client/c", "failed.unavailable"), 2);
+    assert_eq!(ran.count("service/s", "dropped"), 2);
+    assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 4.0 * 1e3), 100 + 190 + 180 + 170);
+    assert_eq!(ran.busy("service/s"), 200);
+}
+
+#[test]
+fn who_has_waited_exactly_as_long_as_allowed_is_refused() {
+    // The second has waited 90 ms at 110 ms, the third 80 ms, and is served. At 210 ms the fourth has waited 170 ms.
+    assert_eq!(four("{ max_wait: 90ms }").answers("c"), [Some(100), None, Some(180), None]);
+}
+
+#[test]
+fn one_more_than_the_queue_can_hold_is_refused_at_once() {
+    for (capacity, answers) in [
+        (0, [Some(100), None, None, None]),
+        (1, [Some(100), Some(190), None, None]),
+        (2, [Some(100), Some(190), Some(280), None]),
+        (3, [Some(100), Some(190), Some(280), Some(370)]),
+    ] {
+        let ran = four(&format!("{{ capacity: {capacity} }}"));
+        assert_eq!(ran.answers("c"), answers, "capacity {capacity}");
+        let refused = answers.iter().filter(|it| it.is_none()).count() as u64;
+        assert_eq!(ran.count("client/c", "failed.unavailable"), refused);
+        assert_eq!(ran.count("service/s", "refused.full"), refused);
+        let waited = answers.iter().flatten().sum::<u64>();
+        assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 4.0 * 1e3), waited, "at once");
+    }
+}
+
+#[test]
+fn a_refusal_costs_work_on_a_cpu_without_a_worker() {
+    // The request of 20 ms is refused. With a CPU to spare that takes 20 ms; with one it waits until 110 ms.
+    for (cpus, took) in [(2, 20), (1, 110)] {
+        let ran = run(
+            &format!(
+                "
+                services:
+                  s:
+                    workers: 1
+                    cpus: {cpus}
+                    queue: {{ capacity: 0 }}
+                    reject_cost: 20ms
+                    operations: {{ get: [ work: 100ms ] }}
+                clients: {{ c: {{ calls: s.get, arrivals: {{ constant: 100/s }}, load: [ step: {{ at: 25ms, factor: 0 }} ] }} }}
+                "
+            ),
+            "{ length: 500ms, resolution: 10ms }",
+        );
+        assert_eq!(ran.answers("c"), [Some(100), None]);
+        assert_eq!(ran.count("client/c", "failed.unavailable"), 1);
+        assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 2.0 * 1e3), 100 + took, "cpus: {cpus}");
+        assert_eq!(ran.busy("service/s"), 100, "a refusal holds no worker");
+    }
+}
+
+#[test]
+fn refusals_take_the_cpu_from_those_who_are_served() {
+    // Refused at 20 and 30 ms, for 40 ms each on the only CPU: the work of 100 ms that is wanted at 110 ms begins at
+    // 190 ms.
+    let ran = run(
+        "
+        services:
+          s:
+            workers: 1
+            cpus: 1
+            queue: { capacity: 0 }
+            reject_cost: 40ms
+            operations: { get: [ { work: 100ms }, { work: 100ms } ] }
+        clients: { c: { calls: s.get, arrivals: { constant: 100/s }, load: [ step: { at: 35ms, factor: 0 } ] } }
+        ",
+        "{ length: 500ms, resolution: 10ms }",
+    );
+    assert_eq!(ran.answers("c"), [Some(290 - 10), None, None]);
+}
