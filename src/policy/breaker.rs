@@ -305,6 +305,10 @@ impl Policy for Breaker {
         Leave::Pass
     }
 
+    fn at_rest(&self) -> bool {
+        !matches!(self.state, State::HalfOpen { out: 1.., .. })
+    }
+
     fn position(&self) -> Position {
         match self.state {
             State::Closed { .. } => Position::Closed,

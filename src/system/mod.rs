@@ -22,7 +22,7 @@ pub mod plan;
 mod service;
 mod task;
 
-use crate::engine::{Duration, Engine, Handle, Slab, Streams, Time};
+use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::Outcome;
 
@@ -77,6 +77,21 @@ pub fn run(plan: &Plan, seed: u64) -> Run {
     world.finish(stopped)
 }
 
+/// Runs a plan as [`run`] does, and then on until nothing is under way any more: nobody asks, and an answer that was
+/// lost is given up by those who wait for it. So that tests can see everything come to its end.
+///
+/// # Panics
+/// If something never ends, or holds a worker, a permit or a place when all has ended: a bug in the simulation.
+#[must_use]
+pub fn run_to_rest(plan: &Plan, seed: u64) -> Run {
+    let mut world = World::new(plan, seed);
+    let stopped = world.go();
+    if stopped.is_none() {
+        world.rest();
+    }
+    world.finish(stopped)
+}
+
 /// Which hosts belong to which part.
 #[derive(Debug)]
 pub(crate) struct Hosts {
@@ -124,6 +139,8 @@ struct Context<'p> {
     measure: Measure,
     network: network::Network,
     tasks: Slab<Task>,
+    /// Tasks that were ever made.
+    made: u64,
     /// Tasks that can take their next step now.
     ready: Vec<Handle>,
     /// Requests that were dropped when their turn came.
@@ -135,8 +152,18 @@ impl Context<'_> {
         self.measure.note(self.engine.now(), fact);
     }
 
+    /// The number of the next task.
+    fn next_number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
+    }
+
+    /// The tasks at a host, oldest first: their places in memory depend on what others do.
     fn tasks_at(&self, host: u32) -> Vec<Handle> {
-        self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect()
+        let mut found: Vec<Handle> =
+            self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect();
+        found.sort_unstable_by_key(|&id| self.tasks[id].number);
+        found
     }
 
     fn send_request(&mut self, id: Handle) {
@@ -193,7 +220,8 @@ struct World<'p> {
     calls: call::Calls,
     instances: service::Instances,
     faults: fault::Faults,
-    choices: crate::engine::Stream,
+    /// For each part, what its steps choose with.
+    choices: Vec<Stream>,
     wishes: Vec<Wish>,
     /// Requests under way that were made before the end of the run.
     counted: u64,
@@ -218,7 +246,9 @@ impl<'p> World<'p> {
             calls,
             instances: service::Instances::new(plan, first_service, &streams),
             faults: fault::Faults::new(plan, &streams),
-            choices: streams.named("operations/choices"),
+            choices: (0..plan.parts())
+                .map(|part| streams.named(&format!("{}/operations/choices", plan.part_name(part))))
+                .collect(),
             wishes: Vec::new(),
             counted: 0,
             cx: Context {
@@ -228,6 +258,7 @@ impl<'p> World<'p> {
                 engine,
                 network,
                 tasks: Slab::default(),
+                made: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
             },
@@ -266,6 +297,24 @@ impl<'p> World<'p> {
             }
         }
         (limits.time < end).then_some(Stopped::Time(limits.time))
+    }
+
+    /// The load ends, and what is under way with it.
+    fn rest(&mut self) {
+        loop {
+            while let Some(event) = self.cx.engine.next() {
+                if !matches!(event, Event::Client(_)) {
+                    self.handle(event);
+                }
+            }
+            // What still waits now waits for a message that was lost.
+            let Some(call) = self.calls.waiting_for_nothing(&self.cx.tasks) else { break };
+            if let Some(done) = self.calls.give_up(call, &mut self.cx) {
+                self.on_done(done);
+            }
+            self.settle();
+        }
+        assert!(self.cx.tasks.is_empty(), "nothing happens any more, and yet {} tasks wait", self.cx.tasks.len());
     }
 
     fn handle(&mut self, event: Event) {
@@ -319,7 +368,9 @@ impl<'p> World<'p> {
     /// A client makes a request.
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
+        let number = self.cx.next_number();
         let task = self.cx.tasks.insert(Task {
+            number,
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
@@ -464,7 +515,8 @@ impl<'p> World<'p> {
                     return;
                 }
                 Step::Choose(chances, entries) => {
-                    task.pc = entries[self.choices.weighted(chances)];
+                    let choices = &mut self.choices[self.cx.hosts.part_of(host)];
+                    task.pc = entries[choices.weighted(chances)];
                 }
                 Step::Jump(to) => task.pc = *to,
                 Step::Fail(outcome) => {
@@ -500,7 +552,8 @@ impl<'p> World<'p> {
         // Last in, first out: made from the back, the first branch goes first.
         let mut sibling = Handle::NONE;
         for &entry in entries.iter().rev() {
-            sibling = self.cx.tasks.insert(Task { pc: entry, sibling, ..branch.clone() });
+            let number = self.cx.next_number();
+            sibling = self.cx.tasks.insert(Task { number, pc: entry, sibling, ..branch.clone() });
             self.cx.ready.push(sibling);
         }
         self.cx.tasks[id].branches = sibling;
