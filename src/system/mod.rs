@@ -145,6 +145,8 @@ struct Context<'p> {
     ready: Vec<Handle>,
     /// Requests that were dropped when their turn came.
     dropped: Vec<(Handle, Outcome)>,
+    /// Requests that a worker has taken, and that fail before any work is done.
+    failed: Vec<(Handle, Outcome)>,
 }
 
 impl Context<'_> {
@@ -261,6 +263,7 @@ impl<'p> World<'p> {
                 made: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
+                failed: Vec::new(),
             },
         }
     }
@@ -359,6 +362,8 @@ impl<'p> World<'p> {
                 self.advance(task);
             } else if let Some((task, outcome)) = self.cx.dropped.pop() {
                 self.answer(task, outcome);
+            } else if let Some((task, outcome)) = self.cx.failed.pop() {
+                self.end(task, outcome);
             } else {
                 break;
             }
@@ -398,14 +403,9 @@ impl<'p> World<'p> {
     /// A request arrives at an instance.
     fn on_request(&mut self, task: Handle) {
         let host = self.cx.tasks[task].host;
-        let now = self.cx.engine.now();
         let instance = self.instances.at(host);
         match instance.admit(task, &mut self.cx) {
-            Admission::Taken => match instance.fails(true, now) {
-                Some(outcome) => self.end(task, outcome),
-                None => self.cx.ready.push(task),
-            },
-            Admission::Queued => {}
+            Admission::Taken | Admission::Queued => {}
             Admission::Refused(outcome) => {
                 let refusal = self.cx.plan.services[instance.service as usize].refusal;
                 if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {

@@ -68,6 +68,7 @@ impl Case {
     pub fn plan(&self) -> Plan {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unnamed").replace(':', "_");
+        let name = format!("{name}-{}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("properties").join(name);
         fs::create_dir_all(folder.join("models")).expect("the folder can be made");
         fs::create_dir_all(folder.join("experiments")).expect("the folder can be made");
@@ -76,6 +77,7 @@ impl Case {
         fs::write(&file, &self.experiment).expect("the file can be written");
         let scenario = Scenario::load(&file, &[])
             .unwrap_or_else(|unreadable| panic!("{}", unreadable.diagnostics.render(&unreadable.sources, false)));
+        fs::remove_dir_all(&folder).expect("the folder can be removed");
         let mut found = Diagnostics::new();
         match scenario.plan(&scenario.points()[0], &mut found) {
             Some((plan, _)) => plan,
