@@ -50,4 +50,8 @@ impl Balance for LeastRequests {
     fn done(&mut self, replica: usize) {
         self.under_way[replica] -= 1;
     }
+
+    fn at_rest(&self) -> bool {
+        self.under_way.iter().all(|&count| count == 0)
+    }
 }

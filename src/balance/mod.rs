@@ -62,6 +62,10 @@ pub trait Balance: Debug + Send {
     fn sent(&mut self, _replica: usize) {}
     /// The caller has its answer, or has stopped waiting for it.
     fn done(&mut self, _replica: usize) {}
+    /// Whether it knows of no request under way. Asserted at the end of runs in which nothing is.
+    fn at_rest(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

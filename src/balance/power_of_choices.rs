@@ -38,4 +38,8 @@ impl Balance for PowerOfChoices {
     fn done(&mut self, replica: usize) {
         self.under_way[replica] -= 1;
     }
+
+    fn at_rest(&self) -> bool {
+        self.under_way.iter().all(|&count| count == 0)
+    }
 }

@@ -306,6 +306,10 @@ impl Policy for Breaker {
         Leave::Pass
     }
 
+    fn at_rest(&self) -> bool {
+        !matches!(self.state, State::HalfOpen { out: 1.., .. })
+    }
+
     fn position(&self) -> Position {
         match self.state {
             State::Closed { .. } => Position::Closed,
@@ -365,6 +369,286 @@ impl Results {
         if let Some((_, calls, failures)) = self.slices.pop_front() {
             self.calls -= calls;
             self.failures -= failures;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, ms, story};
+    use super::*;
+
+    /// As in resilience4j's own tests: half of 20 s, five calls at least, four probes.
+    fn by_rate() -> Story {
+        story("breaker: { failure_rate: 50%, window: 20s, minimum_calls: 5, probes: 4, open_for: 5s }")
+    }
+
+    /// Two failures in a row, and a pause of 100 ms.
+    fn in_a_row() -> Story {
+        story("breaker: { consecutive_failures: 2, open_for: 100ms }")
+    }
+
+    #[test]
+    fn it_opens_at_the_rate_and_not_below() {
+        by_rate().results("SSSFF").is(Position::Closed);
+        by_rate().results("SSSFFF").is(Position::Open).refuses();
+    }
+
+    #[test]
+    fn it_stays_closed_with_too_few_calls_and_a_success_can_be_the_call_that_opens_it() {
+        by_rate().results("FFFS").is(Position::Closed).succeeds().is(Position::Open);
+    }
+
+    #[test]
+    fn a_window_of_calls_forgets_the_oldest_call_with_each_new_one() {
+        let window_of_four = || story("breaker: { failure_rate: 75%, window: 4, open_for: 1s }");
+        window_of_four().results("FFF").is(Position::Closed).fails().is(Position::Open);
+        window_of_four().results("FSF").is(Position::Closed).fails().is(Position::Open);
+        // With one more failure the last four are F S F F.
+        window_of_four().results("SFSF").is(Position::Closed).fails().is(Position::Open);
+        window_of_four().results("SFSFSFSSFFS").is(Position::Closed);
+    }
+
+    #[test]
+    fn a_window_of_calls_asks_for_as_many_calls_as_it_holds_unless_told_otherwise() {
+        story("breaker: { failure_rate: 50%, window: 10, open_for: 1s }")
+            .results("FFFFFFFFF")
+            .is(Position::Closed)
+            .fails()
+            .is(Position::Open);
+        let hundred = story("breaker: { failure_rate: 50%, window: 10s, open_for: 1s }");
+        hundred.results(&"F".repeat(99)).is(Position::Closed).fails().is(Position::Open);
+    }
+
+    #[test]
+    fn a_window_of_time_slides_and_does_not_tumble() {
+        let window = || story("breaker: { failure_rate: 50%, window: 10s, minimum_calls: 4, open_for: 1s }");
+        // Whatever grid of 10 s one lays, these four lie within 10 s.
+        window().at(ms(8_000)).results("FF").at(ms(12_000)).results("FF").is(Position::Open);
+        // The failures of second 0 have left the window at second 10: two calls are too few.
+        window().results("FF").at(ms(10_000)).results("FF").is(Position::Closed);
+        // One second earlier they have not.
+        window().results("FF").at(ms(9_999)).results("FF").is(Position::Open);
+        // Old successes leave it too: two of three failed, and not two of six.
+        let three = story("breaker: { failure_rate: 50%, window: 10s, minimum_calls: 3, open_for: 1s }");
+        three.results("SSS").at(ms(9_000)).results("SF").is(Position::Closed).at(ms(10_000)).fails().is(Position::Open);
+    }
+
+    #[test]
+    fn failures_must_come_in_a_row() {
+        in_a_row().results("FSFSF").is(Position::Closed).fails().is(Position::Open);
+        // As gobreaker's default, which opens with the sixth.
+        story("breaker: { consecutive_failures: 6, open_for: 60s }")
+            .results("FFFFF")
+            .is(Position::Closed)
+            .results("SF")
+            .results("FFFFF")
+            .is(Position::Open)
+            .at(ms(59_999))
+            .refuses()
+            .at(ms(60_000))
+            .begins("probe")
+            .is(Position::HalfOpen)
+            .ends("probe", Outcome::Error)
+            .is(Position::Open)
+            .at(ms(119_999))
+            .refuses()
+            .at(ms(120_000))
+            .succeeds()
+            .is(Position::Closed);
+    }
+
+    #[test]
+    fn the_pause_ends_with_the_first_call_after_it_and_not_by_a_timer() {
+        in_a_row()
+            .results("FF")
+            .at(ms(99))
+            .refuses()
+            .at(ms(500))
+            .is(Position::Open)
+            .begins("probe")
+            .is(Position::HalfOpen);
+    }
+
+    #[test]
+    fn a_failure_that_began_before_it_opened_does_not_prolong_the_pause() {
+        in_a_row()
+            .begins("late")
+            .results("FF")
+            .at(ms(50))
+            .ends("late", Outcome::Error)
+            .at(ms(100))
+            .begins("probe")
+            .ends("probe", Outcome::Ok)
+            .is(Position::Closed);
+    }
+
+    #[test]
+    fn late_results_do_not_disturb_the_probes() {
+        in_a_row()
+            .begins("late failure")
+            .begins("late success")
+            .results("FF")
+            .at(ms(100))
+            .begins("probe")
+            .ends("late failure", Outcome::Error)
+            .is(Position::HalfOpen)
+            .ends("late success", Outcome::Ok)
+            .is(Position::HalfOpen)
+            .refuses()
+            .ends("probe", Outcome::Ok)
+            .is(Position::Closed);
+    }
+
+    #[test]
+    fn late_results_do_not_count_once_it_has_closed_again() {
+        in_a_row()
+            .begins("late")
+            .results("FF")
+            .at(ms(100))
+            .succeeds()
+            .is(Position::Closed)
+            .fails()
+            .ends("late", Outcome::Error)
+            .is(Position::Closed)
+            .fails()
+            .is(Position::Open);
+    }
+
+    #[test]
+    fn it_has_forgotten_everything_when_it_closes_again() {
+        by_rate()
+            .results("SSFFF")
+            .is(Position::Open)
+            .at(ms(5_000))
+            .results("SSSS")
+            .is(Position::Closed)
+            .results("FFFF")
+            .is(Position::Closed)
+            .fails()
+            .is(Position::Open);
+    }
+
+    #[test]
+    fn probes_are_decided_together_and_no_more_of_them_are_let_in() {
+        let half_open = || by_rate().results("FFFFF").at(ms(3_000)).refuses().at(ms(5_000));
+        half_open().results("FFS").is(Position::HalfOpen).fails().is(Position::Open).at(ms(9_999)).refuses();
+        half_open().results("FSS").is(Position::HalfOpen).succeeds().is(Position::Closed);
+        half_open().results("FFS").is(Position::HalfOpen).succeeds().is(Position::Open);
+        half_open().begins("1").begins("2").begins("3").begins("4").refuses().ends("1", Outcome::Ok).refuses();
+    }
+
+    #[test]
+    fn one_failed_probe_opens_it_again_when_failures_in_a_row_do() {
+        story("breaker: { consecutive_failures: 3, open_for: 100ms, probes: 3 }")
+            .results("FFF")
+            .at(ms(100))
+            .begins("late probe")
+            .succeeds()
+            .fails()
+            .is(Position::Open)
+            .ends("late probe", Outcome::Ok)
+            .is(Position::Open)
+            .at(ms(199))
+            .refuses()
+            .at(ms(200))
+            .results("SS")
+            .is(Position::HalfOpen)
+            .succeeds()
+            .is(Position::Closed);
+    }
+
+    #[test]
+    fn a_probe_that_is_abandoned_gives_its_place_back() {
+        in_a_row()
+            .results("FF")
+            .at(ms(100))
+            .begins("probe")
+            .refuses()
+            .does_not_rest()
+            .abandons("probe")
+            .rests()
+            .is(Position::HalfOpen)
+            .succeeds()
+            .is(Position::Closed);
+    }
+
+    #[test]
+    fn a_probe_that_a_policy_further_inside_refuses_gives_its_place_back() {
+        let full = Outcome::RefusedBy(Refuser::Bulkhead);
+        in_a_row().results("FF").at(ms(100)).ends_at_once(full).is(Position::HalfOpen).fails().is(Position::Open);
+    }
+
+    #[test]
+    fn an_abandoned_call_is_neither_success_nor_failure() {
+        in_a_row().fails().begins("abandoned").abandons("abandoned").fails().is(Position::Open);
+        in_a_row().begins("a").begins("b").abandons("a").abandons("b").is(Position::Closed);
+        let least_two = story("breaker: { failure_rate: 50%, window: 4, minimum_calls: 2, open_for: 1s }");
+        least_two.begins("abandoned").abandons("abandoned").fails().is(Position::Closed).succeeds().is(Position::Open);
+    }
+
+    #[test]
+    fn what_counts_as_a_failure_can_be_said() {
+        for failure in
+            [Outcome::Timeout, Outcome::Unavailable, Outcome::Throttled(ms(1)), Outcome::Error, Outcome::Unreachable]
+        {
+            in_a_row().ends_at_once(failure).ends_at_once(failure).is(Position::Open);
+        }
+        for fine in [Outcome::Ok, Outcome::Degraded(2), Outcome::Rejected] {
+            in_a_row().fails().ends_at_once(fine).fails().is(Position::Closed);
+        }
+        let chosen = || story("breaker: { consecutive_failures: 1, open_for: 1s, on: [rejected, refused] }");
+        chosen().ends_at_once(Outcome::Error).ends_at_once(Outcome::Timeout).is(Position::Closed);
+        chosen().ends_at_once(Outcome::Rejected).is(Position::Open);
+        chosen().ends_at_once(Outcome::RefusedBy(Refuser::RateLimit)).is(Position::Open);
+    }
+
+    #[test]
+    fn a_restart_closes_it_and_forgets_what_was() {
+        in_a_row()
+            .results("FF")
+            .restarts()
+            .is(Position::Closed)
+            .fails()
+            .is(Position::Closed)
+            .fails()
+            .is(Position::Open);
+    }
+
+    /// Calls until it opens, when each fails with this probability: their mean, and the standard error of that.
+    fn calls_until_it_opens(policy: &str, failure: f64) -> (f64, f64) {
+        let mut chance = crate::engine::Streams::new(1).named("failures");
+        let mut breaker = story(policy);
+        let (mut sum, mut squares, rounds) = (0.0, 0.0, 4_000.0);
+        for _ in 0..4_000 {
+            let mut calls = 0.0;
+            while breaker.position() == Position::Closed {
+                breaker = if chance.chance(failure) { breaker.fails() } else { breaker.succeeds() };
+                calls += 1.0;
+            }
+            breaker = breaker.restarts();
+            sum += calls;
+            squares += calls * calls;
+        }
+        let mean = sum / rounds;
+        (mean, ((squares / rounds - mean * mean) / rounds).sqrt())
+    }
+
+    #[test]
+    fn it_takes_as_many_calls_to_open_as_probability_says() {
+        let window = "breaker: { failure_rate: 50%, window: 10, open_for: 1s }";
+        let row = |failures: u32| format!("breaker: {{ consecutive_failures: {failures}, open_for: 1s }}");
+        for (policy, failure, expected) in [
+            // k failures in a row: (p^-k - 1) / (1 - p).
+            (row(3), 0.5, 14.0),
+            (row(5), 0.5, 62.0),
+            (row(3), 0.3, 51.481_481_48),
+            // Five of the last ten: the exact Markov chain on the 2^10 windows.
+            (window.to_owned(), 0.2, 117.770_201_1),
+            (window.to_owned(), 0.3, 34.801_614_64),
+        ] {
+            let (mean, error) = calls_until_it_opens(&policy, failure);
+            assert!((mean - expected).abs() < 4.0 * error, "{policy}: {mean} instead of {expected}, ± {error}");
         }
     }
 }

@@ -109,3 +109,91 @@ impl Policy for Bulkhead {
         self.free = self.permits;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, ms, story};
+    use super::*;
+
+    fn two_places_and_a_line_of_two() -> Story {
+        story("bulkhead: { concurrent: 2, waiting: 2, wait: 30ms }")
+    }
+
+    const WAIT: Enter = Enter::Wait { at_most: Duration::from_millis(30) };
+
+    #[test]
+    fn it_lets_in_as_many_as_it_has_permits() {
+        story("bulkhead: 2").begins("a").begins("b").refuses().ends("a", Outcome::Ok).begins("c").refuses();
+    }
+
+    #[test]
+    fn a_permit_comes_back_however_the_call_ends() {
+        story("bulkhead: 1")
+            .fails()
+            .ends_at_once(Outcome::Timeout)
+            .begins("abandoned")
+            .does_not_rest()
+            .abandons("abandoned")
+            .rests()
+            .succeeds();
+    }
+
+    #[test]
+    fn those_who_wait_are_let_in_in_the_order_in_which_they_came() {
+        two_places_and_a_line_of_two()
+            .begins("a")
+            .begins("b")
+            .enters("c", WAIT)
+            .enters("d", WAIT)
+            .refuses()
+            .has_no_room()
+            .ends("b", Outcome::Ok)
+            .calls_in("c")
+            .has_no_room()
+            .enters("e", WAIT)
+            .ends("a", Outcome::Error)
+            .calls_in("d")
+            .ends("d", Outcome::Ok)
+            .calls_in("e");
+    }
+
+    #[test]
+    fn who_gives_up_waiting_has_taken_no_permit() {
+        two_places_and_a_line_of_two()
+            .begins("a")
+            .begins("b")
+            .enters("c", WAIT)
+            .enters("d", WAIT)
+            .at(ms(30))
+            .leaves_the_line("c")
+            .enters("e", WAIT)
+            .refuses()
+            .abandons("a")
+            .calls_in("d")
+            .ends("d", Outcome::Ok)
+            .calls_in("e")
+            .ends("b", Outcome::Ok)
+            .ends("e", Outcome::Ok)
+            .rests();
+    }
+
+    #[test]
+    fn without_a_limit_one_waits_until_somebody_leaves() {
+        let for_ever = Enter::Wait { at_most: Duration::FOREVER };
+        story("bulkhead: { concurrent: 1, waiting: 1 }").begins("a").enters("b", for_ever).refuses();
+    }
+
+    #[test]
+    fn a_restart_gives_all_permits_back() {
+        story("bulkhead: 1").begins("a").abandons("a").restarts().begins("b").refuses();
+    }
+
+    #[test]
+    #[should_panic(expected = "a permit of a bulkhead came back twice")]
+    fn a_permit_that_comes_back_twice_is_noticed() {
+        let mut bulkhead = Bulkhead { free: 1, permits: 1, line: 0, wait: Duration::FOREVER };
+        let (now, mut word) = (crate::engine::Time::ZERO, 0);
+        let passage = &mut Passage { now, opened: now, deadline: now, waiting: 0, word: &mut word };
+        bulkhead.leave(passage, Outcome::Ok);
+    }
+}

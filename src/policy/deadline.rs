@@ -38,3 +38,24 @@ impl Policy for Deadline {
     }
     fn reset(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Duration, Streams};
+
+    fn answer(now: u64, deadline: Time) -> Enter {
+        let now = Time::from_nanos(now);
+        let passage = &mut Passage { now, opened: now, deadline, waiting: 0, word: &mut 0 };
+        Deadline.build(Streams::new(1).named("story")).enter(passage)
+    }
+
+    #[test]
+    fn a_call_has_what_is_left_of_the_time_of_its_caller() {
+        let deadline = Time::from_nanos(100);
+        assert_eq!(answer(40, deadline), Enter::ProceedFor(Duration::from_nanos(60)));
+        assert_eq!(answer(99, deadline), Enter::ProceedFor(Duration::from_nanos(1)));
+        assert_eq!(answer(100, deadline), Enter::Refuse);
+        assert_eq!(answer(40, Time::NEVER), Enter::Proceed);
+    }
+}

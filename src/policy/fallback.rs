@@ -68,3 +68,43 @@ impl Policy for Fallback {
     }
     fn reset(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{ms, story};
+    use super::*;
+    use crate::outcome::Refuser;
+
+    #[test]
+    fn every_failure_becomes_a_degraded_answer_of_its_level() {
+        for (answer, level) in [("stale", 1), ("default", 2), ("empty", 3)] {
+            for failure in [
+                Outcome::Timeout,
+                Outcome::Unavailable,
+                Outcome::Throttled(ms(1)),
+                Outcome::Error,
+                Outcome::Rejected,
+                Outcome::Unreachable,
+                Outcome::RefusedBy(Refuser::Breaker),
+            ] {
+                let lesser = Leave::Replace(Outcome::Degraded(level));
+                story(&format!("fallback: {answer}")).begins("a").leaves("a", failure, lesser);
+            }
+        }
+    }
+
+    #[test]
+    fn answers_and_abandoned_calls_are_left_as_they_are() {
+        story("fallback: stale").succeeds().ends_at_once(Outcome::Degraded(3)).ends_at_once(Outcome::Cancelled);
+    }
+
+    #[test]
+    fn only_the_outcomes_that_are_listed_are_replaced() {
+        let refused = Outcome::RefusedBy(Refuser::Breaker);
+        story("fallback: { answer: empty, on: [refused] }").fails().begins("a").leaves(
+            "a",
+            refused,
+            Leave::Replace(Outcome::Degraded(3)),
+        );
+    }
+}

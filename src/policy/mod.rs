@@ -20,6 +20,8 @@ pub mod deadline;
 pub mod fallback;
 pub mod rate_limit;
 pub mod retry;
+#[cfg(test)]
+mod story;
 pub mod timeout;
 
 use std::fmt::Debug;

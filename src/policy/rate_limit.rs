@@ -100,3 +100,83 @@ impl Policy for RateLimit {
         self.next = Time::ZERO;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{ms, story};
+    use super::*;
+
+    #[test]
+    fn one_token_comes_in_with_each_gap_and_none_is_kept_without_a_burst() {
+        story("rate_limit: 100/s")
+            .succeeds()
+            .refuses()
+            .at(ms(9))
+            .refuses()
+            .at(ms(10))
+            .succeeds()
+            .refuses()
+            .at(ms(500))
+            .succeeds()
+            .refuses();
+    }
+
+    #[test]
+    fn a_burst_is_what_may_start_at_once_after_a_quiet_time() {
+        story("rate_limit: { rate: 100/s, burst: 3 }")
+            .results("SSS")
+            .refuses()
+            // Two tokens have come in, and not three.
+            .at(ms(29))
+            .results("SS")
+            .refuses()
+            .at(ms(30))
+            .succeeds()
+            .refuses()
+            .at(ms(60))
+            .results("SSS")
+            .refuses()
+            .at(ms(10_000))
+            .results("SSS")
+            .refuses();
+    }
+
+    #[test]
+    fn a_call_that_may_wait_reserves_the_next_token() {
+        story("rate_limit: { rate: 100/s, wait: 25ms }")
+            .begins("a")
+            .enters("b", Enter::Delay(ms(10)))
+            .enters("c", Enter::Delay(ms(20)))
+            // The next is due in 30 ms.
+            .refuses()
+            .at(ms(5))
+            .enters("d", Enter::Delay(ms(25)))
+            .at(ms(14))
+            .refuses();
+    }
+
+    #[test]
+    fn a_token_is_spent_whether_the_call_fails_or_is_abandoned() {
+        story("rate_limit: 100/s").fails().refuses().at(ms(10)).begins("a").abandons("a").refuses();
+    }
+
+    #[test]
+    fn what_starts_in_a_time_is_the_burst_and_the_rate_times_it() {
+        let mut bucket = Spec { rate: Rate(50.0), burst: 5, wait: None, shared: false }
+            .build(crate::engine::Streams::new(1).named("story"));
+        let mut started = 0;
+        // Asked once each millisecond, for 2 s less one.
+        for millis in 0..2_000 {
+            let now = Time::ZERO + ms(millis);
+            let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, waiting: 0, word: &mut 0 };
+            started += u32::from(bucket.enter(passage) == Enter::Proceed);
+        }
+        // 5 at the start, and one each 20 ms: at 20, 40, .. 1,980 ms.
+        assert_eq!(started, 5 + 99);
+    }
+
+    #[test]
+    fn a_restart_fills_the_bucket() {
+        story("rate_limit: 1/s").succeeds().refuses().restarts().succeeds();
+    }
+}

@@ -280,7 +280,7 @@ impl Wait {
     }
 }
 
-/// What a passage remembers: attempts made (24 bits) and, for decorrelated jitter, the last wait in 2^-8 ms.
+/// What a passage remembers: attempts made (24 bits) and, for decorrelated jitter, the last wait in ticks (40 bits).
 #[derive(Clone, Copy)]
 struct Memory {
     made: u64,
@@ -289,6 +289,7 @@ struct Memory {
 
 impl Memory {
     const MADE: u64 = (1 << 24) - 1;
+    /// In nanoseconds; 40 bits of them are 52 days.
     const TICK: u64 = 4_096;
 
     fn read(word: u64) -> Self {
@@ -360,6 +361,219 @@ impl Policy for Retry {
     fn reset(&mut self) {
         if let Some(budget) = &mut self.budget {
             budget.reset();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, ms, story};
+    use super::*;
+    use crate::outcome::Refuser;
+
+    fn again(after: Duration) -> Leave {
+        Leave::Again { after, elsewhere: false }
+    }
+
+    /// The waits between the attempts of a call that always fails.
+    fn waits(policy: &str) -> Vec<Duration> {
+        let mut story = story(policy).begins("a");
+        let mut waits = Vec::new();
+        while let Leave::Again { after, .. } = story.leave("a", Outcome::Timeout) {
+            waits.push(after);
+        }
+        waits
+    }
+
+    /// The first, second and third wait of many calls.
+    fn many_waits(backoff: &str) -> [Vec<Duration>; 3] {
+        let mut story: Story = story(&format!("retry: {{ attempts: 4, {backoff} }}"));
+        let mut waits = [const { Vec::new() }; 3];
+        for _ in 0..20_000 {
+            story = story.begins("a");
+            for waits in &mut waits {
+                let Leave::Again { after, .. } = story.leave("a", Outcome::Timeout) else { panic!("four attempts") };
+                waits.push(after);
+            }
+            story = story.ends("a", Outcome::Timeout);
+        }
+        waits
+    }
+
+    /// Waits that are uniform between two times: within the bounds, close to both, and right in the mean.
+    #[track_caller]
+    fn assert_uniform(waits: &[Duration], low: u64, high: u64) {
+        let (least, most) = (waits.iter().min().expect("not empty"), waits.iter().max().expect("not empty"));
+        assert!(*least >= ms(low) && *most <= ms(high), "{least} to {most}");
+        let width = (high - low) as f64 / 1e3;
+        let near = ms(high - low).scale(0.001);
+        // The chance that none of 20,000 lies within a thousandth of a bound is 2e-9.
+        assert!(*least <= ms(low) + near && *most + near >= ms(high), "{least} to {most}");
+        let mean = waits.iter().map(|wait| wait.as_secs()).sum::<f64>() / waits.len() as f64;
+        let error = width / (12.0 * waits.len() as f64).sqrt();
+        let middle = (low + high) as f64 / 2e3;
+        assert!((mean - middle).abs() < 4.0 * error, "{mean} instead of {middle}, give or take {error}");
+    }
+
+    #[test]
+    fn three_attempts_are_one_try_and_two_retries() {
+        story("retry: 3")
+            .begins("a")
+            .leaves("a", Outcome::Timeout, again(ms(0)))
+            .leaves("a", Outcome::Timeout, again(ms(0)))
+            .ends("a", Outcome::Timeout);
+        story("retry: 1").ends_at_once(Outcome::Timeout);
+        assert_eq!(waits("retry: 4").len(), 3);
+    }
+
+    #[test]
+    fn each_call_has_its_own_attempts() {
+        story("retry: 2")
+            .begins("a")
+            .begins("b")
+            .leaves("a", Outcome::Timeout, again(ms(0)))
+            .leaves("b", Outcome::Timeout, again(ms(0)))
+            .ends("a", Outcome::Timeout)
+            .ends("b", Outcome::Timeout);
+    }
+
+    #[test]
+    fn a_success_ends_it_and_so_does_being_abandoned() {
+        story("retry: 3").succeeds().ends_at_once(Outcome::Degraded(1)).ends_at_once(Outcome::Cancelled);
+        story("retry: 3").begins("a").leaves("a", Outcome::Timeout, again(ms(0))).ends("a", Outcome::Cancelled);
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_not_retried_unless_listed() {
+        for not_now in [Outcome::Timeout, Outcome::Unreachable, Outcome::Unavailable, Outcome::Throttled(ms(0))] {
+            story("retry: 2").begins("a").leaves("a", not_now, again(ms(0)));
+        }
+        for done in [Outcome::Error, Outcome::Rejected, Outcome::RefusedBy(Refuser::Breaker)] {
+            story("retry: 2").ends_at_once(done);
+        }
+        story("retry: { attempts: 2, on: [error, refused] }")
+            .begins("a")
+            .leaves("a", Outcome::Error, again(ms(0)))
+            .begins("b")
+            .leaves("b", Outcome::RefusedBy(Refuser::Bulkhead), again(ms(0)))
+            .ends_at_once(Outcome::Timeout);
+    }
+
+    #[test]
+    fn a_constant_backoff_stays_the_same() {
+        assert_eq!(waits("retry: { attempts: 4, backoff: { constant: 50ms } }"), [ms(50); 3]);
+    }
+
+    #[test]
+    fn with_doubling_from_100_ms_the_failures_come_at_0_100_300_700_and_1500_ms() {
+        let mut now = Duration::ZERO;
+        let mut failures = vec![now];
+        for wait in waits("retry: { attempts: 5, backoff: { exponential: { base: 100ms } } }") {
+            now += wait;
+            failures.push(now);
+        }
+        assert_eq!(failures, [ms(0), ms(100), ms(300), ms(700), ms(1_500)]);
+    }
+
+    #[test]
+    fn an_exponential_backoff_grows_to_its_cap_and_stays_there() {
+        let doubling = waits("retry: { attempts: 7, backoff: { exponential: { base: 50ms, cap: 500ms } } }");
+        assert_eq!(doubling, [ms(50), ms(100), ms(200), ms(400), ms(500), ms(500)]);
+        let tripling = waits("retry: { attempts: 5, backoff: { exponential: { base: 10ms, factor: 3, cap: 1s } } }");
+        assert_eq!(tripling, [ms(10), ms(30), ms(90), ms(270)]);
+        let very_long = waits("retry: { attempts: 3000, backoff: { exponential: { base: 1ms, cap: 30s } } }");
+        assert_eq!(very_long[2_998], ms(30_000));
+    }
+
+    #[test]
+    fn full_jitter_is_uniform_between_nothing_and_the_wait() {
+        let waits = many_waits("backoff: { exponential: { base: 100ms, cap: 350ms } }, jitter: full");
+        assert_uniform(&waits[0], 0, 100);
+        assert_uniform(&waits[1], 0, 200);
+        assert_uniform(&waits[2], 0, 350);
+    }
+
+    #[test]
+    fn equal_jitter_is_uniform_in_the_upper_half_of_the_wait() {
+        let waits = many_waits("backoff: { exponential: { base: 100ms } }, jitter: equal");
+        assert_uniform(&waits[0], 50, 100);
+        assert_uniform(&waits[1], 100, 200);
+        assert_uniform(&waits[2], 200, 400);
+    }
+
+    #[test]
+    fn plus_minus_is_uniform_around_the_wait() {
+        let waits = many_waits("backoff: { constant: 100ms }, jitter: { plus_minus: 20% }");
+        waits.iter().for_each(|waits| assert_uniform(waits, 80, 120));
+    }
+
+    #[test]
+    fn decorrelated_jitter_lies_between_the_base_and_three_times_the_last_wait() {
+        let waits = many_waits("backoff: { exponential: { base: 100ms, cap: 10s } }, jitter: decorrelated");
+        assert_uniform(&waits[0], 100, 300);
+        // What is remembered of the last wait is cut to 4,096 ns.
+        let tick = Duration::from_nanos(4_096);
+        for ((first, second), third) in waits[0].iter().zip(&waits[1]).zip(&waits[2]) {
+            assert!(*second >= ms(100) && *second <= *first * 3, "{second} after {first}");
+            assert!(*third >= ms(100) && *third <= (*second + tick) * 3, "{third} after {second}");
+        }
+        // Uniform between b and 3 x has the mean (b + 3 x) / 2: 200, 350 and 575 ms.
+        let mean = |waits: &[Duration]| waits.iter().map(|wait| wait.as_secs()).sum::<f64>() / waits.len() as f64;
+        // Var(x') = 9/4 Var(x) + E (3 x - b)^2 / 12: 0.00333, 0.0308 and 0.168 s^2.
+        for (waits, expected, variance) in [(&waits[1], 0.350, 0.0308), (&waits[2], 0.575, 0.168_f64)] {
+            let error = (variance / waits.len() as f64).sqrt();
+            assert!((mean(waits) - expected).abs() < 4.0 * error, "{} instead of {expected}", mean(waits));
+        }
+        let capped = many_waits("backoff: { exponential: { base: 100ms, cap: 150ms } }, jitter: decorrelated");
+        assert!(capped.iter().flatten().all(|wait| *wait >= ms(100) && *wait <= ms(150)));
+    }
+
+    #[test]
+    fn a_random_backoff_is_drawn_anew_each_time() {
+        let waits = many_waits("backoff: { random: { uniform: { from: 10ms, to: 30ms } } }");
+        waits.iter().for_each(|waits| assert_uniform(waits, 10, 30));
+    }
+
+    #[test]
+    fn a_429_that_asks_for_a_wait_is_not_retried_earlier() {
+        let asked = |wait: u64| Outcome::Throttled(ms(wait));
+        story("retry: { attempts: 4, backoff: { constant: 50ms } }")
+            .begins("a")
+            .leaves("a", asked(200), again(ms(200)))
+            .leaves("a", asked(20), again(ms(50)))
+            .leaves("a", asked(0), again(ms(50)));
+    }
+
+    #[test]
+    fn a_retry_asks_for_another_replica_only_if_told() {
+        story("retry: { attempts: 2, elsewhere: true }").begins("a").leaves(
+            "a",
+            Outcome::Timeout,
+            Leave::Again { after: ms(0), elsewhere: true },
+        );
+    }
+
+    #[test]
+    fn persistence_is_the_chance_that_a_failure_is_retried() {
+        let mut story = story("retry: { attempts: 2, persistence: 30% }");
+        let (mut retried, calls) = (0_u32, 20_000_u32);
+        for _ in 0..calls {
+            story = story.begins("a");
+            if story.leave("a", Outcome::Timeout) != Leave::Pass {
+                retried += 1;
+                story = story.ends("a", Outcome::Timeout);
+            }
+        }
+        let (share, error) = (f64::from(retried) / f64::from(calls), (0.3 * 0.7 / f64::from(calls)).sqrt());
+        assert!((share - 0.3).abs() < 4.0 * error, "{share}, give or take {error}");
+    }
+
+    #[test]
+    fn what_a_passage_remembers_survives_being_written_down() {
+        for (made, wait) in [(1, ms(0)), (3, ms(250)), (Memory::MADE, Duration::from_secs(3_600))] {
+            let memory = Memory::read(Memory { made, last_wait: wait }.write());
+            assert_eq!(memory.made, made);
+            assert!(memory.last_wait <= wait && wait <= memory.last_wait + Duration::from_nanos(Memory::TICK));
         }
     }
 }

@@ -63,3 +63,27 @@ impl Policy for Timeout {
     }
     fn reset(&mut self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{ms, story};
+    use super::*;
+
+    #[test]
+    fn what_is_inside_has_so_much_time_from_each_entering() {
+        let limit = Enter::ProceedFor(ms(200));
+        story("timeout: 200ms")
+            .enters("a", limit)
+            .at(ms(150))
+            .enters("b", limit)
+            .ends("a", Outcome::Ok)
+            .at(ms(350))
+            .ends("b", Outcome::Timeout)
+            .enters("c", limit);
+    }
+
+    #[test]
+    fn it_is_known_before_the_run() {
+        assert_eq!(Spec { after: Span(ms(200)) }.limit(), Some(ms(200)));
+    }
+}

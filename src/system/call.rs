@@ -255,14 +255,21 @@ impl Calls {
         let State::Answered(outcome) = task.state else { unreachable!("what comes back is an answer") };
         let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
         cx.forget(request);
-        let waits = self.legs.get_mut(id).filter(|leg| leg.request == request);
+        let waits = self.legs.get(id).filter(|leg| leg.request == request);
         cx.note(Fact::Answered { edge, bucket, work, late: waits.is_none() });
-        let leg = waits?;
-        leg.request = Handle::NONE;
-        let stack = &self.stacks[leg.stack as usize];
-        self.balancers[stack.balancer as usize].done(leg.replica as usize);
-        let layers = stack.slots.len();
-        self.outward(cx, id, layers, outcome)
+        waits?;
+        self.ended(id, cx, outcome)
+    }
+
+    /// A call that waits for a request or an answer which was lost on its way.
+    pub(super) fn waiting_for_nothing(&self, tasks: &Slab<Task>) -> Option<CallId> {
+        let mut waiting = self.legs.iter().filter(|(_, leg)| leg.request != Handle::NONE);
+        waiting.find(|(_, leg)| !tasks.has(leg.request)).map(|(id, _)| id)
+    }
+
+    /// An answer that was lost is given up.
+    pub(super) fn give_up(&mut self, id: CallId, cx: &mut Context<'_>) -> Option<Done> {
+        self.ended(id, cx, Outcome::Unreachable)
     }
 
     /// The task that waited is gone: nobody wants the answer any more.
@@ -300,13 +307,26 @@ impl Calls {
         self.legs.iter().map(|(_, leg)| (leg.edge, leg.bucket))
     }
 
-    /// Whether every policy is as free as at the start: asserted when nothing is under way.
+    /// Whether no call is under way, and every policy and balancer as free as at the start: asserted when nothing is
+    /// under way.
     pub(super) fn at_rest(&self) -> bool {
-        self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
+        self.legs.is_empty()
+            && self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
+            && self.balancers.iter().all(|balancer| balancer.at_rest())
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.legs.bytes() + self.frames.capacity() * size_of::<Frame>()
+    }
+
+    /// The attempt that is under way has ended.
+    fn ended(&mut self, id: CallId, cx: &mut Context<'_>, outcome: Outcome) -> Option<Done> {
+        let leg = &mut self.legs[id];
+        leg.request = Handle::NONE;
+        let stack = &self.stacks[leg.stack as usize];
+        self.balancers[stack.balancer as usize].done(leg.replica as usize);
+        let layers = stack.slots.len();
+        self.outward(cx, id, layers, outcome)
     }
 
     fn frame(&mut self, leg: CallId, layer: usize) -> &mut Frame {
@@ -497,7 +517,9 @@ impl Calls {
         };
         let Task { class, root, .. } = cx.tasks[leg.task];
         let bucket = cx.measure.bucket(now);
+        let number = cx.next_number();
         let request = cx.begin(Task {
+            number,
             host: cx.hosts.of_service(edge.service) + leg.replica,
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,

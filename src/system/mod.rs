@@ -77,6 +77,21 @@ pub fn run(plan: &Plan, seed: u64) -> Run {
     world.finish(stopped)
 }
 
+/// Runs a plan as [`run`] does, and then on until nothing is under way any more: nobody asks, and an answer that was
+/// lost is given up by those who wait for it. So that tests can see everything come to its end.
+///
+/// # Panics
+/// If something never ends, or holds a worker, a permit or a place when all has ended: a bug in the simulation.
+#[must_use]
+pub fn run_to_rest(plan: &Plan, seed: u64) -> Run {
+    let mut world = World::new(plan, seed);
+    let stopped = world.go();
+    if stopped.is_none() {
+        world.rest();
+    }
+    world.finish(stopped)
+}
+
 /// Which hosts belong to which part.
 #[derive(Debug)]
 pub(crate) struct Hosts {
@@ -126,10 +141,14 @@ struct Context<'p> {
     tasks: Slab<Task>,
     /// Requests and attempts under way that were made before the end of the run.
     counted: u64,
+    /// Tasks that were ever made.
+    made: u64,
     /// Tasks that can take their next step now.
     ready: Vec<Handle>,
-    /// Requests that were dropped when their turn came, or taken by a worker only to fail.
+    /// Requests that were dropped when their turn came.
     dropped: Vec<(Handle, Outcome)>,
+    /// Requests that a worker has taken, and that fail before any work is done.
+    failed: Vec<(Handle, Outcome)>,
 }
 
 impl Context<'_> {
@@ -151,8 +170,18 @@ impl Context<'_> {
         task.parent == Handle::NONE && self.measure.is_counted(task.bucket)
     }
 
+    /// The number of the next task.
+    fn next_number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
+    }
+
+    /// The tasks at a host, oldest first: their places in memory depend on what others do.
     fn tasks_at(&self, host: u32) -> Vec<Handle> {
-        self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect()
+        let mut found: Vec<Handle> =
+            self.tasks.iter().filter(|(_, task)| task.host == host).map(|(id, _)| id).collect();
+        found.sort_unstable_by_key(|&id| self.tasks[id].number);
+        found
     }
 
     fn send_request(&mut self, id: Handle) {
@@ -251,8 +280,10 @@ impl<'p> World<'p> {
                 network,
                 tasks: Slab::default(),
                 counted: 0,
+                made: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
+                failed: Vec::new(),
             },
         }
     }
@@ -289,6 +320,24 @@ impl<'p> World<'p> {
             }
         }
         (limits.time < end).then_some(Stopped::Time(limits.time))
+    }
+
+    /// The load ends, and what is under way with it.
+    fn rest(&mut self) {
+        loop {
+            while let Some(event) = self.cx.engine.next() {
+                if !matches!(event, Event::Client(_)) {
+                    self.handle(event);
+                }
+            }
+            // What still waits now waits for a message that was lost.
+            let Some(call) = self.calls.waiting_for_nothing(&self.cx.tasks) else { break };
+            if let Some(done) = self.calls.give_up(call, &mut self.cx) {
+                self.on_done(done);
+            }
+            self.settle();
+        }
+        assert!(self.cx.tasks.is_empty(), "nothing happens any more, and yet {} tasks wait", self.cx.tasks.len());
     }
 
     fn handle(&mut self, event: Event) {
@@ -371,10 +420,9 @@ impl<'p> World<'p> {
             if let Some(task) = self.cx.ready.pop() {
                 self.advance(task);
             } else if let Some((task, outcome)) = self.cx.dropped.pop() {
-                match self.cx.tasks[task].worker {
-                    Worker::Held => self.end(task, outcome),
-                    Worker::Wanted | Worker::NotNeeded => self.answer(task, outcome),
-                }
+                self.answer(task, outcome);
+            } else if let Some((task, outcome)) = self.cx.failed.pop() {
+                self.end(task, outcome);
             } else {
                 break;
             }
@@ -385,7 +433,9 @@ impl<'p> World<'p> {
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
+        let number = self.cx.next_number();
         let task = self.cx.begin(Task {
+            number,
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
@@ -413,14 +463,9 @@ impl<'p> World<'p> {
     /// A request arrives at an instance.
     fn on_request(&mut self, task: Handle) {
         let host = self.cx.tasks[task].host;
-        let now = self.cx.engine.now();
         let instance = self.instances.at(host);
         match instance.admit(task, &mut self.cx) {
-            Admission::Taken => match instance.fails(true, now) {
-                Some(outcome) => self.end(task, outcome),
-                None => self.cx.ready.push(task),
-            },
-            Admission::Queued => {}
+            Admission::Taken | Admission::Queued => {}
             Admission::Refused(outcome) => {
                 let refusal = self.cx.plan.services[instance.service as usize].refusal;
                 if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
@@ -566,7 +611,8 @@ impl<'p> World<'p> {
         // Last in, first out: made from the back, the first branch goes first.
         let mut sibling = Handle::NONE;
         for &entry in entries.iter().rev() {
-            sibling = self.cx.begin(Task { pc: entry, sibling, ..branch.clone() });
+            let number = self.cx.next_number();
+            sibling = self.cx.begin(Task { number, pc: entry, sibling, ..branch.clone() });
             self.cx.ready.push(sibling);
         }
         self.cx.tasks[id].branches = sibling;

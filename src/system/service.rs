@@ -175,19 +175,23 @@ impl Instance {
         Admission::Queued
     }
 
-    /// A worker takes a task.
-    fn take(&mut self, task: Handle, cx: &mut Context<'_>) {
+    /// A worker takes a task, which begins, or fails at once.
+    fn take(&mut self, id: Handle, cx: &mut Context<'_>) {
         self.busy += 1;
         let spec = &cx.plan.services[self.service as usize];
         assert!(self.busy <= spec.workers, "more requests in service than workers at {}", spec.name);
         let now = cx.engine.now();
-        let task = &mut cx.tasks[task];
+        let task = &mut cx.tasks[id];
         task.worker = Worker::Held;
         task.started = true;
         task.state = State::Ready;
         let (host, wait, bucket) = (task.host, now - task.arrived, task.bucket);
         cx.note(Fact::Busy { service: self.service, host, delta: 1 });
         cx.note(Fact::Started { service: self.service, bucket, wait });
+        match self.fails(true, now) {
+            Some(outcome) => cx.failed.push((id, outcome)),
+            None => cx.ready.push(id),
+        }
     }
 
     /// A task that has given its worker back wants one again. It does not stand at the door a second time: it is
@@ -208,8 +212,8 @@ impl Instance {
         false
     }
 
-    /// A task gives its worker back. Who is served next joins `cx.ready`, who is dropped when its turn comes, or fails at
-    /// once, joins `cx.dropped`.
+    /// A task gives its worker back. Who is served next joins `cx.ready` or `cx.failed`, who is dropped when its turn
+    /// comes joins `cx.dropped`.
     pub(super) fn give_back(&mut self, task: Handle, cx: &mut Context<'_>) {
         let host = {
             let task = &mut cx.tasks[task];
@@ -248,17 +252,12 @@ impl Instance {
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
             } else {
-                let fails = if fresh {
+                if fresh {
                     self.take(waiting.task, cx);
-                    self.fails(true, now)
                 } else {
                     cx.tasks[waiting.task].state = State::Ready;
                     self.take_again(waiting.task, cx);
-                    None
-                };
-                match fails {
-                    Some(outcome) => cx.dropped.push((waiting.task, outcome)),
-                    None => cx.ready.push(waiting.task),
+                    cx.ready.push(waiting.task);
                 }
             }
         }

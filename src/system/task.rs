@@ -12,6 +12,8 @@ use crate::outcome::Outcome;
 /// A program being run.
 #[derive(Clone, Debug)]
 pub(super) struct Task {
+    /// Counts the tasks of a run in the order in which they were made.
+    pub number: u64,
     /// Where it runs, or is going to.
     pub host: u32,
     /// The edge on which it was called; `u32::MAX` for a client's own.

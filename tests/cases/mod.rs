@@ -1,0 +1,450 @@
+//! Random models and experiments, as a user would write them.
+
+use std::fmt;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use blackstart::scenario::Scenario;
+use blackstart::scenario::source::Diagnostics;
+use blackstart::system::plan::Plan;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// A model, an experiment and a seed.
+#[derive(Clone)]
+pub struct Case {
+    pub seed: u64,
+    services: Vec<String>,
+    clients: Vec<String>,
+    network: String,
+    experiment: String,
+}
+
+/// As files, ready to be copied.
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "seed {}\n# models/case.yaml\n{}\n# experiments/case.yaml\n{}",
+            self.seed,
+            self.model(),
+            self.experiment
+        )
+    }
+}
+
+impl Case {
+    fn model(&self) -> String {
+        format!("services:\n{}clients:\n{}{}", self.services.concat(), self.clients.concat(), self.network)
+    }
+
+    /// The same with a service and a client that the others have nothing to do with, listed before them.
+    pub fn with_strangers(&self) -> Self {
+        let service = "  stranger:\n    replicas: 2\n    workers: 2\n    cancel: propagate\n    balance: random\n    \
+            operations: { op: [ { choice: [ { weight: 1, steps: [ { work: { exponential: 9ms } } ] }, \
+            { weight: 2, steps: [ { fail: error } ] } ] } ] }\n";
+        let client = "  passer_by: { calls: stranger.op, arrivals: { poisson: 90/s }, policies: [ \
+            retry: { attempts: 3, backoff: { constant: 5ms }, jitter: full }, \
+            breaker: { failure_rate: 60%, window: 10, open_for: 50ms }, timeout: 15ms ] }\n";
+        let mut other = self.clone();
+        other.services.insert(0, service.to_owned());
+        other.clients.insert(0, client.to_owned());
+        other
+    }
+
+    /// The same with a client that never gets an answer, so that the run lasts to the end of its `drain`, 500 ms.
+    pub fn with_one_who_waits_for_ever(&self) -> Self {
+        let mut other = self.clone();
+        other.services.push("  silence: { operations: { op: [] } }\n".to_owned());
+        other.clients.push("  waiting: { calls: silence.op, users: { count: 1, think: 1ms } }\n".to_owned());
+        other.network = other.network.replace(" }\n", ", links: { waiting->silence: { loss: 100% } } }\n");
+        other.experiment.push_str("set: { drain: 500ms }\n");
+        other
+    }
+
+    /// What the ordinary loader makes of the files.
+    pub fn plan(&self) -> Plan {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("unnamed").replace(':', "_");
+        let name = format!("{name}-{}", std::process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("properties").join(name);
+        fs::create_dir_all(folder.join("models")).expect("the folder can be made");
+        fs::create_dir_all(folder.join("experiments")).expect("the folder can be made");
+        fs::write(folder.join("models/case.yaml"), self.model()).expect("the file can be written");
+        let file = folder.join("experiments/case.yaml");
+        fs::write(&file, &self.experiment).expect("the file can be written");
+        let scenario = Scenario::load(&file, &[])
+            .unwrap_or_else(|unreadable| panic!("{}", unreadable.diagnostics.render(&unreadable.sources, false)));
+        fs::remove_dir_all(&folder).expect("the folder can be removed");
+        let mut found = Diagnostics::new();
+        match scenario.plan(&scenario.points()[0], &mut found) {
+            Some((plan, _)) => plan,
+            None => panic!("{}", found.render(&scenario.sources, false)),
+        }
+    }
+}
+
+/// One of several texts.
+fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = String> + Clone {
+    (0..texts.len()).prop_map(move |number| texts[number].to_owned())
+}
+
+/// An option of a mapping that may be left out.
+fn maybe(text: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    option::of(text).prop_map(|text| text.map_or_else(String::new, |text| format!(", {text}")))
+}
+
+fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = String> + Clone {
+    range.prop_map(|ms| format!("{ms}ms"))
+}
+
+fn law() -> BoxedStrategy<String> {
+    prop_oneof![
+        millis(0..30),
+        millis(1..30).prop_map(|mean| format!("{{ exponential: {mean} }}")),
+        (1..10_u64, 2..9_u64)
+            .prop_map(|(p50, times)| { format!("{{ lognormal: {{ p50: {p50}ms, p99: {}ms }} }}", p50 * times) }),
+    ]
+    .boxed()
+}
+
+/// Outcomes that a policy reacts to.
+fn on() -> impl Strategy<Value = String> {
+    let names = ["timeout", "unavailable", "throttled", "error", "rejected", "unreachable", "refused"];
+    proptest::sample::subsequence(names.to_vec(), 1..=names.len()).prop_map(|some| format!("on: [{}]", some.join(", ")))
+}
+
+fn shared() -> impl Strategy<Value = String> {
+    maybe(Just("shared: true".to_owned()))
+}
+
+fn retry() -> impl Strategy<Value = String> {
+    let waits = prop_oneof![
+        2 => Just(String::new()),
+        2 => (millis(1..40), one_of(&["none", "full", "equal", "{ plus_minus: 30% }"]))
+            .prop_map(|(wait, jitter)| format!(", backoff: {{ constant: {wait} }}, jitter: {jitter}")),
+        2 => (1..20_u64, 1..8_u64, one_of(&["none", "full", "equal", "decorrelated", "{ plus_minus: 100% }"])).prop_map(
+            |(base, cap, jitter)| {
+                let cap = base * cap;
+                format!(", backoff: {{ exponential: {{ base: {base}ms, cap: {cap}ms }} }}, jitter: {jitter}")
+            }
+        ),
+        1 => law().prop_map(|law| format!(", backoff: {{ random: {law} }}")),
+    ];
+    let budget = maybe((0..10_u32, one_of(&["first_try", "success"]), 0..5_u32, 1..5_u32).prop_map(
+        |(tenths, on, initial, cap)| {
+            format!("budget: {{ deposit: 0.{tenths}, on: {on}, initial: {initial}, cap: {cap} }}")
+        },
+    ));
+    let rest = maybe(one_of(&["elsewhere: true", "persistence: 60%"]));
+    (1..=4_u32, waits, maybe(on()), budget, rest, shared()).prop_map(|(attempts, waits, on, budget, rest, shared)| {
+        format!("retry: {{ attempts: {attempts}{waits}{on}{budget}{rest}{shared} }}")
+    })
+}
+
+/// Tries that end only when something outside gives up.
+fn unlimited_retry() -> impl Strategy<Value = String> {
+    (millis(20..200), millis(1..40), on()).prop_map(|(limit, wait, on)| {
+        format!("timeout: {limit}, retry: {{ attempts: unlimited, backoff: {{ constant: {wait} }}, {on} }}")
+    })
+}
+
+fn breaker() -> impl Strategy<Value = String> {
+    let rate = prop_oneof![
+        (1..=100_u32, 1..20_u32, 1..20_u32).prop_map(|(share, calls, least)| {
+            format!("failure_rate: {share}%, window: {calls}, minimum_calls: {}", least.min(calls))
+        }),
+        (1..=100_u32, millis(10..1_000), 1..10_u32).prop_map(|(share, time, least)| {
+            format!("failure_rate: {share}%, window: {time}, minimum_calls: {least}")
+        }),
+    ];
+    let trip = prop_oneof![rate, (1..6_u32).prop_map(|failures| format!("consecutive_failures: {failures}"))];
+    (trip, millis(1..600), 1..5_u32, maybe(on()), shared()).prop_map(|(trip, open, probes, on, shared)| {
+        format!("breaker: {{ {trip}, open_for: {open}, probes: {probes}{on}{shared} }}")
+    })
+}
+
+fn bulkhead() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just(String::new()),
+        (1..6_u32, maybe(millis(0..60).prop_map(|wait| format!("wait: {wait}"))))
+            .prop_map(|(waiting, wait)| format!(", waiting: {waiting}{wait}")),
+    ];
+    (1..4_u32, line, shared())
+        .prop_map(|(concurrent, line, shared)| format!("bulkhead: {{ concurrent: {concurrent}{line}{shared} }}"))
+}
+
+fn rate_limit() -> impl Strategy<Value = String> {
+    let wait = maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
+    (3..200_u32, 1..5_u32, wait, shared()).prop_map(|(rate, burst, wait, shared)| {
+        format!("rate_limit: {{ rate: {rate}/s, burst: {burst}{wait}{shared} }}")
+    })
+}
+
+fn fallback() -> impl Strategy<Value = String> {
+    (one_of(&["stale", "default", "empty"]), maybe(on()))
+        .prop_map(|(answer, on)| format!("fallback: {{ answer: {answer}{on} }}"))
+}
+
+/// Policies, outermost first, as `policies: [...]`.
+fn stack() -> BoxedStrategy<String> {
+    let policy = prop_oneof![
+        4 => millis(1..300).prop_map(|after| format!("timeout: {after}")),
+        4 => retry(),
+        1 => unlimited_retry(),
+        4 => breaker(),
+        4 => bulkhead(),
+        2 => rate_limit(),
+        2 => fallback(),
+    ];
+    vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
+}
+
+/// A step; a call goes to one of the services further down, if there is one.
+#[derive(Clone, Debug)]
+enum Step {
+    Work(String),
+    Call { to: usize, options: String },
+    Parallel { branches: Vec<Step>, need: Option<usize> },
+    Choice(Vec<Step>, Vec<Step>),
+    Repeat(u32, Vec<Step>),
+    Fail(String),
+}
+
+fn call() -> impl Strategy<Value = Step> {
+    (any::<usize>(), stack(), maybe(Just("optional: true".to_owned())))
+        .prop_map(|(to, policies, optional)| Step::Call { to, options: format!("{policies}{optional}") })
+}
+
+fn leaf() -> BoxedStrategy<Step> {
+    prop_oneof![2 => law().prop_map(Step::Work), 3 => call()].boxed()
+}
+
+fn steps() -> BoxedStrategy<Vec<Step>> {
+    let fail = one_of(&["error", "rejected", "unavailable", "throttled"]).prop_map(Step::Fail);
+    let parallel = (vec(leaf(), 1..4), option::of(0..3_usize)).prop_map(|(branches, need)| {
+        let need = need.map(|need| 1 + need % branches.len());
+        Step::Parallel { branches, need }
+    });
+    let step = prop_oneof![
+        6 => leaf(),
+        2 => parallel,
+        1 => (vec(leaf(), 0..2), vec(prop_oneof![2 => leaf(), 1 => fail.boxed()], 0..2))
+            .prop_map(|(one, other)| Step::Choice(one, other)),
+        1 => (2..4_u32, vec(leaf(), 1..2)).prop_map(|(times, steps)| Step::Repeat(times, steps)),
+    ];
+    vec(step, 1..4).boxed()
+}
+
+/// Who makes calls, which services it may call, and whom it has called.
+struct Caller {
+    name: String,
+    below: Range<usize>,
+    called: Vec<usize>,
+}
+
+impl Caller {
+    fn new(name: String, below: Range<usize>) -> Self {
+        Self { name, below, called: Vec::new() }
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> String {
+        let all: Vec<String> = steps.iter().map(|step| self.step(step)).collect();
+        format!("[ {} ]", all.join(", "))
+    }
+
+    fn step(&mut self, step: &Step) -> String {
+        match step {
+            Step::Work(law) => format!("{{ work: {law} }}"),
+            Step::Call { .. } if self.below.is_empty() => "{ work: 1ms }".to_owned(),
+            Step::Call { to, options } => {
+                let to = self.below.start + to % self.below.len();
+                self.called.push(to);
+                format!("{{ call: s{to}.op, {options} }}")
+            }
+            Step::Parallel { branches, need } => {
+                let need = need.map_or_else(String::new, |need| format!(", need: {need}"));
+                format!("{{ parallel: {}{need} }}", self.steps(branches))
+            }
+            Step::Choice(one, other) => {
+                let (one, other) = (self.steps(one), self.steps(other));
+                format!("{{ choice: [ {{ weight: 3, steps: {one} }}, {{ weight: 1, steps: {other} }} ] }}")
+            }
+            Step::Repeat(times, steps) => format!("{{ steps: {}, repeat: {times} }}", self.steps(steps)),
+            Step::Fail(how) => format!("{{ fail: {how} }}"),
+        }
+    }
+
+    /// The pairs of parts that talk to each other because of this one.
+    fn links(&self) -> impl Iterator<Item = (String, String)> {
+        self.called.iter().map(|to| (self.name.clone(), format!("s{to}")))
+    }
+}
+
+/// A service: its options, and what it does. The name comes later.
+fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
+    let limits = (
+        option::weighted(0.8, 1..5_u32)
+            .prop_map(|workers| workers.map_or_else(String::new, |workers| format!(", workers: {workers}"))),
+        maybe((1..3_u32).prop_map(|cpus| format!("cpus: {cpus}"))),
+        maybe(
+            (
+                0..6_u32,
+                one_of(&["fifo", "lifo", "priority"]),
+                maybe(millis(1..100).prop_map(|most| format!("max_wait: {most}"))),
+            )
+                .prop_map(|(capacity, order, most)| format!("queue: {{ capacity: {capacity}, order: {order}{most} }}")),
+        ),
+    );
+    let habits = (
+        maybe(one_of(&["async: true"])),
+        maybe(one_of(&["cancel: queued", "cancel: propagate"])),
+        maybe(one_of(&["deadline: propagate"])),
+        maybe(one_of(&["balance: random", "balance: least_requests", "balance: power_of_two"])),
+    );
+    let life = (
+        maybe(millis(0..80).prop_map(|time| format!("startup: {time}"))),
+        maybe(millis(1..300).prop_map(|time| format!("warmup: {{ for: {time}, factor: 3 }}"))),
+        maybe(millis(0..5).prop_map(|cost| format!("reject_cost: {cost}"))),
+        maybe(one_of(&["slowdown: { linear: 20% }"])),
+    );
+    (1..4_u32, limits, habits, life, steps()).prop_map(|(replicas, limits, habits, life, steps)| {
+        let options =
+            [limits.0, limits.1, limits.2, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2, life.3];
+        (replicas, options.concat(), steps)
+    })
+}
+
+/// Where requests come from; and whether it can surge.
+fn source() -> impl Strategy<Value = (bool, String)> {
+    let load = maybe(one_of(&[
+        "load: [ step: { at: 700ms, factor: 0 } ]",
+        "load: [ ramp: { from: 200ms, to: 900ms, factor: 3 } ]",
+        "load: [ spike: { at: 300ms, for: 200ms, factor: 4 } ]",
+        "load: [ sine: { period: 500ms, amplitude: 80% } ]",
+    ]));
+    let gaps =
+        prop_oneof![Just("poisson: RATE"), Just("constant: RATE"), Just("uniform: { rate: RATE, spread: 50% }"),];
+    let batch = maybe((1..6_u32).prop_map(|size| format!("batch: {size}")));
+    let open = (gaps, 10..150_u32, load, batch).prop_map(|(gaps, rate, load, batch)| {
+        (true, format!("arrivals: {{ {} }}{load}{batch}", gaps.replace("RATE", &format!("{rate}/s"))))
+    });
+    let closed = (1..20_u32, 1..40_u32, maybe(millis(0..30).prop_map(|gap| format!("start_every: {gap}")))).prop_map(
+        |(count, think, every)| {
+            (false, format!("users: {{ count: {count}, think: {{ exponential: {think}ms }}{every} }}"))
+        },
+    );
+    prop_oneof![2 => open, 1 => closed]
+}
+
+/// A client: what it calls, where its requests come from, and the rest.
+fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
+    let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])));
+    (
+        prop_oneof![2 => call().prop_map(|call| vec![call]).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
+        vec![Step::Parallel { need: Some(1), branches: calls }]
+    }).boxed()],
+        source(),
+        rest,
+    )
+        .prop_map(|(steps, (surges, source), (instances, priority))| {
+            (steps, surges, format!("instances: {instances}, {source}{priority}"))
+        })
+}
+
+/// What goes wrong, with places for the names of those concerned, and when.
+fn fault() -> impl Strategy<Value = (String, usize, String)> {
+    let what = one_of(&[
+        "slow: { SERVICE, factor: 20 }",
+        "errors: { SERVICE, rate: 50%, outcome: throttled }",
+        "errors: { SERVICE, fast: true }",
+        "errors: { SERVICE, rate: 30%, outcome: unavailable, fast: true }",
+        "crash: { SERVICE }",
+        "crash: { SERVICE, silent: true }",
+        "pause: { SERVICE }",
+        "partition: { BETWEEN }",
+        "partition: { ONE_WAY }",
+        "link: { ONE_WAY, latency: { exponential: 30ms }, loss: 10% }",
+        "link: { BETWEEN, latency: 80ms }",
+        "surge: { CLIENT, factor: 4 }",
+    ]);
+    let which = prop_oneof![Just(""), Just(", replica: 0"), Just(", share: 50%")];
+    let when = prop_oneof![
+        (0..1_500_u64, 1..600_u64).prop_map(|(at, lasts)| format!("at: {at}ms, for: {lasts}ms")),
+        (0..1_500_u64).prop_map(|at| format!("at: {at}ms")),
+        (0..800_u64, 1..100_u64, 1..300_u64).prop_map(|(at, lasts, pause)| {
+            format!("at: {at}ms, for: {lasts}ms, repeat: {{ every: {}ms }}", lasts + pause)
+        }),
+        (20..600_u64, 10..300_u64).prop_map(|(between, repair)| {
+            format!("random: {{ mean_time_between: {between}ms, mean_time_to_repair: {repair}ms }}")
+        }),
+    ];
+    let ramp = maybe(millis(1..300).prop_map(|ramp| format!("ramp: {ramp}")));
+    (what, which, any::<usize>(), when, ramp).prop_map(|(what, which, whom, when, ramp)| {
+        (what.replace("SERVICE", &format!("service: SERVICE{which}")), whom, format!("{when}{ramp}"))
+    })
+}
+
+/// A random small system, what goes wrong with it, and a seed.
+pub fn case() -> impl Strategy<Value = Case> {
+    let network = (
+        prop_oneof![Just("0ms".to_owned()), millis(1..5), Just("{ exponential: 2ms }".to_owned())],
+        prop_oneof![3 => Just("0%"), 1 => Just("3%")],
+        maybe(one_of(&["bandwidth: 100KiB/s"])),
+    );
+    let schedule = (
+        one_of(&["", "warmup: 300ms\n"]),
+        one_of(&["", "drain: 200ms\n", "drain: 10s\n"]),
+        20..700_u64,
+        one_of(&["", "windows: { early: { from: 130ms, to: 770ms } }\n"]),
+    );
+    (any::<u16>(), vec(service(), 2..=4), vec(client(), 1..=2), network, schedule, vec(fault(), 0..5)).prop_map(
+        |(seed, services, clients, (latency, loss, bandwidth), (warmup, drain, step, windows), faults)| {
+            let (mut links, count) = (Vec::new(), services.len());
+            let client_lines = clients.iter().enumerate().map(|(number, (steps, _, rest))| {
+                // The first service, so that nothing is idle.
+                let mut caller = Caller::new(format!("c{number}"), 0..1);
+                let steps = caller.steps(steps);
+                links.extend(caller.links());
+                format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
+            });
+            let client_lines: Vec<String> = client_lines.collect();
+            let service_lines = services.iter().enumerate().map(|(number, (replicas, options, steps))| {
+                let mut caller = Caller::new(format!("s{number}"), number + 1..count);
+                let steps = caller.steps(steps);
+                links.extend(caller.links());
+                let operation = format!("{{ request: 300B, response: 1KiB, steps: {steps} }}");
+                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation} }} }}\n")
+            });
+            let service_lines: Vec<String> = service_lines.collect();
+            let surging: Vec<usize> = (0..clients.len()).filter(|&client| clients[client].1).collect();
+            let faults: Vec<String> = faults
+                .iter()
+                .filter(|(what, ..)| !what.contains("CLIENT") || !surging.is_empty())
+                .map(|(what, whom, when)| {
+                    let (from, to) = &links[whom % links.len()];
+                    let client = surging.get(whom % surging.len().max(1)).copied().unwrap_or(0);
+                    let what = what
+                        .replace("SERVICE", &format!("s{}", whom % count))
+                        .replace("BETWEEN", &format!("between: [{from}, {to}]"))
+                        .replace("ONE_WAY", &format!("from: {from}, to: {to}"))
+                        .replace("CLIENT", &format!("client: c{client}"));
+                    format!("  - {{ {when}, {what} }}\n")
+                })
+                .collect();
+            let faults = if faults.is_empty() { String::new() } else { format!("faults:\n{}", faults.concat()) };
+            Case {
+                seed: u64::from(seed),
+                services: service_lines,
+                clients: client_lines,
+                network: format!("network: {{ default: {{ latency: {latency}, loss: {loss}{bandwidth} }} }}\n"),
+                experiment: format!(
+                    "model: case\nlength: 1500ms\nresolution: {step}ms\nseeds: 1\nseed: {seed}\n{warmup}{drain}{windows}\
+                     limits: {{ events: 300000, events_per_instant: 20000 }}\n{faults}"
+                ),
+            }
+        },
+    )
+}

@@ -1,0 +1,182 @@
+//! Random stacks of policies on random small systems under random faults keep every invariant.
+//!
+//! ```text
+//!   a case ─► model.yaml, experiment.yaml ─► the ordinary loader ─► plan ─┬─► run, twice: the same bytes
+//!                                                                         ├─► run to rest: everything is free
+//!                                                                         └─► a witness between all layers
+//! ```
+//!
+//! Within each run conservation, permits and workers are asserted by the program itself. A case that fails is shrunk
+//! and printed as the two files that a user would write, with the seed.
+
+mod cases;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use blackstart::engine::{Duration, Stream, Time};
+use blackstart::measure::{METRICS, Run};
+use blackstart::outcome::Outcome;
+use blackstart::policy::{Blueprint, Enter, Leave, Passage, Policy};
+use blackstart::system::plan::Plan;
+use blackstart::system::{run, run_to_rest};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use cases::case;
+
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
+    // A failing case is printed as files, and there is nothing else to keep.
+    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 4_000, ..ProptestConfig::default() }
+}
+
+/// All figures of a run, to the last bit.
+fn bytes(run: &Run) -> String {
+    format!("{run:?}")
+}
+
+/// Every figure of the first run, but for some metrics, is the same in the second, to the last bit.
+fn assert_same_figures(first: &Run, second: &Run, windows: usize, but: &[&str]) -> Result<(), TestCaseError> {
+    for (number, column) in first.columns.iter().enumerate().filter(|(_, it)| !but.contains(&it.metric)) {
+        for window in 0..windows {
+            let before = first.windows[window][number];
+            let after = second.figure(window, &column.entity, column.metric);
+            let same =
+                after.is_some_and(|after| after.to_bits() == before.to_bits() || (after.is_nan() && before.is_nan()));
+            prop_assert!(same, "{} of {} in window {window}: {before} and {after:?}", column.metric, column.entity);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes(case in case()) {
+        let plan = case.plan();
+        let first = run(&plan, case.seed);
+        prop_assert_eq!(bytes(&first), bytes(&run(&plan, case.seed)));
+    }
+
+    #[test]
+    fn everything_ends_and_everything_is_free_again(case in case()) {
+        let plan = case.plan();
+        let (watched, witnesses) = with_witnesses(plan);
+        let run = run_to_rest(&watched, case.seed);
+        if run.stopped.is_none() {
+            for (column, value) in run.columns.iter().zip(&run.windows[0]) {
+                prop_assert!(column.metric != "unfinished" || *value == 0.0, "{}: {value} are unfinished", column.entity);
+            }
+            for witness in &witnesses {
+                let (entered, left) = (witness.entered.load(Relaxed), witness.left.load(Relaxed));
+                prop_assert_eq!(entered, left, "entered and left, of {}", &witness.place);
+            }
+        }
+    }
+
+    #[test]
+    fn the_step_of_time_lines_changes_no_figure(case in case(), step in 20..700_u64) {
+        let plan = case.plan();
+        let mut other = plan.clone();
+        other.schedule.resolution = Duration::from_millis(step);
+        let (first, second) = (run(&plan, case.seed), run(&other, case.seed));
+        prop_assert_eq!(first.events, second.events);
+        // Recovery is looked for step by step.
+        assert_same_figures(&first, &second, plan.schedule.windows.len(), &["recovery_time"])?;
+    }
+
+    #[test]
+    fn a_part_that_has_nothing_to_do_with_the_others_changes_none_of_their_figures(case in case()) {
+        // A run ends with the last request that counts, whosever it is. One that never ends makes both equally long.
+        let case = case.with_one_who_waits_for_ever();
+        let plan = case.plan();
+        let (first, second) = (run(&plan, case.seed), run(&case.with_strangers().plan(), case.seed));
+        if first.stopped.is_none() && second.stopped.is_none() {
+            assert_same_figures(&first, &second, plan.schedule.windows.len(), &[])?;
+        }
+    }
+}
+
+/// What went through a place between two layers.
+#[derive(Debug, Default)]
+struct Witness {
+    place: String,
+    entered: AtomicU64,
+    left: AtomicU64,
+}
+
+/// A policy that does nothing but watch: whoever enters leaves exactly once, with what it remembered, and not earlier
+/// than it entered.
+#[derive(Clone, Debug)]
+struct Watch {
+    seen: Arc<Witness>,
+    latest: Time,
+}
+
+impl Watch {
+    const LEFT: u64 = u64::MAX;
+}
+
+impl Blueprint for Watch {
+    fn name(&self) -> &'static str {
+        "watch"
+    }
+    fn build(&self, _: Stream) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+impl Policy for Watch {
+    fn enter(&mut self, passage: &mut Passage<'_>) -> Enter {
+        assert_eq!(*passage.word, 0, "a walk inwards begins with a clean memory");
+        assert!(passage.now >= self.latest && passage.opened <= passage.now, "time goes on");
+        self.latest = passage.now;
+        *passage.word = passage.now.nanos() + 1;
+        self.seen.entered.fetch_add(1, Relaxed);
+        Enter::Proceed
+    }
+    fn leave(&mut self, passage: &mut Passage<'_>, outcome: Outcome) -> Leave {
+        assert_ne!(*passage.word, Self::LEFT, "a layer was left twice, the second time with {outcome:?}");
+        assert!((1..=passage.now.nanos() + 1).contains(passage.word), "a layer was left that was not entered");
+        *passage.word = Self::LEFT;
+        self.latest = passage.now;
+        self.seen.left.fetch_add(1, Relaxed);
+        Leave::Pass
+    }
+    fn reset(&mut self) {}
+}
+
+/// Puts a witness before, between and behind the layers of every call.
+fn with_witnesses(mut plan: Plan) -> (Plan, Vec<Arc<Witness>>) {
+    let mut witnesses = Vec::new();
+    for edge in &mut plan.edges {
+        let mut layers: Vec<Arc<dyn Blueprint>> = Vec::new();
+        for place in 0..=edge.layers.len() {
+            let seen = Arc::new(Witness { place: format!("{}, place {place}", edge.name), ..Witness::default() });
+            layers.push(Arc::new(Watch { seen: Arc::clone(&seen), latest: Time::ZERO }));
+            layers.extend(edge.layers.get(place).cloned());
+            witnesses.push(seen);
+        }
+        edge.layers = layers;
+    }
+    (plan, witnesses)
+}
+#[test]
+fn the_cases_bring_about_everything_that_can_be_measured() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..200 {
+        let case = case().new_tree(&mut runner).expect("a case can be made").current();
+        let run = run(&case.plan(), case.seed);
+        let figures = run.columns.iter().zip(&run.windows[0]);
+        seen.extend(figures.filter(|(_, value)| **value > 0.0).map(|(column, _)| column.metric));
+    }
+    // Only policies written outside the program refuse with `custom`.
+    let missing = METRICS.iter().filter(|it| !seen.contains(it.name) && it.name != "failed.refused_by.custom");
+    let missing: Vec<&str> = missing.map(|it| it.name).collect();
+    assert!(missing.is_empty(), "never seen: {missing:?}");
+}
