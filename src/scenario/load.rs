@@ -487,6 +487,6 @@ pub fn matches(scenario: &Scenario, point: &Point, filter: &Named<Node>) -> bool
             .axes
             .iter()
             .zip(scenario.labels(point))
-            .any(|(it, label)| it.name == axis.value && label == value.label())
+            .any(|(it, label)| it.name == axis.value && value.is_labelled(label))
     })
 }
