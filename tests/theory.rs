@@ -11,13 +11,13 @@ use blackstart::scenario::Scenario;
 
 /// Runs all experiments of a folder, and prints a row for each claim.
 fn reproduce(folder: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/theory").join(folder);
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/theory").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(&path)
         .expect("the folder is part of the repository")
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "{} is empty", folder.display());
+    assert!(!files.is_empty(), "{} is empty", path.display());
     let mut wrong = Vec::new();
     for file in files {
         let scenario = Scenario::load(&file, &[]).unwrap_or_else(|unreadable| {
@@ -28,9 +28,10 @@ fn reproduce(folder: &str) {
         assert!(!results.claims.is_empty(), "{} claims nothing", file.display());
         assert!(!results.stopped(), "{} was stopped", file.display());
         for claim in &results.claims {
-            println!("{}", row(&scenario.name, claim));
+            let row = row(&format!("{folder}/{}", scenario.name), claim);
+            println!("{row}");
             if !claim.holds {
-                wrong.push(format!("{} must be {}", row(&scenario.name, claim), claim.bound));
+                wrong.push(format!("{row} must be {}", claim.bound));
             }
         }
     }
