@@ -101,6 +101,33 @@ fn a_claim_that_does_not_hold_ends_with_one() {
 }
 
 #[test]
+fn what_makes_the_points_can_be_set_too() {
+    let base = folder("points");
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { constant: 10/s } } }\n",
+    )
+    .expect("the file can be written");
+    fs::write(
+        base.join("x.yaml"),
+        "model: m\nlength: 10s\nwarmup: 1s\nset: { clients.c.batch: 1 }\nvariants: { \"0.5\": { clients.c.batch: 2 }, \"1, twice\": {} }\n\
+         vary: { clients.c.instances: [1, 2] }\nexpect:\n\
+         - { claim: four, where: { variant: \"0.5\", instances: 3 }, metric: offered, equals: 40 }\n\
+         - { claim: three, where: { variant: \"1, twice\" }, metric: offered, equals: 30 }\n",
+    )
+    .expect("the file can be written");
+    blackstart()
+        .args(["run", "--no-charts", "--seeds", "1"])
+        .args(["--set", "variants.\"0.5\".\"clients.c.batch\"=4", "--set", "set.\"clients.c.batch\"=3"])
+        .args(["--set", "vary.\"clients.c.instances\"=[1, 3]"])
+        .arg("--out")
+        .arg(base.join("out"))
+        .arg(base.join("x.yaml"))
+        .assert()
+        .success();
+}
+
+#[test]
 fn a_limit_ends_a_run_with_three_and_marks_its_results() {
     let out = folder("limit");
     blackstart()

@@ -1,39 +1,63 @@
-//! Queueing theory, through ordinary files: each experiment in `tests/data/theory` claims an exact, published result, and
+//! Queueing theory, through ordinary files: each experiment in `tests/data/theory` claims exact, published results, and
 //! the whole 95 % interval of the mean over its seeds must lie within the published tolerance.
+//!
+//! `cargo test --profile quick --test theory -- --include-ignored --nocapture` also runs the long ones, and prints the
+//! rows of the table in `docs/validation.md`.
 
 use std::path::Path;
 
-use blackstart::experiment::{Options, execute};
+use blackstart::experiment::{Judged, Options, execute};
 use blackstart::scenario::Scenario;
 
-fn experiments(folder: &str) -> Vec<std::path::PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+/// Runs all experiments of a folder, and prints a row for each claim.
+fn reproduce(folder: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/theory").join(folder);
+    let mut files: Vec<_> = std::fs::read_dir(&path)
         .expect("the folder is part of the repository")
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
     files.sort();
-    files
-}
-
-#[test]
-fn exact_results_of_queueing_theory_are_reproduced() {
-    let files = experiments("tests/data/theory/experiments");
-    assert!(files.len() >= 20, "there are {} files", files.len());
+    assert!(!files.is_empty(), "{} is empty", path.display());
     let mut wrong = Vec::new();
     for file in files {
         let scenario = Scenario::load(&file, &[]).unwrap_or_else(|unreadable| {
             panic!("{}:\n{}", file.display(), unreadable.diagnostics.render(&unreadable.sources, false))
         });
-        let results = execute(&scenario, &Options::default(), &|| {}).expect("the file is well-formed");
+        let results = execute(&scenario, &Options::default(), &|| {})
+            .unwrap_or_else(|found| panic!("{}: {found:?}", file.display()));
         assert!(!results.claims.is_empty(), "{} claims nothing", file.display());
         assert!(!results.stopped(), "{} was stopped", file.display());
-        for claim in results.claims.iter().filter(|claim| !claim.holds) {
-            let (mean, low, high) = (claim.value.mean, claim.value.low, claim.value.high);
-            wrong.push(format!(
-                "{}: {} is {mean} [{low}, {high}], published {}",
-                scenario.name, claim.claim, claim.bound
-            ));
+        for claim in &results.claims {
+            let row = row(&format!("{folder}/{}", scenario.name), claim);
+            println!("{row}");
+            if !claim.holds {
+                wrong.push(format!("{row} must be {}", claim.bound));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A claim reads `case | what | published ± tolerance`; the row adds the file and what came out.
+fn row(file: &str, claim: &Judged) -> String {
+    let value = claim.value;
+    let [mean, low, high] = [value.mean, value.low, value.high].map(short);
+    format!("| {} | {mean} [{low}, {high}] | `{file}` |", claim.claim)
+}
+
+/// Six digits.
+fn short(value: f64) -> String {
+    let digits = if value == 0.0 { 0 } else { 5 - value.abs().log10().floor() as i32 };
+    format!("{value:.*}", digits.clamp(0, 12) as usize)
+}
+
+#[test]
+fn exact_results_of_queueing_theory_are_reproduced() {
+    reproduce("experiments");
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn exact_results_that_need_long_runs_are_reproduced() {
+    reproduce("long");
 }

@@ -114,7 +114,7 @@ impl Scenario {
                 return None;
             }
         };
-        let experiment_tree = keep(tree::parse(id, sources), found)?;
+        let mut experiment_tree = keep(tree::parse(id, sources), found)?;
         if experiment_tree.get("model").is_none() && experiment_tree.get("services").is_some() {
             let help = "run an experiment that names it: `model: <name>`";
             found.push(Diagnostic::error(Place::NOWHERE, "this is a model, not an experiment").help(help));
@@ -133,6 +133,17 @@ impl Scenario {
                 (Ok(path), Some(value)) => changes.push((path, value)),
                 (Err(what), _) => found.push(Diagnostic::error(Place::NOWHERE, format!("`--set {text}`: {what}"))),
                 _ => {}
+            }
+        }
+        // What says which points there are is changed before they are made.
+        let (early, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(path, _)| {
+            path.segments()
+                .first()
+                .is_some_and(|first| ["model", "set", "vary", "variants"].contains(&first.name.as_str()))
+        });
+        for (path, value) in &early {
+            if let Err(error) = path::set(&mut experiment_tree, path, value) {
+                found.push(error.diagnostic(value.place));
             }
         }
         let (experiment, wrong) = tree::read_some::<Experiment>(&experiment_tree);
@@ -491,6 +502,6 @@ pub fn matches(scenario: &Scenario, point: &Point, filter: &Named<Node>) -> bool
             .axes
             .iter()
             .zip(scenario.labels(point))
-            .any(|(it, label)| it.name == axis.value && label == value.label())
+            .any(|(it, label)| it.name == axis.value && value.is_labelled(label))
     })
 }

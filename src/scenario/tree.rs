@@ -199,6 +199,12 @@ impl Node {
         !matches!(self.value, Value::Seq(_) | Value::Map(_))
     }
 
+    /// Whether this is what a label stands for. Names are labels as they are, although as values some of them need
+    /// quotes: `"0.8"`, `"fast, then slow"`.
+    pub fn is_labelled(&self, label: &str) -> bool {
+        self.as_str() == Some(label) || self.label() == label
+    }
+
     /// The value on one line, as it would be written: `3`, `250ms`, `{retry: {attempts: 3}}`.
     pub fn label(&self) -> String {
         let mut out = String::new();
@@ -2137,6 +2143,16 @@ clients:
         assert_eq!(value("'3'").label(), "\"3\"");
         assert_eq!(value("[a, 1, 2.0, ~]").label(), "[a, 1, 2, null]");
         assert!(value("").is_null());
+    }
+
+    #[test]
+    fn a_name_that_needs_quotes_as_a_value_is_found_by_its_label() {
+        for (text, label) in
+            [("\"0.8\"", "0.8"), ("0.8", "0.8"), ("'a, b'", "a, b"), ("'3'", "\"3\""), ("[1, 2]", "[1, 2]")]
+        {
+            assert!(value(text).is_labelled(label), "{text}");
+        }
+        assert!(!value("0.80001").is_labelled("0.8"));
     }
 
     #[test]
