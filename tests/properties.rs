@@ -85,8 +85,10 @@ proptest! {
         other.schedule.resolution = Duration::from_millis(step);
         let (first, second) = (run(&plan, case.seed), run(&other, case.seed));
         prop_assert_eq!(first.events, second.events);
-        // Recovery is looked for step by step.
-        assert_same_figures(&first, &second, plan.schedule.windows.len(), &["recovery_time"])?;
+        // The figures of a run that a limit has stopped reach to its last whole step. Recovery is looked for step by step.
+        if first.stopped.is_none() {
+            assert_same_figures(&first, &second, plan.schedule.windows.len(), &["recovery_time"])?;
+        }
     }
 
     #[test]

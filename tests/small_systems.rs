@@ -1,4 +1,4 @@
-//! Faults as they are felt: small systems without chance, in which every outcome can be told beforehand.
+//! Faults, deadlines and cancellation in small systems without chance, in which every outcome can be told beforehand.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ struct Story {
 }
 
 fn story(name: &str, model: &str, experiment: &str) -> Story {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small_systems").join(name);
     fs::create_dir_all(&folder).expect("the folder can be made");
     fs::write(folder.join("model.yaml"), model).expect("the file can be written");
     let file = folder.join("experiment.yaml");
@@ -152,4 +152,20 @@ fn a_request_whose_deadline_has_passed_is_dropped_when_its_turn_comes() {
     let story = story("deadline", model, "length: 1500ms\n");
     assert_eq!((story.count("service/web", "throughput"), story.count("service/web", "dropped")), (2.0, 1.0));
     assert_eq!((story.count("client/users", "ok"), story.count("client/users", "failed.timeout")), (1.0, 2.0));
+}
+
+#[test]
+fn a_cancelled_request_that_wanted_its_worker_back_does_not_keep_those_behind_it_waiting() {
+    // `a` works to 1.01 s, calls, and stands in line again from 1.03 s on, behind `b`, which works to 1.11 s. It is
+    // given up at 1.05 s. `c` comes at 1.06 s, and is served when `b` has gone.
+    let model = "services:\n  web:\n    workers: 1\n    async: true\n    cancel: propagate\n    operations:\n      \
+        call: [ { work: 10ms }, { call: db.read }, { work: 10ms } ]\n      \
+        long: [ work: 100ms ]\n      short: [ work: 10ms ]\n  db: { operations: { read: [ work: 20ms ] } }\n\
+        clients:\n  a: { calls: web.call, users: { count: 1, think: 1s }, policies: [ timeout: 50ms ] }\n  \
+        b: { calls: web.long, users: { count: 1, think: 1005ms } }\n  \
+        c: { calls: web.short, users: { count: 1, think: 1060ms } }\n";
+    let story = story("worker-back", model, "length: 1500ms\n");
+    assert_eq!(story.count("client/a", "failed.timeout"), 1.0);
+    assert_eq!(story.figure("all", "client/b", "duration.mean").to_bits(), 0.105_f64.to_bits());
+    assert_eq!(story.figure("all", "client/c", "duration.mean").to_bits(), 0.06_f64.to_bits());
 }
