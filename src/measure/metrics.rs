@@ -49,7 +49,7 @@ pub const METRICS: &[Metric] = metrics! {
     "offered", CALLS, PerSecond, true, "requests, or calls, that were begun";
     "attempts", CALLS, PerSecond, true, "attempts sent; those of a client are those of all its calls";
     "amplification", CALLS, Factor, true, "attempts for each first try";
-    "calls_per_request", CALLED, Factor, false, "attempts sent along the edge, or to the service, for each request that clients began, whenever they were sent";
+    "calls_per_request", CALLED, Factor, false, "attempts sent along the edge, or to the service, for each request of the clients whose requests can lead there, whenever they were sent";
     "ok", CALLS, PerSecond, true, "full answers in time";
     "degraded", CALLS, PerSecond, true, "lesser answers in time";
     "failed", CALLS, PerSecond, true, "ended without an answer";

@@ -241,6 +241,8 @@ struct Track {
 #[derive(Debug)]
 pub(crate) struct Measure {
     layout: Layout,
+    /// For each client, the parts that its requests can lead to, itself included.
+    reach: Vec<Vec<bool>>,
     /// Ends of the buckets.
     ends: Vec<Time>,
     /// The segment of each bucket.
@@ -311,6 +313,7 @@ impl Measure {
             .collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
+            reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
             next_end: ends.first().copied().unwrap_or(Time::NEVER),
             bucket: 0,
             ended: ends.is_empty(),
@@ -594,6 +597,19 @@ impl Track {
         }
         self.close_old(buckets, segment_of, answers);
     }
+}
+
+/// The parts that the requests of a client can lead to, itself included.
+fn reach(plan: &Plan, client: usize) -> Vec<bool> {
+    let mut reached = vec![false; plan.parts()];
+    let mut next = vec![client];
+    while let Some(part) = next.pop() {
+        if !std::mem::replace(&mut reached[part], true) {
+            let calls = plan.edges.iter().filter(|edge| edge.caller as usize == part);
+            next.extend(calls.map(|edge| plan.clients.len() + edge.service as usize));
+        }
+    }
+    reached
 }
 
 /// Cuts the time of a run into buckets. Returns their ends, the segment of each (and of the bucket after the end), and

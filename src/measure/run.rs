@@ -342,13 +342,15 @@ impl Sums<'_> {
         values
     }
 
-    /// Attempts on the edges that are meant, for each request of a client.
+    /// Attempts on the edges that are meant, for each request of the clients from which they can come.
     fn calls_per_request(&self, plan: &Plan, meant: impl Fn(usize) -> bool) -> f64 {
         let layout = &self.measure.layout;
-        let edges = (0..plan.edges.len()).filter(|&edge| meant(edge));
-        let sent: u64 = edges.map(|edge| self.row[layout.edge(edge as u32) + at::edge::BY_ROOT]).sum();
-        let clients = 0..plan.clients.len() as u32;
-        let opened: u64 = clients.map(|client| self.row[layout.client(client) + at::client::OPENED]).sum();
+        let edges = || (0..plan.edges.len()).filter(|&edge| meant(edge));
+        let sent: u64 = edges().map(|edge| self.row[layout.edge(edge as u32) + at::edge::BY_ROOT]).sum();
+        let leads_there =
+            |client: &usize| edges().any(|edge| self.measure.reach[*client][plan.edges[edge].caller as usize]);
+        let clients = (0..plan.clients.len()).filter(leads_there);
+        let opened: u64 = clients.map(|client| self.row[layout.client(client as u32) + at::client::OPENED]).sum();
         ratio(sent as f64, opened as f64)
     }
 
