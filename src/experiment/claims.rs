@@ -9,7 +9,7 @@ use crate::scenario::experiment::{Claim, Experiment};
 use crate::scenario::source::{Diagnostic, Diagnostics, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
 use crate::scenario::units::{Rate, Share, Span};
-use crate::scenario::{Scenario, matches};
+use crate::scenario::{Scenario, matches, means};
 use crate::system::plan::Plan;
 
 /// A claim at a point.
@@ -80,7 +80,7 @@ pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, f
                     .push(Diagnostic::error(axis.place, format!("`{}`: no axis has this name", axis.value)).help(help));
                 continue;
             };
-            if !it.values.iter().any(|known| known.label == value.label()) {
+            if !it.values.iter().any(|known| means(value, &known.label)) {
                 let known: Vec<&str> = it.values.iter().map(|value| value.label.as_str()).collect();
                 let what = format!("the axis `{}` has no value {}", axis.value, value.label());
                 found.push(Diagnostic::error(value.place, what).help(format!("it has: {}", known.join(", "))));

@@ -58,6 +58,12 @@ pub struct AxisValue {
     changes: Vec<(Path, Node, Place)>,
 }
 
+/// Whether a value in a `where` means the axis value with this label. Variants bear their bare names, also those with
+/// a comma in them; everything else is labelled as it would be written.
+pub(crate) fn means(value: &Node, label: &str) -> bool {
+    value.as_str() == Some(label) || value.label() == label
+}
+
 /// A combination of values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
@@ -491,6 +497,6 @@ pub fn matches(scenario: &Scenario, point: &Point, filter: &Named<Node>) -> bool
             .axes
             .iter()
             .zip(scenario.labels(point))
-            .any(|(it, label)| it.name == axis.value && label == value.label())
+            .any(|(it, label)| it.name == axis.value && means(value, label))
     })
 }

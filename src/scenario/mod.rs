@@ -11,4 +11,5 @@ pub mod source;
 pub mod tree;
 pub mod units;
 
+pub(crate) use load::means;
 pub use load::{Axis, AxisValue, Point, Scenario, Unreadable, matches};
