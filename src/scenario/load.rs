@@ -493,10 +493,6 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
 #[must_use]
 pub fn matches(scenario: &Scenario, point: &Point, filter: &Named<Node>) -> bool {
     filter.iter().all(|(axis, value)| {
-        scenario
-            .axes
-            .iter()
-            .zip(scenario.labels(point))
-            .any(|(it, label)| it.name == axis.value && means(value, label))
+        scenario.axes.iter().zip(scenario.labels(point)).any(|(it, label)| it.name == axis.value && means(value, label))
     })
 }
