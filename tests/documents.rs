@@ -1,10 +1,14 @@
-//! What is written about the files is true: the reference page is that of this program, and every name can be
-//! explained.
+//! What is written about the files is true: the reference page is that of this program, every key is used in a shipped
+//! file, and every pattern and fault has a shipped example.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use assert_cmd::Command;
 use blackstart::policy::PATTERNS;
+use blackstart::scenario::experiment::Experiment;
+use blackstart::scenario::model::Model;
+use serde_json::Value;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,6 +23,54 @@ fn printed(arguments: &[&str]) -> String {
 fn the_reference_page_is_that_of_this_program() {
     let page = std::fs::read_to_string(root().join("docs/reference.md")).expect("the page is there");
     assert!(page == printed(&["schema", "page"]), "docs/reference.md is old; `just reference` writes it anew");
+}
+
+/// The keys and words that a schema lets an author write.
+fn vocabulary(node: &Value, into: &mut BTreeSet<String>) {
+    match node {
+        Value::Object(map) => {
+            for (key, inner) in map {
+                if key == "properties" {
+                    into.extend(inner.as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+                }
+                if key == "const" {
+                    into.extend(inner.as_str().map(str::to_owned));
+                }
+                vocabulary(inner, into);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| vocabulary(item, into)),
+        _ => {}
+    }
+}
+
+/// The keys and words in a file, those inside paths of `vary:` and `variants:` included.
+fn written(text: &str, into: &mut BTreeSet<String>) {
+    for line in text.lines() {
+        let line = line.split_once(" #").map_or(line, |(before, _)| before);
+        if line.starts_with('#') {
+            continue;
+        }
+        into.extend(line.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned));
+    }
+}
+
+#[test]
+fn every_key_of_the_files_is_used_in_a_shipped_file() {
+    let mut known = BTreeSet::new();
+    let schemas = [schemars::schema_for!(Model), schemars::schema_for!(Experiment)];
+    for schema in schemas {
+        vocabulary(&serde_json::to_value(schema).expect("a schema is plain data"), &mut known);
+    }
+    let mut used = BTreeSet::new();
+    for folder in ["models", "experiments"] {
+        for entry in std::fs::read_dir(root().join(folder)).expect("the folder is there") {
+            let path = entry.expect("the folder can be read").path();
+            written(&std::fs::read_to_string(path).expect("files are text"), &mut used);
+        }
+    }
+    let missing: Vec<&String> = known.difference(&used).collect();
+    assert!(known.len() > 100 && missing.is_empty(), "no shipped file uses {missing:?}");
 }
 
 #[test]

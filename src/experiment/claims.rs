@@ -9,7 +9,7 @@ use crate::scenario::experiment::{Claim, Experiment};
 use crate::scenario::source::{Diagnostic, Diagnostics, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
 use crate::scenario::units::{Rate, Share, Span};
-use crate::scenario::{Scenario, matches};
+use crate::scenario::{Point, Scenario, matches};
 use crate::system::plan::Plan;
 
 /// A claim at a point.
@@ -52,10 +52,13 @@ pub(crate) fn entity(named: Option<&Spanned<String>>, plan: &Plan) -> Option<Str
     }
 }
 
-/// Finds claims that ask for what does not exist.
-pub(super) fn check(scenario: &Scenario, plan: &Plan, experiment: &Experiment, found: &mut Diagnostics) {
+/// Finds claims that ask for what does not exist. There is at least one point.
+pub(super) fn check(scenario: &Scenario, points: &[(&Point, &Plan)], experiment: &Experiment, found: &mut Diagnostics) {
     for claim in &experiment.expect {
         let place = claim.place;
+        // A claim is checked at the first point that it is about: a breaker may be there in one variant only.
+        let about = points.iter().find(|(point, _)| matches(scenario, point, &claim.filter));
+        let (_, plan) = *about.unwrap_or(&points[0]);
         let bounds: Vec<&Node> = [&claim.at_most, &claim.at_least, &claim.equals].into_iter().flatten().collect();
         if bounds.is_empty() {
             found.push(

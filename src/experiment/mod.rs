@@ -87,8 +87,9 @@ pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync))
             prepared.push((point, plan, experiment, seeds));
         }
     }
-    if let Some((_, plan, experiment, _)) = prepared.first() {
-        claims::check(scenario, plan, experiment, &mut found);
+    if let Some((_, _, experiment, _)) = prepared.first() {
+        let points: Vec<_> = prepared.iter().map(|(point, plan, ..)| (point, plan)).collect();
+        claims::check(scenario, &points, experiment, &mut found);
     }
     if found.has_errors() {
         return Err(found);

@@ -143,7 +143,7 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Empirical {
-    /// The file, relative to the one that names it. Its first row holds names.
+    /// The file, relative to the folder of the model. Its first row holds names.
     pub file: Spanned<String>,
     /// The column. Default: the first.
     #[serde(default)]

@@ -388,7 +388,7 @@ pub struct UniformGaps {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Replay {
-    /// A CSV file, relative to the one that names it. Its first row holds names, its rows are in order of time.
+    /// A CSV file, relative to the folder of the model. Its first row holds names, its rows are in order of time.
     pub file: Spanned<String>,
     /// The column with the times. Default: the first.
     #[serde(default)]
