@@ -153,7 +153,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
     for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
         let lines = match kind {
             "models" | "experiments" => files(kind),
-            "patterns" => plain(&PATTERNS),
+            "patterns" => PATTERNS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
@@ -174,7 +174,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
 
 /// `explain`: the manual, from the doc comments of the options.
 pub(super) fn explain(name: &str) -> u8 {
-    let patterns = PATTERNS.iter().map(|it| (it.0, it.1.to_owned(), "policies"));
+    let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
@@ -187,9 +187,14 @@ pub(super) fn explain(name: &str) -> u8 {
         return WRONG_INPUT;
     };
     say(&format!("{name} ({kind}): {line}"));
-    let page = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2.trim_end().to_owned());
-    if let Some(manual) = page.or_else(|| manual(name, kind)) {
-        say(&format!("\n{manual}"));
+    let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
+    let pattern = PATTERNS.iter().find(|it| it.name == *name).map(|it| it.page);
+    if let Some(page) = failure.or(pattern) {
+        // Its heading has been said.
+        say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
+    }
+    if let Some(manual) = manual(name, kind) {
+        say(&format!("\nOptions. {manual}"));
     }
     ALL_WELL
 }

@@ -185,16 +185,33 @@ pub enum Written {
     Custom(Custom),
 }
 
-/// The name, and one line on the purpose, of every pattern that a file can use. `list patterns` prints it, and
-/// tests read it to see that each has a page and a shipped example.
-pub const PATTERNS: [(&str, &str); 6] = [
-    ("timeout", "stop waiting for an answer after a time"),
-    ("retry", "try again after a failure, with backoff, jitter and a budget"),
-    ("breaker", "stop calling what keeps failing, and probe it now and then"),
-    ("bulkhead", "limit how many calls are under way at once"),
-    ("rate_limit", "limit how many calls start in a time"),
-    ("fallback", "answer something lesser instead of failing"),
-];
+/// A pattern that a file can use.
+#[derive(Clone, Copy, Debug)]
+pub struct Pattern {
+    /// Its key.
+    pub name: &'static str,
+    /// Its purpose in one line.
+    pub line: &'static str,
+    /// Its page.
+    pub page: &'static str,
+}
+
+macro_rules! patterns {
+    ($($name:literal: $line:literal;)*) => {
+        &[$(Pattern { name: $name, line: $line, page: include_str!(concat!("../../docs/patterns/", $name, ".md")) }),*]
+    };
+}
+
+/// Every pattern that a file can use. `list patterns` and `explain` print it, and tests read it to see that each has
+/// options and a shipped example.
+pub const PATTERNS: &[Pattern] = patterns! {
+    "timeout": "stop waiting for an answer after a time";
+    "retry": "try again after a failure, with backoff, jitter and a budget";
+    "breaker": "stop calling what keeps failing, and probe it now and then";
+    "bulkhead": "limit how many calls are under way at once";
+    "rate_limit": "limit how many calls start in a time";
+    "fallback": "answer something lesser instead of failing";
+};
 
 impl Written {
     /// The blueprint of the running state.
