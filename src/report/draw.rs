@@ -22,12 +22,29 @@ pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result
     let charts = results.points.first().map_or(&[][..], |point| &point.experiment.charts);
     for (number, wanted) in charts.iter().enumerate() {
         let (name, chart) = one(scenario, results, &wanted.value);
-        let chart = Chart { subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
+        let title = format!("{}{}", chart.title, only(&wanted.value));
+        let chart = Chart { title, subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
         let name = format!("charts/{:02}-{name}", number + 1);
         put(folder, &format!("{name}.svg"), chart::svg(&chart).map_err(io::Error::other)?.as_bytes())?;
         put(folder, &format!("{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
     }
     Ok(())
+}
+
+/// What a chart's `where` leaves, for its title: ` (variant usl)`.
+fn only(chart: &spec::Chart) -> String {
+    let filter = match chart {
+        spec::Chart::Timeline(it) => &it.filter,
+        spec::Chart::Load(it) | spec::Chart::Latency(it) => &it.filter,
+        spec::Chart::Breakers(it) => &it.filter,
+        spec::Chart::Distribution(it) => &it.filter,
+        spec::Chart::Bars(it) => &it.filter,
+    };
+    let values: Vec<String> = filter
+        .iter()
+        .map(|(axis, value)| format!("{} {}", axis.value, value.as_str().map_or_else(|| value.label(), str::to_owned)))
+        .collect();
+    if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) }
 }
 
 fn unit(name: &str) -> Unit {
