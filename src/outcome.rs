@@ -136,6 +136,12 @@ impl OutcomeSet {
         Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << 13))
     }
 
+    /// The set without this kind of outcome.
+    #[must_use]
+    pub const fn without(self, outcome: Outcome) -> Self {
+        Self(self.0 & !(1 << outcome.kind()))
+    }
+
     /// Both sets together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -93,8 +93,8 @@ struct RunArguments {
     /// The first seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many runs at once. Default: one for each core.
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    /// How many runs at once, at most 256. Default: one for each core.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
     /// Change a value: path=value.
     #[arg(long = "set", value_name = "PATH=VALUE")]

@@ -61,7 +61,7 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         return Verdict {
             name: VerdictName::NeverDisturbed,
             since: f64::NAN,
-            evidence: format!("no fault is planned; goodput of {client} is {}/s", brief(goodput)),
+            evidence: format!("no fault at a known time; goodput of {client} is {}/s", brief(goodput)),
         };
     };
     let (begins, ends) = (begins.as_secs(), ends.as_secs());

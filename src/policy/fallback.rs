@@ -31,7 +31,8 @@ pub enum Answer {
 pub struct Spec {
     /// What is answered.
     pub answer: Answer,
-    /// Which outcomes are replaced. Default: every failure.
+    /// Which outcomes are replaced. Default: every failure but `rejected`: a 4xx is an answer, and says that the request
+    /// itself was wrong.
     #[serde(default)]
     pub on: Option<Vec<When>>,
 }
@@ -48,7 +49,7 @@ impl Blueprint for Spec {
             Answer::Default => 2,
             Answer::Empty => 3,
         };
-        let on = self.on.as_deref().map_or_else(OutcomeSet::failures, set_of);
+        let on = self.on.as_deref().map_or_else(|| OutcomeSet::failures().without(Outcome::Rejected), set_of);
         Box::new(Fallback { level, on })
     }
 }
@@ -76,20 +77,20 @@ mod tests {
     use crate::outcome::Refuser;
 
     #[test]
-    fn every_failure_becomes_a_degraded_answer_of_its_level() {
+    fn every_failure_but_a_4xx_becomes_a_degraded_answer_of_its_level() {
         for (answer, level) in [("stale", 1), ("default", 2), ("empty", 3)] {
             for failure in [
                 Outcome::Timeout,
                 Outcome::Unavailable,
                 Outcome::Throttled(ms(1)),
                 Outcome::Error,
-                Outcome::Rejected,
                 Outcome::Unreachable,
                 Outcome::RefusedBy(Refuser::Breaker),
             ] {
                 let lesser = Leave::Replace(Outcome::Degraded(level));
                 story(&format!("fallback: {answer}")).begins("a").leaves("a", failure, lesser);
             }
+            story(&format!("fallback: {answer}")).ends_at_once(Outcome::Rejected);
         }
     }
 

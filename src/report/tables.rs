@@ -29,6 +29,7 @@ fn text(value: &str) -> String {
 /// # Errors
 /// When a file cannot be written.
 pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result<()> {
+    remove_old_charts(folder)?;
     let axes: Vec<String> = scenario.axes.iter().map(|axis| text(&axis.name)).collect();
     let table = |name: &str, before: &[&str], after: &[&str]| -> io::Result<(csv::Writer<Vec<u8>>, String)> {
         let mut writer = csv::Writer::from_writer(Vec::new());
@@ -119,6 +120,23 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
         put(folder, &name, &bytes)?;
     }
     put(folder, "manifest.json", manifest(scenario, results).as_bytes())
+}
+
+/// Removes the charts of earlier runs, which may have been others: files named like ours, `01-…`.
+fn remove_old_charts(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder.join("charts")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let numbered = name.split_once('-').is_some_and(|(number, _)| number.bytes().all(|b| b.is_ascii_digit()));
+        if numbered && (name.ends_with(".svg") || name.ends_with(".png")) {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file under a temporary name and renames it, so that nobody ever reads half of it.
