@@ -440,10 +440,13 @@ pub struct Claim {
     pub equals: Option<Node>,
 }
 
-/// How a run ends.
+/// How a run ends; the worst stands last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictName {
+    /// There is nothing to compare with: no answers between the warm-up and the first fault, faults only at random times,
+    /// or a limit has stopped the run.
+    NotJudged,
     /// The faults did no harm that could be seen.
     NeverDisturbed,
     /// Goodput fell, and came back.
@@ -459,6 +462,7 @@ impl VerdictName {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::NotJudged => "not_judged",
             Self::NeverDisturbed => "never_disturbed",
             Self::Recovered => "recovered",
             Self::StillFailing => "still_failing",
