@@ -690,7 +690,10 @@ impl<'p> World<'p> {
             let outcome = if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
             let (bucket, sojourn) = (task.bucket, now - task.arrived);
             let service = instance.service;
-            self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
+            // A refusal that costs work ends here too, and was never served.
+            if task.worker != Worker::NotNeeded {
+                self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
+            }
             self.let_go_for_good(id);
             self.answer(id, outcome);
         }
