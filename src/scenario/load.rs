@@ -17,6 +17,7 @@ use super::path::{self, Path};
 use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
 use super::tree::{self, Node};
 use crate::engine::{Duration, Time, fnv1a};
+use crate::policy::{Written, retry};
 use crate::system::plan::Plan;
 
 /// Points of one experiment at most.
@@ -294,6 +295,10 @@ impl Scenario {
             if let Some(users) = &mut client.users {
                 self.read_law(&mut users.think.value, found);
             }
+            self.read_policies(&mut client.policies, found);
+            for (_, task) in client.tasks.iter_mut().flat_map(Named::iter_mut) {
+                self.read_steps(&mut task.steps, found);
+            }
         }
         for (_, service) in model.services.iter_mut() {
             for (_, operation) in service.operations.iter_mut() {
@@ -316,11 +321,20 @@ impl Scenario {
             if let Some(law) = &mut step.work {
                 self.read_law(&mut law.value, found);
             }
+            self.read_policies(&mut step.policies, found);
             for inner in [&mut step.parallel, &mut step.steps].into_iter().flatten() {
                 self.read_steps(inner, found);
             }
             for branch in step.choice.iter_mut().flatten() {
                 self.read_steps(&mut branch.value.steps, found);
+            }
+        }
+    }
+
+    fn read_policies(&self, policies: &mut [Spanned<Written>], found: &mut Diagnostics) {
+        for policy in policies {
+            if let Written::Retry(retry::Spec { backoff: retry::Backoff::Random(law), .. }) = &mut policy.value {
+                self.read_law(law, found);
             }
         }
     }
