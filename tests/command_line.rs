@@ -74,6 +74,42 @@ fn every_mistake_is_drawn_at_its_place_and_nothing_is_written() {
 }
 
 #[test]
+fn claims_and_charts_that_ask_for_what_does_not_exist_are_errors_before_anything_runs() {
+    let base = folder("nothing-there");
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { constant: 10/s } } }\n",
+    )
+    .expect("the file can be written");
+    fs::write(
+        base.join("x.yaml"),
+        "model: m\nlength: 10s\nvary: { clients.c.instances: [1, 2] }\ncharts:\n\
+         - timeline: { metric: goodptu }\n\
+         - timeline: { metric: errors, of: [service/s] }\n\
+         - bars: { metric: goodput, by: instnces, window: befour }\n\
+         - load: { of: client/d, where: { instances: 3 } }\n\
+         expect:\n\
+         - { claim: ten, metric: offered, of: service/s, equals: 10 }\n",
+    )
+    .expect("the file can be written");
+    for command in ["check", "run"] {
+        let asked = blackstart().arg(command).arg(base.join("x.yaml")).assert().code(2);
+        let text = String::from_utf8_lossy(&asked.get_output().stderr).into_owned();
+        for (place, what) in [
+            ("x.yaml:5:23", "did you mean `goodput`?"),
+            ("x.yaml:6:36", "`service/s` has no metric `errors` over time"),
+            ("x.yaml:7:32", "did you mean `instances`?"),
+            ("x.yaml:7:50", "`befour`: no window has this name"),
+            ("x.yaml:8:15", "did you mean `client/c`?"),
+            ("x.yaml:8:45", "the axis `instances` has no value 3"),
+            ("x.yaml:10:38", "`service/s` has no metric `offered`"),
+        ] {
+            assert!(text.contains(place) && text.contains(what), "{command}: {place}, {what}: {text}");
+        }
+    }
+}
+
+#[test]
 fn a_cycle_of_calls_is_an_error() {
     let base = folder("cycle");
     fs::write(

@@ -12,13 +12,16 @@
 mod cases;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use blackstart::engine::{Duration, Stream, Time};
+use blackstart::experiment::{Options, execute};
 use blackstart::measure::{METRICS, Run};
 use blackstart::outcome::Outcome;
 use blackstart::policy::{Blueprint, Enter, Leave, Passage, Policy};
+use blackstart::scenario::Scenario;
 use blackstart::system::plan::Plan;
 use blackstart::system::{run, run_to_rest};
 use proptest::prelude::*;
@@ -167,6 +170,7 @@ fn with_witnesses(mut plan: Plan) -> (Plan, Vec<Arc<Witness>>) {
     }
     (plan, witnesses)
 }
+
 #[test]
 fn the_cases_bring_about_everything_that_can_be_measured() {
     let mut runner = TestRunner::deterministic();
@@ -181,4 +185,16 @@ fn the_cases_bring_about_everything_that_can_be_measured() {
     let missing = METRICS.iter().filter(|it| !seen.contains(it.name) && it.name != "failed.refused_by.custom");
     let missing: Vec<&str> = missing.map(|it| it.name).collect();
     assert!(missing.is_empty(), "never seen: {missing:?}");
+}
+
+#[test]
+fn a_larger_system_keeps_the_invariants_under_every_fault_on_every_policy() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/chaos/experiments/x.yaml");
+    let scenario = Scenario::load(&file, &[]).expect("the experiment is well-formed");
+    let options = Options { seeds: Some(10), seed: Some(1) };
+    let results = execute(&scenario, &options, &|| {}).expect("the experiment can be built");
+    for run in &results.points[0].runs {
+        assert!(run.stopped.is_none(), "{:?}", run.stopped);
+        assert!(run.events > 100_000, "{} events", run.events);
+    }
 }

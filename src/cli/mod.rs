@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::experiment::{Options, Results, execute, folder};
+use crate::experiment::{Options, Results, check, execute, folder};
 use crate::report;
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Experiment;
@@ -173,7 +173,7 @@ fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
             code = WRONG_INPUT;
             continue;
         };
-        let found = scenario.check();
+        let found = check(&scenario);
         if !found.is_empty() {
             show(&found, &scenario.sources);
         }
@@ -202,7 +202,7 @@ fn run_all(arguments: &RunArguments) -> u8 {
 }
 
 fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
-    let found = scenario.check();
+    let found = check(scenario);
     if !found.is_empty() {
         show(&found, &scenario.sources);
     }

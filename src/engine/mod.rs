@@ -49,6 +49,7 @@ mod time;
 
 pub use dist::{Dist, normal_quantile};
 pub use queue::{Delay, Engine, Key};
+pub(crate) use random::fnv1a;
 pub use random::{Stream, Streams};
 pub use slab::{Handle, Slab};
 pub use time::{Duration, Time};

@@ -139,11 +139,9 @@ impl Pair {
 
     fn drain(mut self) {
         while self.slow.peek_time().is_some() {
-            assert_eq!(self.fast.peek_time(), self.slow.peek_time());
             self.step(Step::Next);
         }
         self.step(Step::Next);
-        assert_eq!(self.fast.peek_time(), None);
     }
 }
 

@@ -77,12 +77,6 @@ impl Duration {
         Duration(nanos)
     }
 
-    /// So many microseconds; what does not fit is [`Duration::FOREVER`].
-    #[inline]
-    pub const fn from_micros(micros: u64) -> Duration {
-        Duration(micros.saturating_mul(1_000))
-    }
-
     /// So many milliseconds; what does not fit is [`Duration::FOREVER`].
     #[inline]
     pub const fn from_millis(millis: u64) -> Duration {

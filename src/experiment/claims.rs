@@ -4,12 +4,11 @@
 //! whole 95 % interval of the mean does not cross the bound (with one seed: the value), `equals` if every run has the value to nine digits.
 
 use super::{PointResult, statistics::Summary};
-use crate::measure::metric;
-use crate::scenario::experiment::{Claim, Experiment};
-use crate::scenario::source::{Diagnostic, Diagnostics, Spanned, did_you_mean};
+use crate::scenario::experiment::Claim;
+use crate::scenario::source::Spanned;
 use crate::scenario::tree::Node;
 use crate::scenario::units::{Rate, Share, Span};
-use crate::scenario::{Point, Scenario, matches};
+use crate::scenario::{Scenario, matches};
 use crate::system::plan::Plan;
 
 /// A claim at a point.
@@ -30,7 +29,7 @@ pub struct Judged {
 }
 
 /// A bound as a number: a time in seconds, a rate a second, a share, or a plain number.
-fn number(node: &Node) -> Option<f64> {
+pub(super) fn number(node: &Node) -> Option<f64> {
     if let Some(number) = node.as_f64() {
         return Some(number);
     }
@@ -44,93 +43,11 @@ fn number(node: &Node) -> Option<f64> {
 }
 
 /// The entity that a claim or chart is about: the one named, or the only client.
-pub(crate) fn entity(named: Option<&Spanned<String>>, plan: &Plan) -> Option<String> {
+pub(super) fn entity(named: Option<&Spanned<String>>, plan: &Plan) -> Option<String> {
     match (named, plan.clients.as_slice()) {
         (Some(name), _) => Some(name.value.clone()),
         (None, [only]) => Some(format!("client/{}", only.name)),
         _ => None,
-    }
-}
-
-/// Finds claims that ask for what does not exist. There is at least one point.
-pub(super) fn check(scenario: &Scenario, points: &[(&Point, &Plan)], experiment: &Experiment, found: &mut Diagnostics) {
-    for claim in &experiment.expect {
-        let place = claim.place;
-        // A claim is checked at the first point that it is about: a breaker may be there in one variant only.
-        let about = points.iter().find(|(point, _)| matches(scenario, point, &claim.filter));
-        let (_, plan) = *about.unwrap_or(&points[0]);
-        let bounds: Vec<&Node> = [&claim.at_most, &claim.at_least, &claim.equals].into_iter().flatten().collect();
-        if bounds.is_empty() {
-            found.push(
-                Diagnostic::error(place, "a claim without a bound").help("give `at_most`, `at_least` or `equals`"),
-            );
-        }
-        for bound in bounds {
-            if number(bound).is_none() {
-                found.push(
-                    Diagnostic::error(bound.place, "this is no bound").help("a time, a share, a rate or a number"),
-                );
-            }
-        }
-        for (axis, value) in claim.filter.iter().chain(claim.relative_to.iter().flat_map(|it| it.value.iter())) {
-            let Some(it) = scenario.axes.iter().find(|it| it.name == axis.value) else {
-                let known: Vec<&str> = scenario.axes.iter().map(|it| it.name.as_str()).collect();
-                let help = match did_you_mean(&axis.value, known.iter().copied()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("the axes are: {}", known.join(", ")),
-                };
-                found
-                    .push(Diagnostic::error(axis.place, format!("`{}`: no axis has this name", axis.value)).help(help));
-                continue;
-            };
-            if !it.values.iter().any(|known| value.is_labelled(&known.label)) {
-                let known: Vec<&str> = it.values.iter().map(|value| value.label.as_str()).collect();
-                let what = format!("the axis `{}` has no value {}", axis.value, value.label());
-                found.push(Diagnostic::error(value.place, what).help(format!("it has: {}", known.join(", "))));
-            }
-        }
-        match (&claim.metric, claim.verdict) {
-            (Some(name), None) => {
-                let Some(entity) = entity(claim.of.as_ref(), plan) else {
-                    found.push(
-                        Diagnostic::error(place, "of which client?").help("there are several: say `of: client/<name>`"),
-                    );
-                    continue;
-                };
-                if metric(&name.value).is_none() {
-                    let known = crate::measure::METRICS.iter().map(|it| it.name);
-                    let help = match did_you_mean(&name.value, known) {
-                        Some(meant) => format!("did you mean `{meant}`?"),
-                        None => "`blackstart list metrics` shows them".to_owned(),
-                    };
-                    found.push(
-                        Diagnostic::error(name.place, format!("`{}`: no metric has this name", name.value)).help(help),
-                    );
-                    continue;
-                }
-                let columns = crate::measure::columns(plan, false);
-                if !columns.iter().any(|column| column.entity == entity && column.metric == name.value) {
-                    let known: Vec<&str> = columns.iter().map(|column| column.entity.as_str()).collect();
-                    let at = claim.of.as_ref().map_or(name.place, |of| of.place);
-                    let help = match did_you_mean(&entity, known.iter().copied()) {
-                        Some(meant) if meant != entity => format!("did you mean `{meant}`?"),
-                        _ => "`blackstart list metrics` shows which entities have it".to_owned(),
-                    };
-                    found.push(Diagnostic::error(at, format!("`{entity}` has no metric `{}`", name.value)).help(help));
-                }
-                if let Some(window) = &claim.window
-                    && !plan.schedule.windows.iter().any(|known| known.name == window.value)
-                {
-                    let known: Vec<&str> = plan.schedule.windows.iter().map(|known| known.name.as_str()).collect();
-                    let what = format!("`{}`: no window has this name", window.value);
-                    found.push(Diagnostic::error(window.place, what).help(format!("there are: {}", known.join(", "))));
-                }
-            }
-            (None, Some(_)) => {}
-            _ => found.push(
-                Diagnostic::error(place, "a claim is about a `metric` or a `verdict`").help("give one of the two"),
-            ),
-        }
     }
 }
 

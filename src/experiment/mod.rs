@@ -3,6 +3,7 @@
 //! The order of results is that of points and seeds, whatever the order in which the runs end, and all sums over
 //! them are made in that order: the same bytes with one thread or many.
 
+mod check;
 mod claims;
 mod statistics;
 mod verdict;
@@ -72,10 +73,25 @@ impl Results {
     }
 }
 
+/// Checks every point of a scenario, and its claims and charts. Nothing is run. Alike findings are kept once.
+#[must_use]
+pub fn check(scenario: &Scenario) -> Diagnostics {
+    let mut found = scenario.check();
+    if !found.has_errors() {
+        let points = scenario.points();
+        let built: Vec<_> = points.iter().filter_map(|point| scenario.plan(point, &mut found)).collect();
+        if let Some((_, experiment)) = built.first() {
+            let points: Vec<_> = points.iter().zip(built.iter().map(|(plan, _)| plan)).collect();
+            check::check(scenario, &points, experiment, &mut found);
+        }
+    }
+    found
+}
+
 /// Runs all points and seeds of a scenario. `tick` is told of each run that has ended.
 ///
 /// # Errors
-/// When a point cannot be built, or a claim asks for what does not exist.
+/// When a point cannot be built, or a claim or a chart asks for what does not exist.
 pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync)) -> Result<Results, Diagnostics> {
     let mut found = Diagnostics::new();
     let mut prepared = Vec::new();
@@ -89,7 +105,7 @@ pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync))
     }
     if let Some((_, _, experiment, _)) = prepared.first() {
         let points: Vec<_> = prepared.iter().map(|(point, plan, ..)| (point, plan)).collect();
-        claims::check(scenario, &points, experiment, &mut found);
+        check::check(scenario, &points, experiment, &mut found);
     }
     if found.has_errors() {
         return Err(found);

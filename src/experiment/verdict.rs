@@ -1,5 +1,7 @@
 //! How a run ended, with the evidence in a sentence.
 //!
+//! * *not judged*: there is nothing to compare with. No answer came between the warm-up and the first planned fault, or
+//!   all faults come at random times; or a limit has stopped the run.
 //! * *never disturbed*: goodput was back (see `recovery_time`) from the very end of the last fault, and did not fall
 //!   by more than 5 % while the faults were there.
 //! * *recovered*: it is back, after a time.
@@ -22,12 +24,19 @@ pub struct Verdict {
     pub evidence: String,
 }
 
+impl Verdict {
+    /// A verdict that names no time.
+    fn of_nothing(name: VerdictName, evidence: String) -> Self {
+        Self { name, since: f64::NAN, evidence }
+    }
+}
+
 /// The verdict on a run: that of its worst client.
 #[must_use]
 pub(super) fn judge(plan: &Plan, run: &Run) -> Verdict {
     let verdicts = plan.clients.iter().map(|client| judge_client(plan, run, &format!("client/{}", client.name)));
     let worst = verdicts.reduce(|a, b| if b.name > a.name { b } else { a });
-    worst.unwrap_or(Verdict { name: VerdictName::NeverDisturbed, since: f64::NAN, evidence: "no clients".into() })
+    worst.unwrap_or_else(|| Verdict::of_nothing(VerdictName::NotJudged, "no clients".into()))
 }
 
 /// A number with three digits, without a tail of zeros.
@@ -56,29 +65,33 @@ fn mean(run: &Run, entity: &str, metric: &str, from: f64, until: f64) -> f64 {
 fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
     let end = plan.schedule.length.as_secs();
     let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
+    let goodput = brief(figure("all", "goodput"));
+    if let Some(stopped) = &run.stopped {
+        let evidence =
+            format!("the run did not reach its end ({stopped}); goodput of {client} was {goodput}/s until then");
+        return Verdict::of_nothing(VerdictName::NotJudged, evidence);
+    }
     let Some((begins, ends)) = plan.schedule.disturbed else {
-        let goodput = figure("all", "goodput");
-        return Verdict {
-            name: VerdictName::NeverDisturbed,
-            since: f64::NAN,
-            evidence: format!("no fault at a known time; goodput of {client} is {}/s", brief(goodput)),
+        let (name, why) = if plan.faults.is_empty() {
+            (VerdictName::NeverDisturbed, "no fault is planned")
+        } else {
+            (VerdictName::NotJudged, "faults come at random times, and there is no time before them to compare with")
         };
+        return Verdict::of_nothing(name, format!("{why}; goodput of {client} is {goodput}/s"));
     };
     let (begins, ends) = (begins.as_secs(), ends.as_secs());
     let before = figure("before", "goodput");
     let recovery = figure("all", "recovery_time");
+    if recovery.is_nan() {
+        let why = "had no answers between the warm-up and the first fault: there is nothing to compare with";
+        return Verdict::of_nothing(VerdictName::NotJudged, format!("{client} {why}; its goodput is {goodput}/s"));
+    }
     if recovery.is_finite() {
         let during = mean(run, client, "goodput", begins, ends);
         if recovery == 0.0 && during >= 0.95 * before {
-            return Verdict {
-                name: VerdictName::NeverDisturbed,
-                since: f64::NAN,
-                evidence: format!(
-                    "goodput of {client} was {}/s before and {}/s during the faults",
-                    brief(before),
-                    brief(during)
-                ),
-            };
+            let evidence =
+                format!("goodput of {client} was {}/s before and {}/s during the faults", brief(before), brief(during));
+            return Verdict::of_nothing(VerdictName::NeverDisturbed, evidence);
         }
         return Verdict {
             name: VerdictName::Recovered,
@@ -127,4 +140,52 @@ fn most_wasted(plan: &Plan, run: &Run) -> Option<(String, f64)> {
             (share > 0.1).then_some((entity, share))
         })
         .reduce(|a, b| if b.1 > a.1 { b } else { a })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::code::{self, *};
+    use crate::system::run;
+
+    /// The verdict on a service with one worker that can answer 100 requests a second, and is asked `rate` times.
+    fn verdict(rate: u32, experiment: &Experiment) -> VerdictName {
+        let model = Model::default()
+            .service("s", Service::default().workers(1).operation("get", [work(constant(ms(10)))]))
+            .client("c", Client::open("s.get", per_second(rate)).policies([retry(3), timeout(ms(500))]));
+        let plan = code::plan(&model, experiment).expect("the model is well-formed");
+        judge(&plan, &run(&plan, 1)).name
+    }
+
+    fn slowed(factor: f64) -> Fault {
+        slow("s", factor).at(secs(20)).lasting(secs(10))
+    }
+
+    #[test]
+    fn each_verdict_is_given_where_it_is_due() {
+        let run = Experiment::lasting(secs(100));
+        assert_eq!(verdict(50, &run), VerdictName::NeverDisturbed, "without faults");
+        let mild = run.clone().fault("slow", slowed(1.1));
+        assert_eq!(verdict(50, &mild), VerdictName::NeverDisturbed);
+        let hard = run.clone().fault("slow", slowed(20.0));
+        assert_eq!(verdict(20, &hard), VerdictName::Recovered);
+        // With three attempts for each request, 80 a second are more than it can do.
+        assert_eq!(verdict(80, &hard), VerdictName::Metastable);
+        let lasting = run.fault("slow", slow("s", 20.0).at(secs(20)));
+        assert_eq!(verdict(50, &lasting), VerdictName::StillFailing, "the fault is still there");
+    }
+
+    #[test]
+    fn without_a_time_before_the_faults_there_is_no_verdict() {
+        let from_the_start = slow("s", 2.0).lasting(secs(10));
+        let experiment = Experiment::lasting(secs(100)).fault("slow", from_the_start);
+        assert_eq!(verdict(20, &experiment), VerdictName::NotJudged);
+    }
+
+    #[test]
+    fn a_run_that_a_limit_has_stopped_is_not_judged() {
+        let mut experiment = Experiment::lasting(secs(100)).fault("slow", slowed(20.0));
+        experiment.limits.events = Some(1_000);
+        assert_eq!(verdict(50, &experiment), VerdictName::NotJudged);
+    }
 }

@@ -98,13 +98,13 @@ pub const METRICS: &[Metric] = metrics! {
     "sojourn.p99", SERVICES, Seconds, false, "time at the service, from arrival to answer, 99th percentile";
     "refused.full", SERVICES, PerSecond, true, "requests refused because the queue was full";
     "refused.share", SERVICES, Share, false, "requests refused because the queue was full, as a share of the arrivals";
-    "dropped", SERVICES, PerSecond, false, "requests given up after admission: cancelled, too old, or lost in a crash";
+    "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, or lost in a crash";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";
-    "messages", LINKS, PerSecond, false, "messages put on the link";
-    "lost", LINKS, PerSecond, false, "messages lost on it";
-    "bytes", LINKS, PerSecond, false, "bytes put on it";
+    "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
+    "lost", LINKS, PerSecond, false, "messages lost on the link";
+    "bytes", LINKS, PerSecond, false, "bytes of the messages carried";
 };
 
 /// The metric of this name.

@@ -47,7 +47,7 @@ pub(crate) enum Fact {
     Answered { edge: u32, bucket: u32, work: Duration, late: bool },
     /// Work was done for an answer that never came back.
     Wasted { edge: u32, bucket: u32, work: Duration },
-    /// A message was put on a link.
+    /// A message was put on a link, and will arrive.
     Carried { link: u32, bytes: u64 },
     /// A message was lost.
     Lost { link: u32 },
@@ -55,7 +55,7 @@ pub(crate) enum Fact {
     Arrived { service: u32, host: u32 },
     /// A request was refused because the queue was full.
     Refused { service: u32 },
-    /// A request was given up after it was admitted: cancelled, too old, or lost in a crash.
+    /// A request was given up before it was answered: cancelled, too old, or lost in a crash.
     Dropped { service: u32 },
     /// A worker took a request.
     Started { service: u32, bucket: u32, wait: Duration },

@@ -1,9 +1,11 @@
 //! bulkhead: limit how many calls are under way at once, so that one slow dependency cannot take every worker.
 //!
+//! ```text
 //!   enter ─► a permit is free? ─► proceed
 //!               │ no
 //!               ├─► room in the waiting line? ─► wait, at most `wait`
 //!               └─► refused
+//! ```
 //!
 //! Always: permits in use ≤ `concurrent`. A permit that is given back goes to the first in line.
 

@@ -38,13 +38,14 @@ use crate::outcome::{Outcome, OutcomeSet, Refuser};
 pub struct Passage<'a> {
     /// The present moment.
     pub now: Time,
-    /// When the first attempt of this call entered the outermost layer.
+    /// When the call was begun.
     pub opened: Time,
     /// When the answer is of no use any more: the deadline the caller itself was given, or [`Time::NEVER`].
     pub deadline: Time,
     /// How many passages wait at this layer, this one not counted.
     pub waiting: usize,
-    /// A word of memory of this passage at this layer: zero at the first `enter`, kept until `leave` passes.
+    /// A word of memory of this passage at this layer: zero at each `enter`, but for one that has waited in line; kept
+    /// until the layer is left.
     pub word: &'a mut u64,
 }
 

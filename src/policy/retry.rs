@@ -1,8 +1,10 @@
 //! retry: try again after a failure, with backoff, jitter and a budget.
 //!
+//! ```text
 //!   failure ─► worth a retry? ─► attempts left? ─► a token in the budget? ─► wait (backoff, jitter) ─► again
 //!                 │ no              │ no               │ no
 //!                 └─────────────────┴──────────────────┴─► the failure goes on outwards
+//! ```
 //!
 //! Attempts are not retries: `attempts: 3` is one try and two retries. Three layers of three attempts are 27 calls
 //! at the bottom. A synchronous caller's worker is held during the backoff too.
@@ -190,6 +192,9 @@ impl Spec {
                     "give `cap` at least the time of `base`".into(),
                 ));
             }
+        }
+        if let Backoff::Random(law) = &self.backoff {
+            found.extend(law.problems());
         }
         if self.jitter != Jitter::None && self.backoff == Backoff::None {
             found.push((

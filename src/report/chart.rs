@@ -1,7 +1,9 @@
 //! Charts: plain data in, an SVG or a PNG out. Nothing here knows about the simulator.
 //!
+//! ```text
 //!   Chart ─► lines · strips · bars ─► Sketch ─► svg
 //!            (layout, one file each)  (marks)   png
+//! ```
 //!
 //! A kind of chart only places marks: strokes, fills and texts in pixels. Two small writers turn the marks into
 //! bytes, so that both files show the same picture and a test can ask where every word stands.

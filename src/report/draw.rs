@@ -33,14 +33,8 @@ pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result
 
 /// What a chart's `where` leaves, for its title: ` (variant usl)`.
 fn only(chart: &spec::Chart) -> String {
-    let filter = match chart {
-        spec::Chart::Timeline(it) => &it.filter,
-        spec::Chart::Load(it) | spec::Chart::Latency(it) => &it.filter,
-        spec::Chart::Breakers(it) => &it.filter,
-        spec::Chart::Distribution(it) => &it.filter,
-        spec::Chart::Bars(it) => &it.filter,
-    };
-    let values: Vec<String> = filter
+    let values: Vec<String> = chart
+        .filter()
         .iter()
         .map(|(axis, value)| format!("{} {}", axis.value, value.as_str().map_or_else(|| value.label(), str::to_owned)))
         .collect();

@@ -622,7 +622,7 @@ impl Builder<'_> {
         let clients = self.model.clients.len();
         let honours = (caller as usize)
             .checked_sub(clients)
-            .and_then(|number| self.model.services.iter().nth(number))
+            .and_then(|number| self.model.services.get_index(number))
             .is_some_and(|(_, it)| it.deadline == model::Deadline::Propagate);
         if honours && of_program {
             layers.push(Arc::new(policy::deadline::Deadline));
@@ -647,9 +647,9 @@ impl Builder<'_> {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");
         }
         let (service, called) = self.target(target).unwrap_or((u32::MAX, 0));
-        let caller_name = match self.model.clients.iter().nth(caller as usize) {
+        let caller_name = match self.model.clients.get_index(caller as usize) {
             Some((name, _)) => &name.value,
-            None => &self.model.services.iter().nth(caller as usize - clients).expect("the caller exists").0.value,
+            None => &self.model.services.get_index(caller as usize - clients).expect("the caller exists").0.value,
         };
         let name = format!("{caller_name}->{}", target.value);
         let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
@@ -771,8 +771,8 @@ impl Builder<'_> {
     }
 
     fn operation_name(&self, (service, operation): (usize, usize)) -> String {
-        let (name, it) = self.model.services.iter().nth(service).expect("the service exists");
-        let operation = it.operations.iter().nth(operation).expect("the operation exists");
+        let (name, it) = self.model.services.get_index(service).expect("the service exists");
+        let operation = it.operations.get_index(operation).expect("the operation exists");
         format!("{}.{}", name.value, operation.0.value)
     }
 

@@ -332,6 +332,20 @@ pub enum Chart {
     Bars(Bars),
 }
 
+impl Chart {
+    /// Which points are left.
+    #[must_use]
+    pub fn filter(&self) -> &Named<Node> {
+        match self {
+            Self::Timeline(it) => &it.filter,
+            Self::Load(it) | Self::Latency(it) => &it.filter,
+            Self::Breakers(it) => &it.filter,
+            Self::Distribution(it) => &it.filter,
+            Self::Bars(it) => &it.filter,
+        }
+    }
+}
+
 /// A metric over time.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -440,10 +454,13 @@ pub struct Claim {
     pub equals: Option<Node>,
 }
 
-/// How a run ends.
+/// How a run ends; the worst stands last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictName {
+    /// There is nothing to compare with: no answers between the warm-up and the first fault, faults only at random times,
+    /// or a limit has stopped the run.
+    NotJudged,
     /// The faults did no harm that could be seen.
     NeverDisturbed,
     /// Goodput fell, and came back.
@@ -459,6 +476,7 @@ impl VerdictName {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::NotJudged => "not_judged",
             Self::NeverDisturbed => "never_disturbed",
             Self::Recovered => "recovered",
             Self::StillFailing => "still_failing",

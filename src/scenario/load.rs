@@ -16,7 +16,8 @@ use super::model::{Arrivals, Model, Step};
 use super::path::{self, Path};
 use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
 use super::tree::{self, Node};
-use crate::engine::{Duration, Time};
+use crate::engine::{Duration, Time, fnv1a};
+use crate::policy::{Written, retry};
 use crate::system::plan::Plan;
 
 /// Points of one experiment at most.
@@ -171,14 +172,10 @@ impl Scenario {
     /// What was read, with a hash of each: files by their last name, so that folders do not matter.
     #[must_use]
     pub fn inputs(&self) -> Vec<(String, u64)> {
-        // FNV-1a, 64 bits (Fowler, Noll, Vo): it tells files apart, and is no protection against forgery.
-        let hash = |text: &str| {
-            text.bytes()
-                .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-        };
+        // It tells files apart, and is no protection against forgery.
         self.sources
             .all()
-            .map(|(name, text)| (name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(), hash(text)))
+            .map(|(name, text)| (name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned(), fnv1a(text.as_bytes())))
             .collect()
     }
 
@@ -256,16 +253,17 @@ impl Scenario {
         plan.filter(|_| fine && !found.has_errors()).map(|plan| (plan, experiment))
     }
 
-    /// Checks every point. Returns whether all can be run; identical findings are kept once.
+    /// Builds every point, and returns what is wrong; identical findings are kept once.
     pub fn check(&self) -> Diagnostics {
         let mut found = Diagnostics::new();
-        let points = self.points();
-        if points.len() > MOST_POINTS {
-            let what = format!("{} points are too many", points.len());
+        // Counted before they are made: there may be more than fit into memory.
+        let points = self.axes.iter().fold(1_usize, |points, axis| points.saturating_mul(axis.values.len()));
+        if points > MOST_POINTS {
+            let what = format!("{points} points are too many");
             found.push(Diagnostic::error(Place::NOWHERE, what).help(format!("at most {MOST_POINTS}")));
             return found;
         }
-        for point in points {
+        for point in self.points() {
             self.plan(&point, &mut found);
             if found.len() > 50 {
                 break;
@@ -297,6 +295,10 @@ impl Scenario {
             if let Some(users) = &mut client.users {
                 self.read_law(&mut users.think.value, found);
             }
+            self.read_policies(&mut client.policies, found);
+            for (_, task) in client.tasks.iter_mut().flat_map(Named::iter_mut) {
+                self.read_steps(&mut task.steps, found);
+            }
         }
         for (_, service) in model.services.iter_mut() {
             for (_, operation) in service.operations.iter_mut() {
@@ -319,11 +321,20 @@ impl Scenario {
             if let Some(law) = &mut step.work {
                 self.read_law(&mut law.value, found);
             }
+            self.read_policies(&mut step.policies, found);
             for inner in [&mut step.parallel, &mut step.steps].into_iter().flatten() {
                 self.read_steps(inner, found);
             }
             for branch in step.choice.iter_mut().flatten() {
                 self.read_steps(&mut branch.value.steps, found);
+            }
+        }
+    }
+
+    fn read_policies(&self, policies: &mut [Spanned<Written>], found: &mut Diagnostics) {
+        for policy in policies {
+            if let Written::Retry(retry::Spec { backoff: retry::Backoff::Random(law), .. }) = &mut policy.value {
+                self.read_law(law, found);
             }
         }
     }

@@ -25,7 +25,7 @@ pub(super) struct Faults {
 #[derive(Debug)]
 struct Fault {
     chance: Stream,
-    /// The replicas that it is about, drawn when the run begins.
+    /// The replicas that it is about, drawn when it begins for the first time.
     drawn: Vec<u32>,
 }
 

@@ -690,7 +690,10 @@ impl<'p> World<'p> {
             let outcome = if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
             let (bucket, sojourn) = (task.bucket, now - task.arrived);
             let service = instance.service;
-            self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
+            // A refusal that costs work ends here too, and was never served.
+            if task.worker != Worker::NotNeeded {
+                self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
+            }
             self.let_go_for_good(id);
             self.answer(id, outcome);
         }
@@ -829,31 +832,25 @@ impl<'p> World<'p> {
             return;
         }
         self.instances.at(host).clear(host, &mut self.cx);
-        for id in self.cx.tasks_at(host) {
-            let now = self.cx.engine.now();
-            let task = &mut self.cx.tasks[id];
-            let not_done = match task.state {
-                // Not here yet, or gone already.
-                State::Travelling => continue,
-                State::Answered(_) if task.parent == Handle::NONE => continue,
-                State::Calling(call) => {
-                    self.calls.abandon(call, &mut self.cx);
-                    Duration::ZERO
-                }
-                State::Working { done, until } => {
-                    self.cx.engine.cancel(done);
-                    until - now
-                }
-                State::WaitsForCpu(time) | State::Frozen(time) => time,
-                State::Queued | State::Ready | State::Forked | State::Answered(_) => Duration::ZERO,
-            };
-            let task = &mut self.cx.tasks[id];
-            task.worker = Worker::NotNeeded;
-            task.work = task.work - not_done;
-            if task.parent != Handle::NONE {
+        let mut here = self.cx.tasks_at(host);
+        here.retain(|&id| {
+            let task = &self.cx.tasks[id];
+            let gone = task.parent == Handle::NONE && matches!(task.state, State::Answered(_));
+            task.state != State::Travelling && !gone
+        });
+        for &id in &here {
+            self.lose(id);
+        }
+        // Branches are younger than what they are branches of: from the youngest on, their work joins that of all above.
+        for &id in here.iter().rev() {
+            let Task { parent, work, .. } = self.cx.tasks[id];
+            if parent != Handle::NONE {
+                self.cx.tasks[parent].work += work;
                 self.cx.forget(id);
-                continue;
             }
+        }
+        for id in here {
+            let Some(task) = self.cx.tasks.get(id) else { continue };
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
             let service = self.cx.plan.edges[edge as usize].service;
             self.cx.note(Fact::Dropped { service });
@@ -866,6 +863,26 @@ impl<'p> World<'p> {
         }
         self.calls.reset(host, &mut self.cx);
         self.release(host);
+    }
+
+    /// The process of a task is gone: what it does ends here, and its work not done is taken off.
+    fn lose(&mut self, id: Handle) {
+        let now = self.cx.engine.now();
+        let not_done = match self.cx.tasks[id].state {
+            State::Calling(call) => {
+                self.calls.abandon(call, &mut self.cx);
+                Duration::ZERO
+            }
+            State::Working { done, until } => {
+                self.cx.engine.cancel(done);
+                until - now
+            }
+            State::WaitsForCpu(time) | State::Frozen(time) => time,
+            State::Travelling | State::Queued | State::Ready | State::Forked | State::Answered(_) => Duration::ZERO,
+        };
+        let task = &mut self.cx.tasks[id];
+        task.worker = Worker::NotNeeded;
+        task.work = task.work - not_done;
     }
 
     fn bytes(&self) -> u64 {

@@ -251,14 +251,12 @@ impl Instance {
             if let Some(outcome) = dropped {
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
+            } else if fresh {
+                self.take(waiting.task, cx);
             } else {
-                if fresh {
-                    self.take(waiting.task, cx);
-                } else {
-                    cx.tasks[waiting.task].state = State::Ready;
-                    self.take_again(waiting.task, cx);
-                    cx.ready.push(waiting.task);
-                }
+                cx.tasks[waiting.task].state = State::Ready;
+                self.take_again(waiting.task, cx);
+                cx.ready.push(waiting.task);
             }
         }
     }

@@ -140,6 +140,34 @@ fn a_request_that_comes_after_the_news_that_nobody_waits_is_dropped_at_the_door(
 }
 
 #[test]
+fn a_cancelled_request_that_wanted_its_worker_back_does_not_keep_those_behind_it_waiting() {
+    // `a` works to 1.01 s, calls, and stands in line again from 1.03 s on, behind `b`, which works to 1.11 s. It is
+    // given up at 1.05 s. `c` comes at 1.06 s, and is served when `b` has gone.
+    let ran = run(
+        "
+        services:
+          s:
+            workers: 1
+            async: true
+            cancel: propagate
+            operations:
+              calling: [ { work: 10ms }, { call: below.get }, { work: 10ms } ]
+              long: [ work: 100ms ]
+              short: [ work: 10ms ]
+          below: { operations: { get: [ work: 20ms ] } }
+        clients:
+          a: { calls: s.calling, users: { count: 1, think: 1s }, policies: [ timeout: 50ms ] }
+          b: { calls: s.long, users: { count: 1, think: 1005ms } }
+          c: { calls: s.short, users: { count: 1, think: 1060ms } }
+        ",
+        "{ length: 1.5s }",
+    );
+    assert_eq!(ran.count("client/a", "failed.timeout"), 1);
+    assert_eq!(ran.millis("client/b", "duration.mean"), 105);
+    assert_eq!(ran.millis("client/c", "duration.mean"), 60);
+}
+
+#[test]
 fn a_request_whose_deadline_has_passed_is_dropped_at_the_door() {
     for (deadline, busy, dropped) in [("ignore", 3 * 400, 0), ("propagate", 0, 3)] {
         let ran = run(

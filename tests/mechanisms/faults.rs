@@ -14,6 +14,44 @@ const PAIR: &str = "
     clients: { c: { calls: s.get, arrivals: { constant: 1/s } } }
 ";
 
+#[test]
+fn every_fault_is_felt_while_it_lasts_and_not_any_more_once_it_is_over() {
+    let model = "
+        services: { s: { workers: 4, operations: { get: { response: 1KiB, steps: [ work: 10ms ] } } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 50/s }, policies: [ timeout: 100ms ] } }
+        network: { default: { latency: 1ms } }
+    ";
+    // Windows that begin and end between two arrivals.
+    let disturbed = |faults: &str| {
+        let windows = "{ during: { from: 1010ms, to: 2010ms }, later: { from: 4010ms, to: 6010ms } }";
+        let ran = run(model, &format!("{{ length: 7s, windows: {windows}, faults: [ {faults} ] }}"));
+        ["during", "later"].map(|window| {
+            ["offered", "goodput", "failed", "latency.mean", "latency.max"]
+                .map(|metric| ran.value_in(window, "client/c", metric).to_bits())
+        })
+    };
+    let calm = disturbed("");
+    for fault in [
+        "slow: { service: s, factor: 5 }",
+        "errors: { service: s }",
+        "errors: { service: s, fast: true }",
+        "crash: { service: s }",
+        "crash: { service: s, silent: true }",
+        "pause: { service: s }",
+        "partition: { between: [c, s] }",
+        "partition: { from: c, to: s }",
+        "partition: { from: s, to: c }",
+        "link: { between: [c, s], latency: 20ms }",
+        "link: { from: c, to: s, loss: 100% }",
+        "link: { from: s, to: c, bandwidth: 100KiB/s }",
+        "surge: { client: c, factor: 3 }",
+    ] {
+        let [during, later] = disturbed(&format!("{{ at: 1010ms, for: 1s, {fault} }}"));
+        assert_ne!(during, calm[0], "{fault} is not felt");
+        assert_eq!(later, calm[1], "{fault} is not over");
+    }
+}
+
 // Slow.
 
 #[test]
@@ -235,6 +273,40 @@ fn after_a_silent_crash_callers_learn_nothing_before_their_timeout() {
     );
     assert_eq!(ran.count("client/c", "failed.timeout"), 18);
     assert_eq!(ran.count("client/c", "failed.unreachable"), 0);
+}
+
+#[test]
+fn a_replica_that_crashed_silently_says_nothing_until_it_starts_and_then_refuses() {
+    // Down from 1.5 s, starting from 3.5 s, serving from 5.5 s.
+    let ran = run(
+        "
+        services: { s: { startup: 2s, operations: { get: [ work: 100ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 1/s } } }
+        ",
+        "{ length: 7s, faults: [ { at: 1.5s, for: 2s, crash: { service: s, silent: true } } ] }",
+    );
+    assert_eq!(ran.count("client/c", "failed.unreachable"), 2, "at 4 and 5 s");
+    assert_eq!(super::whole(ran.value("client/c", "unfinished")), 2, "at 2 and 3 s");
+    assert_eq!(ran.count("client/c", "ok"), 2);
+}
+
+#[test]
+fn the_work_that_a_crash_has_lost_is_wasted_that_of_branches_too() {
+    // Two calls each second, those of 2 s are lost at 2.05 s: 50 + 2 × 50 ms of work for nobody, beside 4 × (100 + 200) ms
+    // for those that are answered.
+    let ran = run(
+        "
+        services:
+          s: { operations: { flat: [ work: 100ms ], split: [ parallel: [ { work: 100ms }, { work: 100ms } ] ] } }
+        clients:
+          c:
+            arrivals: { constant: 1/s }
+            tasks: { both: { steps: [ parallel: [ { call: s.flat }, { call: s.split } ] ] } }
+        ",
+        "{ length: 5.5s, faults: [ { at: 2.05s, for: 100ms, crash: { service: s, silent: true } } ] }",
+    );
+    let expected = 150.0 / (150.0 + 4.0 * 300.0);
+    assert!((ran.value("client/c", "wasted_share") - expected).abs() < 1e-12);
 }
 
 #[test]

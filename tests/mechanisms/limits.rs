@@ -1,7 +1,11 @@
-//! Limits: what ends a run early leaves partial results, marked.
+//! Limits: what ends a run early leaves partial results, marked; and what a run needs.
 
 use super::{Ran, run};
+use blackstart::code::{
+    Client, Experiment, Model, Service, exponential, ms, per_second, plan, retry, secs, timeout, work,
+};
 use blackstart::engine::Time;
+use blackstart::scenario::units::Size;
 use blackstart::system::Stopped;
 
 /// A request each 100 ms that takes 10 ms, with these limits.
@@ -53,6 +57,29 @@ fn a_limit_on_memory_ends_a_run_that_piles_up_requests() {
     );
     assert_eq!(ran.run.stopped, Some(Stopped::Memory(10_000_000)));
     assert!(ran.run.times.len() < 100);
+}
+
+#[test]
+fn a_run_ten_times_as_long_needs_no_more_memory() {
+    let model = Model::default()
+        .service("db", Service::default().workers(4).capacity(20).operation("query", [work(exponential(ms(50)))]))
+        .client("users", Client::open("db.query", per_second(20)).policies([retry(3), timeout(ms(200))]));
+    // The smallest limit that does not stop the run, in steps of an eighth.
+    let needs = |seconds: u64| {
+        let mut bytes = 32 * 1024;
+        loop {
+            let mut experiment = Experiment::lasting(secs(seconds));
+            experiment.limits.memory = Some(Size(bytes));
+            let plan = plan(&model, &experiment).expect("the model is well-formed");
+            if blackstart::run(&plan, 1).stopped.is_none() {
+                return bytes;
+            }
+            bytes += bytes / 8;
+        }
+    };
+    let (short, long) = (needs(1_000), needs(10_000));
+    assert!(short > 64 * 1024, "the limit is not looked at: {short} bytes are enough for a thousand steps");
+    assert!(long <= short + short / 8, "{short} bytes for 1,000 s, {long} for 10,000 s");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Policies from end to end: when attempts are sent, what is refused, and whose state it is.
 
-use super::{Ran, run};
+use super::{Ran, Texts, run};
 
 /// One request, at 1 s, with these policies, to an operation with these steps.
 fn one(policies: &str, steps: &str) -> Ran {
@@ -42,6 +42,29 @@ fn an_exponential_backoff_doubles_up_to_its_cap() {
     let ran = one("retry: { attempts: 5, backoff: { exponential: { base: 100ms, cap: 300ms } } }", "fail: unavailable");
     assert_eq!(ran.when("service/s", "arrivals"), [1_000, 1_100, 1_300, 1_600, 1_900]);
     assert!((ran.value("client/c", "amplification") - 5.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_random_backoff_has_a_law_that_is_checked_and_whose_file_is_read() {
+    let texts = |law: &'static str| {
+        let model = format!(
+            "
+            services: {{ s: {{ operations: {{ get: [ fail: unavailable ] }} }} }}
+            clients:
+              c:
+                calls: s.get
+                arrivals: {{ constant: 1/s }}
+                policies: [ retry: {{ attempts: 2, backoff: {{ random: {{ {law} }} }} }} ]
+            "
+        );
+        let data = &[("waits.csv", "wait\n70\n")];
+        let (experiment, model) = ("{ length: 1.99s, resolution: 10ms }", model.leak());
+        Texts { model, experiment, data }
+    };
+    let ran = texts("empirical: { file: waits.csv, unit: 1ms }").run(1);
+    assert_eq!(ran.when("service/s", "arrivals"), [1_000, 1_070]);
+    let wrong = texts("erlang: { k: 0, mean: 10ms }").plan().expect_err("no sum of nothing");
+    assert!(wrong.contains("`k` must be at least 1"), "{wrong}");
 }
 
 #[test]

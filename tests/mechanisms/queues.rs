@@ -134,6 +134,8 @@ fn a_refusal_costs_work_on_a_cpu_without_a_worker() {
         assert_eq!(ran.count("client/c", "failed.unavailable"), 1);
         assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 2.0 * 1e3), 100 + took, "cpus: {cpus}");
         assert_eq!(ran.busy("service/s"), 100, "a refusal holds no worker");
+        assert_eq!(ran.count("service/s", "throughput"), 1, "a refusal is not served");
+        assert_eq!(ran.millis("service/s", "sojourn.mean"), 100);
     }
 }
 

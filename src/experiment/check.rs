@@ -1,0 +1,174 @@
+//! Finds claims and charts that ask for what does not exist: a metric, an entity, a window, an axis or its value.
+
+use super::claims::{entity, number};
+use crate::measure::{METRICS, columns, metric};
+use crate::scenario::experiment::{Chart, Claim, Experiment};
+use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
+use crate::scenario::tree::Node;
+use crate::scenario::{Axis, Point, Scenario, matches};
+use crate::system::plan::Plan;
+
+/// Checks the claims and charts of an experiment, each against what there is at the first point that its `where` leaves:
+/// a breaker, for example, may be there in one variant only. There is at least one point.
+pub(super) fn check(scenario: &Scenario, points: &[(&Point, &Plan)], experiment: &Experiment, found: &mut Diagnostics) {
+    let mut checker = Checker { scenario, points, plan: points[0].1, found };
+    for chart in &experiment.charts {
+        checker.chart(chart);
+    }
+    for claim in &experiment.expect {
+        checker.claim(claim);
+    }
+}
+
+struct Checker<'a> {
+    scenario: &'a Scenario,
+    points: &'a [(&'a Point, &'a Plan)],
+    /// That of the point against which is checked.
+    plan: &'a Plan,
+    found: &'a mut Diagnostics,
+}
+
+impl<'a> Checker<'a> {
+    fn error(&mut self, place: Place, what: impl Into<String>, help: impl Into<String>) {
+        self.found.push(Diagnostic::error(place, what).help(help));
+    }
+
+    fn go_to(&mut self, filter: &Named<Node>) {
+        let meant = self.points.iter().find(|(point, _)| matches(self.scenario, point, filter));
+        self.plan = meant.unwrap_or(&self.points[0]).1;
+    }
+
+    fn chart(&mut self, chart: &Spanned<Chart>) {
+        let place = chart.place;
+        self.go_to(chart.filter());
+        match &chart.value {
+            Chart::Timeline(it) => {
+                self.figures(place, &it.of, &it.metric, true);
+                self.by(it.by.as_ref());
+            }
+            Chart::Load(it) => {
+                self.figure(place, it.of.as_ref(), "goodput", true);
+            }
+            Chart::Latency(it) => {
+                self.figure(place, it.of.as_ref(), "latency.p50", true);
+            }
+            Chart::Breakers(_) => {}
+            Chart::Distribution(it) => {
+                // Whose latencies have a time line has a distribution of them too: clients.
+                self.figure(place, it.of.as_ref(), "latency.p50", true);
+                self.by(it.by.as_ref());
+            }
+            Chart::Bars(it) => {
+                self.figures(place, &it.of, &it.metric, false);
+                self.window(it.window.as_ref());
+                self.by(it.by.as_ref());
+            }
+        }
+        self.filter(chart.filter());
+    }
+
+    fn claim(&mut self, claim: &Spanned<Claim>) {
+        let bounds: Vec<&Node> = [&claim.at_most, &claim.at_least, &claim.equals].into_iter().flatten().collect();
+        if bounds.is_empty() {
+            self.error(claim.place, "a claim without a bound", "give `at_most`, `at_least` or `equals`");
+        }
+        for bound in bounds {
+            if number(bound).is_none() {
+                self.error(bound.place, "this is no bound", "a time, a share, a rate or a number");
+            }
+        }
+        self.filter(&claim.filter);
+        self.go_to(&claim.filter);
+        if let Some(base) = &claim.relative_to {
+            self.filter(base);
+        }
+        match (&claim.metric, claim.verdict) {
+            (Some(name), None) => {
+                self.figures(claim.place, claim.of.as_slice(), name, false);
+                self.window(claim.window.as_ref());
+            }
+            (None, Some(_)) => {}
+            _ => self.error(claim.place, "a claim is about a `metric` or a `verdict`", "give one of the two"),
+        }
+    }
+
+    /// A metric that is named, of entities that are named or of the only client.
+    fn figures(&mut self, place: Place, of: &[Spanned<String>], name: &Spanned<String>, in_time: bool) {
+        if metric(&name.value).is_none() {
+            let help = match did_you_mean(&name.value, METRICS.iter().map(|it| it.name)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "`blackstart list metrics` shows them".to_owned(),
+            };
+            self.error(name.place, format!("`{}`: no metric has this name", name.value), help);
+        } else if of.is_empty() {
+            self.figure(if self.plan.clients.len() == 1 { name.place } else { place }, None, &name.value, in_time);
+        } else {
+            for one in of {
+                self.figure(place, Some(one), &name.value, in_time);
+            }
+        }
+    }
+
+    /// A metric of an entity, in windows or on a time line.
+    fn figure(&mut self, place: Place, of: Option<&Spanned<String>>, name: &str, in_time: bool) {
+        let Some(entity) = entity(of, self.plan) else {
+            self.error(place, "of which client?", "there are several: say `of: client/<name>`");
+            return;
+        };
+        let columns = columns(self.plan, in_time);
+        if !columns.iter().any(|column| column.entity == entity && column.metric == name) {
+            let help = match did_you_mean(&entity, columns.iter().map(|column| column.entity.as_str())) {
+                Some(meant) if meant != entity => format!("did you mean `{meant}`?"),
+                _ => "`blackstart list metrics` shows which entities have it".to_owned(),
+            };
+            let over_time = if in_time { " over time" } else { "" };
+            let what = format!("`{entity}` has no metric `{name}`{over_time}");
+            self.error(of.map_or(place, |of| of.place), what, help);
+        }
+    }
+
+    fn window(&mut self, window: Option<&Spanned<String>>) {
+        let windows = &self.plan.schedule.windows;
+        if let Some(window) = window
+            && !windows.iter().any(|known| known.name == window.value)
+        {
+            let known: Vec<&str> = windows.iter().map(|known| known.name.as_str()).collect();
+            let what = format!("`{}`: no window has this name", window.value);
+            self.error(window.place, what, format!("there are: {}", known.join(", ")));
+        }
+    }
+
+    fn by(&mut self, axis: Option<&Spanned<String>>) {
+        if let Some(axis) = axis {
+            self.axis(axis);
+        }
+    }
+
+    /// Axes and their values, as in `where`.
+    fn filter(&mut self, filter: &Named<Node>) {
+        for (name, value) in filter.iter() {
+            if let Some(axis) = self.axis(name)
+                && !axis.values.iter().any(|known| value.is_labelled(&known.label))
+            {
+                let known: Vec<&str> = axis.values.iter().map(|value| value.label.as_str()).collect();
+                let what = format!("the axis `{}` has no value {}", axis.name, value.label());
+                self.error(value.place, what, format!("it has: {}", known.join(", ")));
+            }
+        }
+    }
+
+    fn axis(&mut self, name: &Spanned<String>) -> Option<&'a Axis> {
+        let axes = &self.scenario.axes;
+        let axis = axes.iter().find(|axis| axis.name == name.value);
+        if axis.is_none() {
+            let known: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+            let help = match did_you_mean(&name.value, known.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if known.is_empty() => "nothing is varied".to_owned(),
+                None => format!("the axes are: {}", known.join(", ")),
+            };
+            self.error(name.place, format!("`{}`: no axis has this name", name.value), help);
+        }
+        axis
+    }
+}
