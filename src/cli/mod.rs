@@ -209,8 +209,14 @@ fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
     if found.has_errors() {
         return WRONG_INPUT;
     }
+    let folder = folder(&arguments.out, scenario);
+    // Better now than after an hour of work.
+    if let Err(error) = std::fs::create_dir_all(&folder) {
+        tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
+        return WRONG_INPUT;
+    }
     let options = Options { seeds: arguments.seeds, seed: arguments.seed };
-    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds));
+    let seeds = u64::from(options.seeds.unwrap_or(*scenario.experiment.seeds));
     let bar = ProgressBar::with_draw_target(Some(scenario.points().len() as u64 * seeds), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
@@ -223,7 +229,6 @@ fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
             return WRONG_INPUT;
         }
     };
-    let folder = folder(&arguments.out, scenario);
     let written = report::write(&folder, scenario, &results)
         .and_then(|()| if arguments.no_charts { Ok(()) } else { report::draw(&folder, scenario, &results) });
     if let Err(error) = written {

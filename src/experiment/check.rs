@@ -1,6 +1,6 @@
 //! Finds claims and charts that ask for what does not exist: a metric, an entity, a window, an axis or its value.
 
-use super::claims::{entity, number};
+use super::claims::{entity, number, quantity, way_to_write};
 use crate::measure::{METRICS, columns, metric};
 use crate::scenario::experiment::{Chart, Claim, Experiment};
 use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
@@ -73,8 +73,8 @@ impl<'a> Checker<'a> {
             self.error(claim.place, "a claim without a bound", "give `at_most`, `at_least` or `equals`");
         }
         for bound in bounds {
-            if number(bound).is_none() {
-                self.error(bound.place, "this is no bound", "a time, a share, a rate or a number");
+            if number(bound, quantity(claim)).is_none() {
+                self.error(bound.place, "this cannot be a bound", way_to_write(quantity(claim)));
             }
         }
         self.filter(&claim.filter);

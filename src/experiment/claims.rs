@@ -4,6 +4,7 @@
 //! whole 95 % interval of the mean does not cross the bound (with one seed: the value), `equals` if every run has the value to nine digits.
 
 use super::{PointResult, statistics::Summary};
+use crate::measure::{Quantity, metric};
 use crate::scenario::experiment::Claim;
 use crate::scenario::source::Spanned;
 use crate::scenario::tree::Node;
@@ -28,18 +29,37 @@ pub struct Judged {
     pub holds: bool,
 }
 
-/// A bound as a number: a time in seconds, a rate a second, a share, or a plain number.
-pub(super) fn number(node: &Node) -> Option<f64> {
-    if let Some(number) = node.as_f64() {
-        return Some(number);
+/// In what the bounds of a claim are written: as its metric is measured, or as a ratio of two values of it.
+pub(super) fn quantity(claim: &Claim) -> Quantity {
+    if claim.relative_to.is_some() {
+        return Quantity::Factor;
     }
-    let text = node.as_str()?;
-    text.parse::<Span>()
-        .map(|span| span.0.as_secs())
-        .or_else(|_| text.parse::<Share>().map(|share| share.0))
-        .or_else(|_| text.parse::<Rate>().map(|rate| rate.0))
-        .ok()
-        .or_else(|| (text == "inf").then_some(f64::INFINITY))
+    claim.metric.as_ref().and_then(|name| metric(name)).map_or(Quantity::Share, |metric| metric.quantity)
+}
+
+/// A bound as a number, if it is written in this quantity: seconds, a rate a second, a share, or a plain number.
+pub(super) fn number(node: &Node, quantity: Quantity) -> Option<f64> {
+    let text = node.as_str().unwrap_or_default();
+    let plain = node.as_f64().filter(|number| number.is_finite() && *number >= 0.0);
+    match quantity {
+        _ if text == "inf" => Some(f64::INFINITY),
+        Quantity::Seconds => text.parse::<Span>().ok().map(|span| span.0.as_secs()).or(plain.filter(|it| *it == 0.0)),
+        Quantity::PerSecond => text.parse::<Rate>().ok().map(|rate| rate.0).or(plain.filter(|it| *it == 0.0)),
+        Quantity::Share => text.parse::<Share>().ok().map(|share| share.0).or(plain.filter(|it| *it <= 1.0)),
+        Quantity::Count => plain,
+        Quantity::Factor => text.parse::<Share>().ok().map(|share| share.0).or(plain),
+    }
+}
+
+/// How a bound in this quantity is written.
+pub(super) fn way_to_write(quantity: Quantity) -> &'static str {
+    match quantity {
+        Quantity::Seconds => "this metric is a time: write it with its unit, e.g. `250ms`",
+        Quantity::PerSecond => "this metric is a rate: write e.g. `100/s`",
+        Quantity::Share => "this is a share: write e.g. `99%`, or a number between 0 and 1",
+        Quantity::Count => "this metric is a number of things: write e.g. `20`",
+        Quantity::Factor => "this is how many times as much: write e.g. `3` or `95%`",
+    }
 }
 
 /// The entity that a claim or chart is about: the one named, or the only client.
@@ -97,7 +117,8 @@ fn judge_at(scenario: &Scenario, points: &[PointResult], point: usize, claim: &S
     }
     let value = Summary::of(&values_here);
     let (low, high) = if value.n > 1 { (value.low, value.high) } else { (value.mean, value.mean) };
-    let bound = |node: &Option<Node>| node.as_ref().and_then(number);
+    let quantity = quantity(claim);
+    let bound = |node: &Option<Node>| node.as_ref().and_then(|node| number(node, quantity));
     let mut holds = value.n > 0 && value.n == values_here.len();
     let mut words = Vec::new();
     if let Some(most) = bound(&claim.at_most) {

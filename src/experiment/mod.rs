@@ -98,7 +98,7 @@ pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync))
     for point in scenario.points() {
         if let Some((plan, experiment)) = scenario.plan(&point, &mut found) {
             let first = options.seed.unwrap_or(experiment.seed);
-            let count = u64::from(options.seeds.unwrap_or(experiment.seeds).max(1));
+            let count = u64::from(options.seeds.unwrap_or(*experiment.seeds).max(1));
             let seeds: Vec<u64> = (0..count).map(|n| first.wrapping_add(n)).collect();
             prepared.push((point, plan, experiment, seeds));
         }

@@ -112,7 +112,8 @@ impl Histogram {
             if count > 0.0 && below + count >= rank {
                 let (low, width) = bounds(bucket);
                 let within = (rank - below) / count;
-                let nanos = low as f64 + within * width as f64;
+                // A bucket of one nanosecond holds that value and nothing else.
+                let nanos = if width == 1 { low as f64 } else { low as f64 + within * width as f64 };
                 return nanos.clamp(self.min as f64, self.max as f64) / 1e9;
             }
             below += count;

@@ -78,6 +78,7 @@ struct Sums<'a> {
     measure: &'a Measure,
     row: Vec<u64>,
     seconds: f64,
+    buckets: std::ops::Range<usize>,
     segments: std::ops::Range<usize>,
     from: Time,
 }
@@ -160,7 +161,7 @@ impl Measure {
             if buckets.is_empty() { 0.0 } else { (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs() };
         let segment = |bucket: usize| self.segment_of[bucket] as usize;
         let segments = if buckets.is_empty() { 0..0 } else { segment(buckets.start)..segment(buckets.end - 1) + 1 };
-        Sums { measure: self, row, seconds, segments, from: self.start(buckets.start) }
+        Sums { measure: self, row, seconds, from: self.start(buckets.start), buckets, segments }
     }
 
     fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], values: &mut [f64]) {
@@ -451,7 +452,7 @@ impl Sums<'_> {
         open_requests: &[(u32, u32)],
         open_calls: &[(u32, u32)],
     ) {
-        let within = |bucket: u32| self.segments.contains(&(self.measure.segment_of[bucket as usize] as usize));
+        let within = |bucket: u32| self.buckets.contains(&(bucket as usize));
         let requests = open_requests.iter().filter(|open| within(open.1));
         let calls = open_calls.iter().filter(|open| within(open.1));
         let mut count = |entity: &str| {
@@ -519,8 +520,8 @@ impl Counts<'_> {
 /// For each step of time the answers are compared with what was to be expected: in an open loop, the requests of
 /// that same step times the success rate before the first fault; in a closed loop, the goodput before times the
 /// length of the step. A step is *back* if there are at least 95 % of that, less three standard deviations of the noise in
-/// such a count; steps with few requests are judged together with those before them. The time is that of the first
-/// step after the last fault from which on all are back.
+/// such a count; a step of fewer than 50 requests is judged together with those after it (at the end, with those before
+/// it). The time is that of the first step after the last fault from which on all are back, each and together.
 fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], values: &mut [f64]) {
     let Some((begins, ends)) = plan.schedule.disturbed else { return };
     let warmup = plan.schedule.warmup;
@@ -543,19 +544,33 @@ fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], 
         }
         let (share, rate) = (good / offered, good / seconds);
         let expected = |bucket: usize| if open_loop { row(bucket, 0) * share } else { rate * span(bucket) };
-        // Few enough requests to be swamped by noise are judged together.
-        const ENOUGH: f64 = 50.0;
+        // Without noise each step speaks for itself; otherwise so many requests together.
+        let enough = if open_loop && share == 1.0 { 0.0 } else { 50.0 };
+        let is_back = |want: f64, have: f64| {
+            let variance = if open_loop { want * (1.0 - share) } else { want };
+            have >= 0.95 * want - 3.0 * variance.sqrt()
+        };
         let first = (0..buckets).find(|&b| measure.start(b) >= ends).unwrap_or(buckets);
         let mut back_from = buckets;
+        let (mut all_wanted, mut all_had) = (0.0, 0.0);
         for bucket in (first..buckets).rev() {
-            let (mut want, mut have, mut from) = (expected(bucket), answered(bucket), bucket);
-            while want < ENOUGH && from > first {
-                from -= 1;
-                want += expected(from);
-                have += answered(from);
+            all_wanted += expected(bucket);
+            all_had += answered(bucket);
+            let (mut want, mut have) = (expected(bucket), answered(bucket));
+            let (mut from, mut until) = (bucket, bucket + 1);
+            while want < enough && (until < buckets || from > first) {
+                let next = if until < buckets {
+                    until += 1;
+                    until - 1
+                } else {
+                    from -= 1;
+                    from
+                };
+                want += expected(next);
+                have += answered(next);
             }
-            let variance = if open_loop { want * (1.0 - share) } else { want };
-            if have < 0.95 * want - 3.0 * variance.sqrt() {
+            // All from here on together: what is too little for good must not hide in the noise of each step.
+            if !is_back(want, have) || !is_back(all_wanted, all_had) {
                 break;
             }
             back_from = bucket;

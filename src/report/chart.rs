@@ -47,6 +47,8 @@ pub enum Kind {
         shades: Vec<Shade>,
         /// The horizontal axis.
         x: Axis,
+        /// What the horizontal axis shows in any case, with or without points.
+        span: Option<(f64, f64)>,
         /// The vertical axis.
         y: Axis,
     },
@@ -219,8 +221,8 @@ pub fn png(chart: &Chart) -> Result<Vec<u8>, ChartError> {
 
 fn sketch(chart: &Chart) -> Sketch {
     match &chart.kind {
-        Kind::Lines { series, shades, x, y } => lines::draw(chart, series, shades, x, y),
-        Kind::Distribution { series, x, y } => lines::draw(chart, series, &[], x, y),
+        Kind::Lines { series, shades, x, span, y } => lines::draw(chart, series, shades, (x, *span), y),
+        Kind::Distribution { series, x, y } => lines::draw(chart, series, &[], (x, None), y),
         Kind::Strips { rows, shades, x, strip_legend } => strips::draw(chart, rows, shades, x, strip_legend),
         Kind::Bars { groups, x, y, infinite } => bars::draw(chart, groups, x, y, infinite),
     }

@@ -105,6 +105,11 @@ fn shades(point: Option<&PointResult>) -> Vec<Shade> {
         .collect()
 }
 
+/// The time of a run, so that silence at its end is seen as such.
+fn span(point: Option<&PointResult>) -> Option<(f64, f64)> {
+    point.map(|point| (0.0, point.plan.schedule.length.as_secs()))
+}
+
 /// The mean over seeds of a time line, with its interval.
 fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis: Emphasis) -> Series {
     let lines: Vec<Vec<(f64, f64)>> = point.runs.iter().filter_map(|run| run.line(entity, metric)).collect();
@@ -155,6 +160,7 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
                 series,
                 shades: shades(points.first().map(|it| it.1)),
                 x: time_axis(),
+                span: span(points.first().map(|it| it.1)),
                 y: measured(&it.metric),
             };
             (format!("timeline-{}", file(&it.metric)), chart(format!("{} of {}", it.metric.value, of.join(", ")), kind))
@@ -170,7 +176,13 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
                 ]
             });
             let shades = shades(points.first().map(|it| it.1));
-            let kind = Kind::Lines { series, shades, x: time_axis(), y: axis("requests", Unit::PerSecond) };
+            let kind = Kind::Lines {
+                series,
+                shades,
+                x: time_axis(),
+                span: span(points.first().map(|it| it.1)),
+                y: axis("requests", Unit::PerSecond),
+            };
             (format!("load-{}", file(&of[0])), chart(format!("Load and goodput of {}", of[0]), kind))
         }
         spec::Chart::Latency(it) => {
@@ -182,7 +194,13 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
                     .to_vec()
             });
             let shades = shades(points.first().map(|it| it.1));
-            let kind = Kind::Lines { series, shades, x: time_axis(), y: axis("latency", Unit::Seconds) };
+            let kind = Kind::Lines {
+                series,
+                shades,
+                x: time_axis(),
+                span: span(points.first().map(|it| it.1)),
+                y: axis("latency", Unit::Seconds),
+            };
             (format!("latency-{}", file(&of[0])), chart(format!("Latency of answered requests of {}", of[0]), kind))
         }
         spec::Chart::Breakers(it) => {

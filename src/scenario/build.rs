@@ -25,6 +25,8 @@ const MOST_STEPS: usize = 2_000_000;
 const MOST_INSTANCES: u64 = 1_000_000;
 /// Users of a closed loop.
 const MOST_USERS: u32 = 10_000_000;
+/// Runs at each point.
+const MOST_SEEDS: u32 = 1_000_000;
 /// Steps of a time line.
 const MOST_BUCKETS: u64 = 1_000_000;
 
@@ -74,6 +76,11 @@ fn usual_resolution(length: Time) -> Duration {
 
 fn time(span: Span) -> Time {
     Time::ZERO + span.0
+}
+
+/// Weights whose sum cannot leave the range of floating point.
+fn is_weight(value: f64) -> bool {
+    (0.0..=1e9).contains(&value)
 }
 
 fn positive(value: f64) -> bool {
@@ -143,8 +150,12 @@ impl Builder<'_> {
                     }
                     for (task_name, task) in named.iter() {
                         let entry = self.program(part, None, &task.steps);
-                        if !(task.weight.is_finite() && task.weight >= 0.0) {
-                            self.error(task_name.place, "a weight must be zero or more", "1 is the default");
+                        if !is_weight(task.weight) {
+                            self.error(
+                                task_name.place,
+                                "a weight must be between zero and a billion",
+                                "1 is the default",
+                            );
                         }
                         if spec.first.as_ref().is_some_and(|first| first.value == task_name.value) {
                             first = Some(entry);
@@ -219,8 +230,8 @@ impl Builder<'_> {
                 if rate <= 0.0 {
                     self.error(name.place, "a rate of zero: no request ever arrives", "give a rate above zero");
                 }
-                if spec.batch == Some(0) {
-                    self.error(name.place, "a batch of no requests", "give `batch` at least 1");
+                if spec.batch.is_some_and(|batch| batch == 0 || batch > 1_000_000) {
+                    self.error(name.place, "a batch cannot be that large", "give `batch` between 1 and 1000000");
                 }
                 let load = spec.load.iter().map(|load| self.load(name, load)).collect();
                 Source::Open { rate, gaps, batch: spec.batch.unwrap_or(1), load }
@@ -411,6 +422,9 @@ impl Builder<'_> {
     /// Writes out what stands from `start` on so many times.
     fn repeat(&mut self, place: Place, start: usize, times: u32) {
         let length = self.plan.steps.len() - start;
+        if length == 0 {
+            return;
+        }
         let wanted = (length as u64).saturating_mul(u64::from(times));
         if wanted + start as u64 > MOST_STEPS as u64 {
             if times > 1 {
@@ -529,8 +543,12 @@ impl Builder<'_> {
         let mut sum = 0.0;
         let mut chances = Vec::new();
         for branch in branches {
-            if !(branch.weight.is_finite() && branch.weight >= 0.0) {
-                self.error(branch.place, "a weight must be zero or more", "0.3 and 0.7 are 30 % and 70 %");
+            if !is_weight(branch.weight) {
+                self.error(
+                    branch.place,
+                    "a weight must be between zero and a billion",
+                    "0.3 and 0.7 are 30 % and 70 %",
+                );
             }
             sum += branch.weight.max(0.0);
             chances.push(sum);
@@ -806,6 +824,13 @@ impl Builder<'_> {
         if length == Time::ZERO {
             self.error(experiment.length.place, "a run of no length", "e.g. `length: 120s`");
         }
+        if !(1..=MOST_SEEDS).contains(&*experiment.seeds) {
+            self.error(
+                experiment.seeds.place,
+                format!("{} seeds cannot be run", experiment.seeds),
+                format!("between 1 and {MOST_SEEDS}; 20 are enough for most claims"),
+            );
+        }
         if let Some(span) = &experiment.warmup
             && warmup >= length
         {
@@ -1037,6 +1062,10 @@ impl Builder<'_> {
         match fault.repeat {
             None => times.push((at, (at + lasts).min(length))),
             Some(repeat) => {
+                if repeat.times == Some(0) {
+                    self.error(fault.place, "a fault that comes no times", "leave it out, or give `times` at least 1");
+                    return None;
+                }
                 if repeat.every.0 <= lasts {
                     self.error(
                         fault.place,

@@ -179,10 +179,10 @@ impl Spec {
                 if parts.is_empty() {
                     wrong("a mixture of nothing", "give at least one part");
                 }
-                if parts.iter().any(|part| !(part.weight.is_finite() && part.weight >= 0.0))
+                if parts.iter().any(|part| !(0.0..=1e9).contains(&part.weight))
                     || parts.iter().map(|part| part.weight).sum::<f64>() <= 0.0
                 {
-                    wrong("weights must be zero or more, and not all zero", "give each part a `weight`");
+                    wrong("weights must be between zero and a billion, and not all zero", "give each part a `weight`");
                 }
                 found.extend(parts.iter().flat_map(|part| part.of.problems()));
             }

@@ -26,7 +26,7 @@ pub struct Experiment {
     pub warmup: Option<Spanned<Span>>,
     /// Runs that differ only in their luck. Default: 5.
     #[serde(default = "five")]
-    pub seeds: u32,
+    pub seeds: Spanned<u32>,
     /// The first seed; the others follow it. Default: 1.
     #[serde(default = "one")]
     pub seed: u64,
@@ -88,8 +88,8 @@ impl Default for Experiment {
     }
 }
 
-fn five() -> u32 {
-    5
+fn five() -> Spanned<u32> {
+    5.into()
 }
 
 fn one() -> u64 {

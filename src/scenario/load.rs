@@ -20,6 +20,12 @@ use crate::engine::{Duration, Time, fnv1a};
 use crate::policy::{Written, retry};
 use crate::system::plan::Plan;
 
+/// Columns that tables have besides the axes.
+const COLUMNS: [&str; 18] = [
+    "point", "seed", "window", "entity", "metric", "value", "n", "mean", "sd", "ci_low", "ci_high", "min", "median",
+    "max", "t", "claim", "bound", "holds",
+];
+
 /// Points of one experiment at most.
 const MOST_POINTS: usize = 1_000_000;
 
@@ -493,8 +499,18 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
             found.push(Diagnostic::error(path.place, "an axis without values").help("give a list, e.g. `[1, 2, 4]`"));
         }
         let mut name = parsed.last().to_owned();
-        if axes.iter().any(|axis: &Axis| axis.name == name) {
+        if axes.iter().any(|axis: &Axis| axis.name == name) || COLUMNS.contains(&name.as_str()) {
             name.clone_from(&path.value);
+        }
+        if COLUMNS.contains(&name.as_str()) {
+            let what = format!("`{name}` is a column of every table, and cannot be an axis");
+            found.push(Diagnostic::error(path.place, what).help("for several seeds give `seeds`"));
+        }
+        for (position, value) in values.iter().enumerate() {
+            if values[..position].iter().any(|other| other.label() == value.label()) {
+                let what = format!("the value {} stands here twice", value.label());
+                found.push(Diagnostic::error(value.place, what).help("name each value of an axis once"));
+            }
         }
         let values = values.iter().map(|value| AxisValue {
             label: value.label(),

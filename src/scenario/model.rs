@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::{Error, Unexpected, Visitor};
 
 use super::distribution;
 use super::source::{Named, Spanned};
@@ -145,11 +146,26 @@ impl Count {
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Attempts are written in the same way.
-        policy::retry::Attempts::deserialize(deserializer).map(|count| match count {
-            policy::retry::Attempts::AtMost(n) => Self::Limited(n),
-            policy::retry::Attempts::Unlimited => Self::Unlimited,
-        })
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Count;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a whole number, at least 1, or `unlimited`")
+            }
+            fn visit_u64<E: Error>(self, n: u64) -> Result<Count, E> {
+                u32::try_from(n).map(Count::Limited).map_err(|_| E::invalid_value(Unexpected::Unsigned(n), &self))
+            }
+            fn visit_i64<E: Error>(self, n: i64) -> Result<Count, E> {
+                u32::try_from(n).map(Count::Limited).map_err(|_| E::invalid_value(Unexpected::Signed(n), &self))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
+                match text {
+                    "unlimited" => Ok(Count::Unlimited),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }
 

@@ -61,10 +61,16 @@ pub enum Stopped {
     /// The limit on memory.
     #[error("the limit of {0} bytes of memory was reached")]
     Memory(u64),
+    /// The bound on requests under way at once.
+    #[error("more than {0} requests and branches were under way at once")]
+    Crowd(usize),
     /// The limit on simulated time.
     #[error("the limit of {0} of simulated time was reached")]
     Time(Time),
 }
+
+/// Requests and branches under way at once, at most: what they need is well within what the engine can hold.
+const MOST_TASKS: usize = 2_000_000;
 
 /// Runs a plan with a seed: same plan, same seed, same result, to the last bit.
 ///
@@ -308,6 +314,9 @@ impl<'p> World<'p> {
                     part: self.name_of(event),
                 });
             }
+            if self.cx.tasks.len() > MOST_TASKS {
+                return Some(Stopped::Crowd(MOST_TASKS));
+            }
             let events = self.cx.engine.processed();
             if events >= limits.events {
                 return Some(Stopped::Events(limits.events));
@@ -416,7 +425,8 @@ impl<'p> World<'p> {
 
     /// Does what follows from an event, until nothing more can happen at this instant.
     fn settle(&mut self) {
-        loop {
+        // Beyond the bound the run is stopped; what could still happen now stays undone.
+        while self.cx.tasks.len() <= MOST_TASKS {
             if let Some(task) = self.cx.ready.pop() {
                 self.advance(task);
             } else if let Some((task, outcome)) = self.cx.dropped.pop() {

@@ -10,7 +10,13 @@ use super::{Axis, Chart, Series, Shade};
 const EVERY_POINT: usize = 20;
 const SPREAD: usize = 5;
 
-pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: &Axis, y: &Axis) -> Sketch {
+pub fn draw(
+    chart: &Chart,
+    series: &[Series],
+    shades: &[Shade],
+    (x, span): (&Axis, Option<(f64, f64)>),
+    y: &Axis,
+) -> Sketch {
     let looks = looks(series.iter().map(|series| series.emphasis));
     let (mut sketch, top, extra) = frame::begin(chart, &keys(series, &looks));
     sketch.height = HEIGHT + extra;
@@ -24,7 +30,8 @@ pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: &Axis, y: &Ax
     };
     let empty = points().next().is_none() && bands().next().is_none();
     let y_scale = Scale::new(y, points().map(|(_, y)| *y).chain(bands().map(|(_, y)| y)), 5, Ends::AtTicks);
-    let x_scale = Scale::new(x, points().map(|(x, _)| *x).chain(bands().map(|(x, _)| x)), 7, Ends::AtData);
+    let ends = span.into_iter().flat_map(|(from, to)| [from, to]);
+    let x_scale = Scale::new(x, points().map(|(x, _)| *x).chain(bands().map(|(x, _)| x)).chain(ends), 7, Ends::AtData);
 
     let plot = Area {
         left: MARGIN + y_scale.label_width(SIZE) + 10.0,

@@ -18,7 +18,13 @@ fn chart(kind: Kind) -> Chart {
 }
 
 fn lines(series: Vec<Series>, shades: Vec<Shade>) -> Chart {
-    chart(Kind::Lines { series, shades, x: axis("time", Unit::Seconds), y: axis("goodput", Unit::PerSecond) })
+    chart(Kind::Lines {
+        series,
+        shades,
+        x: axis("time", Unit::Seconds),
+        span: None,
+        y: axis("goodput", Unit::PerSecond),
+    })
 }
 
 fn strips(rows: Vec<Strip>) -> Chart {
@@ -289,12 +295,8 @@ fn odd_kind() -> impl Strategy<Value = Kind> {
     let group = (odd_name(), prop::collection::vec(one, 0..5)).prop_map(|(name, bars)| BarGroup { name, bars });
     let groups = prop::collection::vec(group, 0..6);
     prop_oneof![
-        (all(), shades(), odd_axis(), odd_axis()).prop_map(|(series, shades, x, y)| Kind::Lines {
-            series,
-            shades,
-            x,
-            y
-        }),
+        (all(), shades(), odd_axis(), odd_axis(), odd_number(), odd_number())
+            .prop_map(|(series, shades, x, y, from, to)| Kind::Lines { span: Some((from, to)), series, shades, x, y }),
         (all(), odd_axis(), odd_axis()).prop_map(|(series, x, y)| Kind::Distribution { series, x, y }),
         (rows, shades(), odd_axis(), odd_name()).prop_map(|(rows, shades, x, word)| Kind::Strips {
             rows,
