@@ -223,8 +223,9 @@ struct Recent {
     answers: Histogram,
 }
 
-/// Most buckets whose latencies are still open; older ones are closed with what they have.
-const MOST_RECENT: usize = 64;
+/// Most buckets whose latencies are still open: as many as a time line has steps if nobody asks for more. An older one is
+/// closed without a latency, because those of its requests that are still under way are the slowest.
+const MOST_RECENT: usize = 1_000;
 
 /// The time line of latencies of a client.
 #[derive(Clone, Debug, Default)]
@@ -360,8 +361,9 @@ impl Measure {
     /// Memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let latencies: usize = self.clients.iter().chain(&self.edges).map(Latency::bytes).sum();
+        let recent: usize = self.tracks.iter().flat_map(|track| &track.recent).map(|it| it.answers.bytes()).sum();
         let times: usize = self.waits.iter().chain(&self.sojourns).flatten().map(Histogram::bytes).sum();
-        self.rows.capacity() * 8 + latencies + times
+        self.rows.capacity() * 8 + latencies + recent + times
     }
 
     /// A fact is heard.
@@ -579,7 +581,12 @@ impl Track {
             match self.recent.pop_front() {
                 Some(mut recent) => {
                     let it = &recent.answers;
-                    self.closed.push([it.quantile(0.5), it.quantile(0.99), it.mean()]);
+                    let all_known = recent.open == 0;
+                    self.closed.push(if all_known {
+                        [it.quantile(0.5), it.quantile(0.99), it.mean()]
+                    } else {
+                        [f64::NAN; 3]
+                    });
                     answers[segment_of[self.first] as usize].merge(it);
                     recent.answers.clear();
                     self.spare.push(recent.answers);
@@ -592,6 +599,7 @@ impl Track {
 
     /// Closes all.
     fn close_all(&mut self, buckets: usize, segment_of: &[u32], answers: &mut [Histogram]) {
+        // What is unfinished now has no latency.
         for recent in &mut self.recent {
             recent.open = 0;
         }

@@ -50,8 +50,8 @@ pub struct Spec {
     /// is decided; with consecutive failures one failed probe opens again. Default: 1.
     #[serde(default = "one")]
     pub probes: u32,
-    /// Which outcomes count as failures. Default: all but `rejected` and `refused`; those count as successes and
-    /// as nothing.
+    /// Which outcomes count as failures. Default: all but `rejected`, which counts as a success, and `refused`, which
+    /// counts as nothing.
     #[serde(default)]
     pub on: Option<Vec<When>>,
     /// One breaker for all instances of the caller. Default: each instance has its own, as in life.

@@ -214,12 +214,6 @@ impl fmt::Display for PathError {
 
 impl std::error::Error for PathError {}
 
-/// All values that the path picks, in the order of the file. At least one.
-pub fn get<'a>(node: &'a Node, path: &Path) -> Result<Vec<&'a Node>, Box<PathError>> {
-    let spots = walk(node, path, &path.segments)?;
-    Ok(spots.into_iter().map(|state| state.at.node).collect())
-}
-
 /// Replaces every value that the path picks, and says how many there were.
 ///
 /// A last segment that a mapping does not have is added to it, so that optional keys can be set: whether the key
@@ -585,6 +579,12 @@ faults:
   - { at: 30s, for: 10s, slow: { service: payment, factor: 5 } }
   - { name: cut, at: 60s, for: 5s, partition: [ web, payment ] }
 ";
+
+    /// All values that the path picks, in the order of the file. At least one.
+    fn get<'a>(node: &'a Node, path: &Path) -> Result<Vec<&'a Node>, Box<PathError>> {
+        let spots = walk(node, path, &path.segments)?;
+        Ok(spots.into_iter().map(|state| state.at.node).collect())
+    }
 
     fn node(text: &str) -> Node {
         let mut sources = Sources::new();

@@ -17,7 +17,6 @@ use std::ops::Deref;
 use annotate_snippets::{AnnotationKind, Group, Level as Heading, Origin, Renderer, Snippet};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::ser::{Serialize, Serializer};
 
 /// Diagnostics drawn in full; beyond these only their number is told.
 const MOST_DRAWN: usize = 50;
@@ -611,12 +610,6 @@ impl<T: std::hash::Hash> std::hash::Hash for Spanned<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Spanned<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(serializer)
-    }
-}
-
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Spanned<T>, D::Error> {
         struct WithPlace<T>(PhantomData<T>);
@@ -801,12 +794,6 @@ impl<T, Q: Borrow<str> + ?Sized> std::ops::Index<&Q> for Named<T> {
     /// The value of a name that is known to be there.
     fn index(&self, name: &Q) -> &T {
         self.get(name.borrow()).expect("the name was checked before")
-    }
-}
-
-impl<T: Serialize> Serialize for Named<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.iter())
     }
 }
 

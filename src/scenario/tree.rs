@@ -2089,7 +2089,7 @@ clients:
         let timeout: Timeout = serde_json::from_str(r#"{"after": "1s"}"#).expect("the long form");
         assert!(!timeout.cancel);
         let named: Named<u8> = serde_json::from_str(r#"{"b": 1, "a": 2}"#).expect("json");
-        assert_eq!(serde_json::to_string(&named).expect("json"), r#"{"b":1,"a":2}"#);
+        assert_eq!(named.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
         assert!(serde_json::from_str::<Named<u8>>(r#"{"a": 1, "a": 2}"#).is_err());
     }
 

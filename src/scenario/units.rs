@@ -1,7 +1,7 @@
 //! Quantities as people write them: `250ms`, `50%`, `800/s`, `64KiB`, `100Mbps`.
 //!
 //! A bare number is refused, with a way out: nobody should have to guess whether 30 means seconds. What is
-//! displayed or serialized can be read back as the same quantity.
+//! displayed can be read back as the same quantity.
 //!
 //! Always: a time is a whole number of nanoseconds; a share lies between 0 and 1; no quantity is negative, infinite
 //! or not a number.
@@ -12,7 +12,6 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
-use serde::ser::{Serialize, Serializer};
 
 use super::source::harmless;
 use super::tree::refuse;
@@ -496,12 +495,6 @@ impl<T: Quantity> Visitor<'_> for Reads<T> {
 
 macro_rules! written_as_text {
     ($($type:ident: $types:tt, $pattern:literal, [$($example:literal),*], $description:literal;)*) => {$(
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
                 deserializer.deserialize_any(Reads(std::marker::PhantomData))

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::engine::{Duration, Engine, Key, Stream, Streams, Time};
 
-use super::network::strength;
+use super::fault::strength;
 use super::plan::{self, Gaps, Load, Plan, Source};
 
 /// A client has something to do.

@@ -98,3 +98,8 @@ impl Fault {
         }
     }
 }
+
+/// How much of its full strength a fault has: it grows evenly over its ramp.
+pub(super) fn strength(since: Time, ramp: Duration, now: Time) -> f64 {
+    if ramp.is_zero() { 1.0 } else { ((now - since).as_secs() / ramp.as_secs()).min(1.0) }
+}

@@ -8,6 +8,7 @@
 
 use crate::engine::{Delay, Dist, Duration, Engine, Handle, Stream, Streams, Time};
 
+use super::fault::strength;
 use super::plan::{self, Plan, What};
 
 /// Something arrives.
@@ -141,9 +142,4 @@ impl Link {
         }
         Fate::Arrives(wait)
     }
-}
-
-/// How much of its full strength a fault has: it grows evenly over its ramp.
-pub(super) fn strength(since: Time, ramp: Duration, now: Time) -> f64 {
-    if ramp.is_zero() { 1.0 } else { ((now - since).as_secs() / ramp.as_secs()).min(1.0) }
 }

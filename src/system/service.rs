@@ -20,7 +20,7 @@ use crate::measure::Fact;
 use crate::outcome::Outcome;
 
 use super::Context;
-use super::network::strength;
+use super::fault::strength;
 use super::plan::{Cancel, Plan};
 use super::task::{State, Worker};
 

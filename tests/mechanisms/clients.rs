@@ -262,6 +262,27 @@ fn a_request_belongs_to_the_window_of_its_arrival() {
 }
 
 #[test]
+fn a_time_line_shows_latencies_of_many_steps_or_none_but_never_those_of_the_quick_alone() {
+    // Of two requests at 1 s one takes `work`, and the other twice as long. When the next come, at 2 s, which is 1,000
+    // steps later, the second has ended or not.
+    for (work, mean) in [(450, Some(675)), (550, None)] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ workers: 1, operations: {{ get: [ work: {work}ms ] }} }} }}
+                clients: {{ c: {{ calls: s.get, arrivals: {{ constant: 1/s }}, batch: 2 }} }}
+                "
+            ),
+            "{ length: 2.5s, resolution: 1ms }",
+        );
+        let line = ran.run.line("client/c", "latency.mean").expect("clients have it");
+        let (_, seen) = line.iter().find(|(at, _)| super::whole(at * 1e3) == 1_000).expect("there is such a step");
+        assert_eq!((!seen.is_nan()).then(|| super::whole(seen * 1e3)), mean);
+        assert_eq!(ran.count("client/c", "ok"), 4, "windows know all of them");
+    }
+}
+
+#[test]
 fn what_has_not_ended_after_the_drain_is_unfinished() {
     let ran = run(
         "
