@@ -24,7 +24,7 @@ pub enum Outcome {
     Ok,
     /// An answer of lesser quality: 1 is the mildest level.
     Degraded(u8),
-    /// The caller stopped waiting. The server may still be working (DESIGN: a timeout does not stop the server).
+    /// The caller stopped waiting. The server may still be working.
     Timeout,
     /// 503: the queue was full, the request was shed, or no instance was there.
     Unavailable,

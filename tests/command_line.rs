@@ -89,7 +89,7 @@ fn claims_and_charts_that_ask_for_what_does_not_exist_are_errors_before_anything
          - bars: { metric: goodput, by: instnces, window: befour }\n\
          - load: { of: client/d, where: { instances: 3 } }\n\
          expect:\n\
-         - { claim: ten, metric: offered, of: service/s, equals: 10 }\n",
+         - { claim: ten, metric: offered, of: service/s, equals: 10/s }\n",
     )
     .expect("the file can be written");
     for command in ["check", "run"] {
@@ -148,8 +148,8 @@ fn what_makes_the_points_can_be_set_too() {
         base.join("x.yaml"),
         "model: m\nlength: 10s\nwarmup: 1s\nset: { clients.c.batch: 1 }\nvariants: { \"0.5\": { clients.c.batch: 2 }, \"1, twice\": {} }\n\
          vary: { clients.c.instances: [1, 2] }\nexpect:\n\
-         - { claim: four, where: { variant: \"0.5\", instances: 3 }, metric: offered, equals: 40 }\n\
-         - { claim: three, where: { variant: \"1, twice\" }, metric: offered, equals: 30 }\n",
+         - { claim: four, where: { variant: \"0.5\", instances: 3 }, metric: offered, equals: 40/s }\n\
+         - { claim: three, where: { variant: \"1, twice\" }, metric: offered, equals: 30/s }\n",
     )
     .expect("the file can be written");
     blackstart()

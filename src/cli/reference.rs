@@ -6,9 +6,28 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use crate::measure::METRICS;
+use crate::measure::{METRICS, Metric};
 use crate::scenario::experiment::Experiment;
 use crate::scenario::model::Model;
+
+/// What a path is, for the page.
+const PATHS: &str = "
+## Paths
+
+`--set`, `set:`, `variants:` and `vary:` change values; a path leads to them from the top of the model or of the experiment, with
+a dot between its steps.
+
+* `services.web.workers`: keys of mappings.
+* `services.web.operations.get.call[db.query]`: every step of the operation that calls this, also inside `parallel`, `choice` and
+  `steps`; `call[db]` picks the calls to all operations of a service.
+* `….call[db.query].retry.attempts`: a policy in the list of that call, and its key. A short form is replaced as a whole:
+  `….retry: { attempts: 3, budget: { deposit: 0.1 } }`. To add a policy, replace the list: `….policies: [ … ]`.
+* `faults.slow.for`: the first item that has this key, or bears this `name`; `faults[0].for` goes by position.
+* `services.\"my.service\".workers`: quotes around what has dots.
+
+The last step names the axis of `vary` (`workers`), or the whole path if that name is taken. In a shell, put quotes around what has
+brackets: `--set 'expect=[]'`.
+";
 
 /// A type and those that it is made of.
 pub(super) struct Reference {
@@ -40,9 +59,9 @@ impl Reference {
         let mut text = words(spec);
         text.push('\n');
         let forms = spec.get("anyOf").and_then(Value::as_array);
-        let long = forms.and_then(|forms| {
-            forms.iter().find(|form| form.get("properties").is_some() || form.get("oneOf").is_some())
-        });
+        let form = |key: &str| forms.and_then(|forms| forms.iter().find(|form| form.get(key).is_some()));
+        // The long form; the short one is in the text.
+        let long = form("properties").or_else(|| form("oneOf"));
         let spec = long.unwrap_or(spec);
         for (key, it) in spec.get("properties").and_then(Value::as_object).into_iter().flatten() {
             line(&mut text, key, it, &words(it), mentioned);
@@ -119,6 +138,12 @@ fn kind(node: &Value, mentioned: &mut Vec<String>) -> String {
     types.into_iter().map(word).collect::<Vec<_>>().join(" or ")
 }
 
+/// The entities of which a metric has a time line.
+fn over_time(metric: &Metric) -> String {
+    let has = |kind: &&&str| metric.has_line(kind);
+    metric.of.iter().filter(has).copied().collect::<Vec<_>>().join(", ")
+}
+
 /// The whole vocabulary of the files on one page.
 pub(super) fn page() -> String {
     let mut text = String::from(
@@ -127,6 +152,7 @@ pub(super) fn page() -> String {
          Times are written `250ms`, `1.5s`, `1m30s`; rates `800/s`, `3/min`; shares `50%` or `0.5`; sizes `64KiB`, `1MB`;\n\
          bandwidths `10MB/s`. A bare number of milliseconds is an error. Where a type has a short form, its text says so.\n",
     );
+    text.push_str(PATHS);
     let mut written = BTreeSet::new();
     for (title, reference) in
         [("Model files", Reference::of::<Model>()), ("Experiment files", Reference::of::<Experiment>())]
@@ -144,9 +170,16 @@ pub(super) fn page() -> String {
             mentioned.extend(inner.into_iter().rev());
         }
     }
-    text.push_str("\n## Metrics\n\nIn SI units: seconds, a second, shares between 0 and 1.\n\n| metric | of | meaning |\n|---|---|---|\n");
+    text.push_str("\n## Metrics\n\nIn SI units: seconds, a second, shares between 0 and 1.\n\n| metric | of | over time | meaning |\n|---|---|---|---|\n");
     for metric in METRICS {
-        let _ = writeln!(text, "| `{}` | {} | {} |", metric.name, metric.of.join(", "), metric.meaning);
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.of.join(", "),
+            over_time(metric),
+            metric.meaning
+        );
     }
     text
 }

@@ -10,7 +10,8 @@ use crate::measure::METRICS;
 use crate::policy::{PATTERNS, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
-use crate::scenario::source::did_you_mean;
+use crate::scenario::source::{Sources, did_you_mean};
+use crate::scenario::tree;
 
 /// Every fault, with one line.
 const FAULTS: [(&str, &str); 7] = [
@@ -60,11 +61,14 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
             }
         }
         counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+        let most = counts.first().map(|count| count.0);
         let counts =
             counts.iter().map(|(name, count)| format!("{} in {count} of {}", name.replace('_', " "), point.runs.len()));
         let _ = write!(text, "\n{place}{}", counts.collect::<Vec<_>>().join(", "));
-        if let Some(verdict) = point.verdicts.first() {
-            let _ = write!(text, "\n    seed {}: {}", point.seeds[0], verdict.evidence);
+        // The evidence of the first of the most frequent.
+        let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
+        if let Some((seed, verdict)) = example {
+            let _ = write!(text, "\n    seed {seed}: {}", verdict.evidence);
         }
         for (seed, run) in point.seeds.iter().zip(&point.runs) {
             if let Some(stopped) = &run.stopped {
@@ -128,8 +132,10 @@ fn files(folder: &str) -> Vec<(String, String)> {
             let path = entry.ok()?.path();
             let is_yaml = path.extension().is_some_and(|ending| ending == "yaml");
             let text = std::fs::read_to_string(&path).ok().filter(|_| is_yaml)?;
-            let line =
-                text.lines().find_map(|line| line.strip_prefix("lesson:").or_else(|| line.strip_prefix("about:")));
+            let mut sources = Sources::new();
+            let id = sources.add(path.display().to_string(), text);
+            let tree = tree::parse(id, &sources).ok();
+            let line = tree.as_ref().and_then(|tree| tree.get("lesson").or_else(|| tree.get("about"))?.as_str());
             Some((path.file_stem()?.to_string_lossy().into_owned(), line.unwrap_or("").trim().to_owned()))
         })
         .collect();

@@ -2,8 +2,8 @@
 //!
 //! * *not judged*: there is nothing to compare with. No answer came between the warm-up and the first planned fault, or
 //!   all faults come at random times; or a limit has stopped the run.
-//! * *never disturbed*: goodput was back (see `recovery_time`) from the very end of the last fault, and did not fall
-//!   by more than 5 % while the faults were there.
+//! * *never disturbed*: goodput was back (see `recovery_time`) from the very end of the last fault, and during none of
+//!   them did it fall by more than 5 %, and more than chance makes it.
 //! * *recovered*: it is back, after a time.
 //! * *metastable*: it is not back; the faults have been over for at least as long as they lasted; and goodput in the last
 //!   quarter of that time is no better than in the quarter before: nothing moves any more.
@@ -11,7 +11,7 @@
 
 use crate::measure::Run;
 use crate::scenario::experiment::VerdictName;
-use crate::system::plan::Plan;
+use crate::system::plan::{Plan, Source};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,17 +87,17 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         return Verdict::of_nothing(VerdictName::NotJudged, format!("{client} {why}; its goodput is {goodput}/s"));
     }
     if recovery.is_finite() {
-        let during = mean(run, client, "goodput", begins, ends);
-        if recovery == 0.0 && during >= 0.95 * before {
+        let Worst { fault, goodput: during, disturbed } = worst(plan, run, client);
+        if recovery == 0.0 && !disturbed {
             let evidence =
-                format!("goodput of {client} was {}/s before and {}/s during the faults", brief(before), brief(during));
+                format!("goodput of {client} was {}/s before and {}/s during {fault}", brief(before), brief(during));
             return Verdict::of_nothing(VerdictName::NeverDisturbed, evidence);
         }
         return Verdict {
             name: VerdictName::Recovered,
             since: ends + recovery,
             evidence: format!(
-                "goodput of {client} fell from {}/s to {}/s during the faults and was back {} s after they ended",
+                "goodput of {client} fell from {}/s to {}/s during {fault} and was back {} s after the last fault",
                 brief(before),
                 brief(during),
                 brief(recovery)
@@ -129,6 +129,45 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         evidence.push_str(&format!("; {} % of the work on {entity} is for nobody", brief(100.0 * share)));
     }
     Verdict { name, since: begins, evidence }
+}
+
+/// The fault that did the most harm to a client, for as long as it was there.
+struct Worst<'p> {
+    fault: &'p str,
+    goodput: f64,
+    /// Whether that was more than 5 %, and more than chance does.
+    disturbed: bool,
+}
+
+/// What was answered in the window of each fault is compared with what was to be expected: in an open loop, of the
+/// requests that came; in a closed loop, in a time like that.
+fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
+    let open_loop = plan
+        .clients
+        .iter()
+        .find(|it| client.strip_prefix("client/") == Some(it.name.as_str()))
+        .is_some_and(|it| !matches!(it.source, Source::Closed { .. }));
+    let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
+    let share = figure("before", "success_rate");
+    let mut worst = Worst { fault: "the faults", goodput: f64::NAN, disturbed: false };
+    let mut least = f64::INFINITY;
+    for window in plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:")) {
+        let seconds = (window.until - window.from).as_secs();
+        let have = figure(&window.name, "goodput") * seconds;
+        let (want, variance) = if open_loop {
+            let want = figure(&window.name, "offered") * seconds * share;
+            (want, want * (1.0 - share))
+        } else {
+            let want = figure("before", "goodput") * seconds;
+            (want, want)
+        };
+        if have / want < least {
+            least = have / want;
+            let disturbed = have < 0.95 * want - 3.0 * variance.sqrt();
+            worst = Worst { fault: &window.name["fault:".len()..], goodput: have / seconds, disturbed };
+        }
+    }
+    worst
 }
 
 /// The edge below which most work is done for nobody, if that is more than a tenth.

@@ -31,6 +31,14 @@ pub struct Metric {
     pub meaning: &'static str,
 }
 
+impl Metric {
+    /// Whether entities of this kind have a time line of it. The latencies of edges have none, nor have instances and links.
+    #[must_use]
+    pub fn has_line(&self, kind: &str) -> bool {
+        self.in_time && !matches!(kind, "instance" | "link") && !(kind == "edge" && self.name.starts_with("latency"))
+    }
+}
+
 const CALLS: &[&str] = &["client", "edge"];
 const CALLED: &[&str] = &["edge", "service"];
 const SERVICES: &[&str] = &["service"];

@@ -240,7 +240,7 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     let mut columns = Vec::new();
     let mut add = |kind: &str, entity: String| {
         for metric in METRICS {
-            let timed = !in_time || (metric.in_time && (kind != "edge" || !metric.name.starts_with("latency")));
+            let timed = !in_time || metric.has_line(kind);
             if metric.of.contains(&kind) && timed {
                 columns.push(Column { entity: entity.clone(), metric: metric.name });
             }

@@ -182,6 +182,12 @@ impl Spec {
                 "write `attempts: 1` for no retry".into(),
             ));
         }
+        if self.on.as_ref().is_some_and(|on| on.contains(&When::Rejected)) {
+            found.push((
+                "a 4xx is never retried: the same request would be wrong again".into(),
+                "take `rejected` out of `on`".into(),
+            ));
+        }
         if let Backoff::Exponential(grows) = &self.backoff {
             if !(grows.factor.is_finite() && grows.factor >= 1.0) {
                 found.push(("`factor` must be 1 or more".into(), "2 doubles the wait each time".into()));

@@ -22,7 +22,7 @@ pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result
     let charts = results.points.first().map_or(&[][..], |point| &point.experiment.charts);
     for (number, wanted) in charts.iter().enumerate() {
         let (name, chart) = one(scenario, results, &wanted.value);
-        let title = format!("{}{}", chart.title, only(&wanted.value));
+        let title = format!("{}{}", chart.title, only(scenario, &wanted.value));
         let chart = Chart { title, subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
         let name = format!("charts/{:02}-{name}", number + 1);
         put(folder, &format!("{name}.svg"), chart::svg(&chart).map_err(io::Error::other)?.as_bytes())?;
@@ -31,12 +31,28 @@ pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result
     Ok(())
 }
 
-/// What a chart's `where` leaves, for its title: ` (variant usl)`.
-fn only(chart: &spec::Chart) -> String {
-    let values: Vec<String> = chart
-        .filter()
-        .iter()
-        .map(|(axis, value)| format!("{} {}", axis.value, value.as_str().map_or_else(|| value.label(), str::to_owned)))
+/// What a chart is drawn of, for its title: the values that its `where` leaves, and the first ones of the axes that it does
+/// not show, ` (variant usl, count 10)`.
+fn only(scenario: &Scenario, chart: &spec::Chart) -> String {
+    let by = match chart {
+        spec::Chart::Timeline(it) => it.by.as_ref(),
+        spec::Chart::Distribution(it) => it.by.as_ref(),
+        spec::Chart::Bars(it) => it.by.as_ref(),
+        spec::Chart::Load(_) | spec::Chart::Latency(_) | spec::Chart::Breakers(_) => None,
+    };
+    let first_is_shown = matches!(chart, spec::Chart::Bars(it) if it.by.is_none());
+    let axes = scenario.axes.iter().enumerate().filter(|(number, axis)| {
+        by.is_none_or(|by| by.value != axis.name) && !(first_is_shown && *number == 0) && axis.values.len() > 1
+    });
+    let values: Vec<String> = axes
+        .map(|(_, axis)| {
+            let asked = chart.filter().get(&axis.name);
+            let label = asked.map_or_else(
+                || axis.values[0].label.clone(),
+                |value| value.as_str().map_or_else(|| value.label(), str::to_owned),
+            );
+            format!("{} {label}", axis.name)
+        })
         .collect();
     if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) }
 }
@@ -117,7 +133,8 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
     let most = if unit(metric) == Unit::Share { 1.0 } else { f64::INFINITY };
     let (mut points, mut band) = (Vec::new(), Vec::new());
     for step in 0..steps {
-        let time = lines[0][step].0;
+        // A value belongs to the whole step: its middle, so that nothing seems to happen before its cause.
+        let time = lines[0][step].0 + point.runs[0].steps[step] / 2.0;
         let values: Vec<f64> = lines.iter().map(|line| line[step].1).collect();
         let summary = Summary::of(&values);
         points.push((time, summary.mean));

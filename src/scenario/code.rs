@@ -23,7 +23,7 @@ pub use super::model::{Client, Model, Service, Step};
 pub use super::units::{Rate, Share, Span};
 pub use crate::policy::Written as Layer;
 
-use super::experiment::Slow;
+use super::experiment::{Crash, Slow};
 use super::model::{Arrivals, Count, Operation, Users};
 use super::source::{Diagnostics, Spanned};
 use super::{build, distribution};
@@ -59,6 +59,12 @@ pub fn constant(time: Span) -> Law {
 #[must_use]
 pub fn exponential(mean: Span) -> Law {
     Law::Exponential(mean)
+}
+
+/// Lognormal, with this median and 99th percentile.
+#[must_use]
+pub fn lognormal(p50: Span, p99: Span) -> Law {
+    Law::Lognormal(distribution::Lognormal { p50: Some(p50), p99: Some(p99), ..distribution::Lognormal::default() })
 }
 
 /// A step that works for a time of this law.
@@ -107,6 +113,13 @@ pub fn custom(blueprint: impl Blueprint + 'static) -> Layer {
 #[must_use]
 pub fn slow(service: &str, factor: f64) -> Fault {
     Fault { slow: Some(Slow { service: service.into(), replica: None, share: None, factor }), ..Fault::default() }
+}
+
+/// A fault that takes all replicas of a service away; they start afresh when it is over.
+#[must_use]
+pub fn crash(service: &str) -> Fault {
+    let crash = Crash { service: service.into(), replica: None, share: None, silent: false };
+    Fault { crash: Some(crash), ..Fault::default() }
 }
 
 fn spanned<T>(items: impl IntoIterator<Item = T>) -> Vec<Spanned<T>> {

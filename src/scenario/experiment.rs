@@ -428,7 +428,8 @@ pub struct Claim {
     /// Only points with these values of the axes. Default: all points.
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
-    /// The metric whose mean over the seeds is judged.
+    /// The metric that is judged. `at_most` and `at_least` hold if the whole 95 % interval of its mean over the seeds keeps
+    /// to them (with one seed: its value), `equals` if every run has that value.
     #[serde(default)]
     pub metric: Option<Spanned<String>>,
     /// The entity. Default: the only client.
