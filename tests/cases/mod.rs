@@ -154,7 +154,7 @@ fn retry() -> impl Strategy<Value = String> {
 
 /// Tries that end only when something outside gives up.
 fn unlimited_retry() -> impl Strategy<Value = String> {
-    (millis(20..200), millis(1..40), on()).prop_map(|(limit, wait, on)| {
+    (millis(20..200), millis(1..40), retried()).prop_map(|(limit, wait, on)| {
         format!("timeout: {limit}, retry: {{ attempts: unlimited, backoff: {{ constant: {wait} }}, {on} }}")
     })
 }
