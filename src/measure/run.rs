@@ -1,5 +1,7 @@
 //! What a run leaves behind: its figures by window, its time lines, and what a verdict needs.
 
+use std::collections::BTreeMap;
+
 use super::{Measure, at, breakers, metrics::METRICS};
 use crate::engine::Time;
 use crate::outcome::Outcome;
@@ -111,12 +113,13 @@ impl Measure {
         let mut run = Run { events, stopped, ..Run::default() };
         run.columns = columns(plan, false);
         run.tracks = columns(plan, true);
+        let (first_columns, first_tracks) = (firsts(&run.columns), firsts(&run.tracks));
         for (number, window) in plan.schedule.windows.iter().enumerate() {
             let sums = self.sums(buckets, window.from, window.until);
             let mut values = sums.values(plan, false);
-            sums.unfinished(plan, &run.columns, &mut values, open_requests, open_calls);
+            sums.unfinished(plan, &run.columns, &first_columns, &mut values, open_requests, open_calls);
             if number == 0 {
-                recovery(plan, &self, buckets, &run.columns, &mut values);
+                recovery(plan, &self, buckets, &run.columns, &first_columns, &mut values);
                 run.tails = sums.tails(plan);
             }
             run.windows.push(values);
@@ -125,7 +128,7 @@ impl Measure {
             let from = self.start(bucket);
             let sums = self.sums_of(bucket..bucket + 1);
             let mut values = sums.values(plan, true);
-            self.latencies_in_time(plan, bucket, &run.tracks, &mut values);
+            self.latencies_in_time(plan, bucket, &run.tracks, &first_tracks, &mut values);
             run.times.push(from.as_secs());
             run.steps.push((self.ends[bucket] - from).as_secs());
             run.timeline.push(values);
@@ -164,11 +167,13 @@ impl Measure {
         Sums { measure: self, row, seconds, from: self.start(buckets.start), buckets, segments }
     }
 
-    fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], values: &mut [f64]) {
+    fn latencies_in_time(&self, plan: &Plan, bucket: usize, tracks: &[Column], firsts: &Firsts, values: &mut [f64]) {
         for (client, spec) in plan.clients.iter().enumerate() {
             let [p50, p99, mean] = self.tracks[client].closed.get(bucket).copied().unwrap_or([f64::NAN; 3]);
             let entity = format!("client/{}", spec.name);
-            for (track, value) in tracks.iter().zip(values.iter_mut()).filter(|(track, _)| track.entity == entity) {
+            let first = firsts[&entity];
+            let own = tracks[first..].iter().zip(&mut values[first..]).take_while(|(track, _)| track.entity == entity);
+            for (track, value) in own {
                 match track.metric {
                     "latency.p50" => *value = p50,
                     "latency.p99" => *value = p99,
@@ -233,6 +238,25 @@ impl Measure {
             }
         }
     }
+}
+
+/// Where the columns of each entity begin.
+type Firsts = BTreeMap<String, usize>;
+
+fn firsts(columns: &[Column]) -> Firsts {
+    let mut firsts = Firsts::new();
+    for (number, column) in columns.iter().enumerate() {
+        if number == 0 || columns[number - 1].entity != column.entity {
+            firsts.insert(column.entity.clone(), number);
+        }
+    }
+    firsts
+}
+
+fn column_of(columns: &[Column], firsts: &Firsts, entity: &str, metric: &str) -> usize {
+    let first = firsts[entity];
+    let offset = columns[first..].iter().position(|it| it.metric == metric);
+    first + offset.expect("clients and edges have this metric")
 }
 
 /// The columns of a plan's tables; `in_time` for those of time lines.
@@ -448,6 +472,7 @@ impl Sums<'_> {
         &self,
         plan: &Plan,
         columns: &[Column],
+        firsts: &Firsts,
         values: &mut [f64],
         open_requests: &[(u32, u32)],
         open_calls: &[(u32, u32)],
@@ -456,8 +481,7 @@ impl Sums<'_> {
         let requests = open_requests.iter().filter(|open| within(open.1));
         let calls = open_calls.iter().filter(|open| within(open.1));
         let mut count = |entity: &str| {
-            let column = columns.iter().position(|it| it.entity == entity && it.metric == "unfinished");
-            values[column.expect("clients and edges have this metric")] += 1.0;
+            values[column_of(columns, firsts, entity, "unfinished")] += 1.0;
         };
         requests.for_each(|open| count(&format!("client/{}", plan.clients[open.0 as usize].name)));
         calls.for_each(|open| count(&plan.edge_entity(open.0 as usize)));
@@ -520,21 +544,21 @@ impl Counts<'_> {
 /// For each step of time the answers are compared with what was to be expected: in an open loop, the requests of
 /// that same step times the success rate before the first fault; in a closed loop, the goodput before times the
 /// length of the step. A step is *back* if there are at least 95 % of that, less three standard deviations of the noise in
-/// such a count; a step of fewer than 50 requests is judged together with those after it (at the end, with those before
+/// such a count (in a closed loop as before the first fault); a step of fewer than 50 requests is judged together with those after it (at the end, with those before
 /// it). The time is that of the first step after the last fault from which on all are back, each and together.
-fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], values: &mut [f64]) {
+fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], firsts: &Firsts, values: &mut [f64]) {
     let Some((begins, ends)) = plan.schedule.disturbed else { return };
     let warmup = plan.schedule.warmup;
     let layout = &measure.layout;
     let mut fill = |entity: String, at: usize, open_loop: bool| {
-        let column = columns.iter().position(|it| it.entity == entity && it.metric == "recovery_time");
-        let column = column.expect("clients and edges have this metric");
+        let column = column_of(columns, firsts, &entity, "recovery_time");
         let row = |bucket: usize, offset: usize| measure.rows[bucket * layout.width + at + offset] as f64;
         let answered = |bucket: usize| row(bucket, 1) + row(bucket, 2);
         let span = |bucket: usize| (measure.ends[bucket] - measure.start(bucket)).as_secs();
-        let calm = (0..buckets).filter(|&b| measure.start(b) >= warmup && measure.ends[b] <= begins);
+        let calm: Vec<usize> =
+            (0..buckets).filter(|&b| measure.start(b) >= warmup && measure.ends[b] <= begins).collect();
         let (mut offered, mut good, mut seconds) = (0.0, 0.0, 0.0);
-        for bucket in calm {
+        for &bucket in &calm {
             offered += row(bucket, 0);
             good += answered(bucket);
             seconds += span(bucket);
@@ -546,8 +570,18 @@ fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], 
         let expected = |bucket: usize| if open_loop { row(bucket, 0) * share } else { rate * span(bucket) };
         // Without noise each step speaks for itself; otherwise so many requests together.
         let enough = if open_loop && share == 1.0 { 0.0 } else { 50.0 };
+        // In an open loop each request fails or does not; in a closed one the noise is that of the time before, as far as
+        // that was long enough to tell.
+        let noise = if open_loop {
+            1.0 - share
+        } else if calm.len() < 10 {
+            1.0
+        } else {
+            let difference = |&bucket: &usize| answered(bucket) - expected(bucket);
+            calm.iter().map(difference).map(|it| it * it).sum::<f64>() / good
+        };
         let is_back = |want: f64, have: f64| {
-            let variance = if open_loop { want * (1.0 - share) } else { want };
+            let variance = want * noise;
             have >= 0.95 * want - 3.0 * variance.sqrt()
         };
         let first = (0..buckets).find(|&b| measure.start(b) >= ends).unwrap_or(buckets);

@@ -689,3 +689,44 @@ fn a_closed_loop_makes_its_own_load_and_cannot_surge() {
     let wrong = texts.plan().expect_err("a closed loop has no rate");
     assert!(wrong.contains("only clients with `arrivals` at a rate can surge"), "{wrong}");
 }
+
+#[test]
+fn recovery_takes_as_long_as_the_start_of_the_process() {
+    // Gone from 9 s to 10 s, up again at 13.5 s: the first whole step with all its answers begins at 14 s.
+    let ran = run(
+        "
+        services: { s: { workers: 2, startup: 3500ms, operations: { get: [ work: 10ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 10/s } } }
+        ",
+        "{ length: 20s, faults: [ { at: 9s, for: 1s, crash: { service: s } } ] }",
+    );
+    assert_eq!(ran.millis("client/c", "recovery_time"), 4_000);
+}
+
+#[test]
+fn a_closed_loop_that_stays_slow_does_not_recover() {
+    // Ten requests a second before, then seven times the work for as good as ever: 100 ms become 160.
+    for users in [1, 5, 20] {
+        let model = format!(
+            "
+            services: {{ s: {{ workers: 100, warmup: {{ for: 100000s, factor: 7 }}, operations: {{ get: [ work: 10ms ] }} }} }}
+            clients: {{ c: {{ calls: s.get, users: {{ count: {users}, think: 90ms }} }} }}
+            "
+        );
+        let ran = run(&model, "{ length: 60s, faults: [ { at: 20s, for: 1s, crash: { service: s } } ] }");
+        assert!(ran.value("client/c", "recovery_time").is_infinite(), "{users} users");
+    }
+}
+
+#[test]
+fn a_run_in_which_too_much_is_under_way_at_once_is_stopped() {
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ { parallel: [ { copies: 1000000, work: 1s } ] } ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 1000/s } } }
+        ",
+        "{ length: 3s }",
+    );
+    let stopped = ran.run.stopped.as_ref().expect("a few requests are millions of branches");
+    assert!(stopped.to_string().contains("under way at once"), "{stopped}");
+}
