@@ -87,21 +87,21 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         return Verdict::of_nothing(VerdictName::NotJudged, format!("{client} {why}; its goodput is {goodput}/s"));
     }
     if recovery.is_finite() {
-        let Worst { fault, goodput: during, disturbed } = worst(plan, run, client);
+        let Worst { fault, goodput: during, share, disturbed } = worst(plan, run, client);
+        let harm = format!(
+            "goodput of {client} was {}/s before and {}/s during {fault}, {} % of what was to be expected",
+            brief(before),
+            brief(during),
+            brief(100.0 * share)
+        );
         if recovery == 0.0 && !disturbed {
-            let evidence =
-                format!("goodput of {client} was {}/s before and {}/s during {fault}", brief(before), brief(during));
+            let evidence = harm;
             return Verdict::of_nothing(VerdictName::NeverDisturbed, evidence);
         }
         return Verdict {
             name: VerdictName::Recovered,
             since: ends + recovery,
-            evidence: format!(
-                "goodput of {client} fell from {}/s to {}/s during {fault} and was back {} s after the last fault",
-                brief(before),
-                brief(during),
-                brief(recovery)
-            ),
+            evidence: format!("{harm}; it was back {} s after the last fault", brief(recovery)),
         };
     }
     let quarter = (end - ends) / 4.0;
@@ -135,6 +135,8 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
 struct Worst<'p> {
     fault: &'p str,
     goodput: f64,
+    /// As a share of what was to be expected.
+    share: f64,
     /// Whether that was more than 5 %, and more than chance does.
     disturbed: bool,
 }
@@ -149,7 +151,7 @@ fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
         .is_some_and(|it| !matches!(it.source, Source::Closed { .. }));
     let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
     let share = figure("before", "success_rate");
-    let mut worst = Worst { fault: "the faults", goodput: f64::NAN, disturbed: false };
+    let mut worst = Worst { fault: "the faults", goodput: f64::NAN, share: 1.0, disturbed: false };
     let mut least = f64::INFINITY;
     for window in plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:")) {
         let seconds = (window.until - window.from).as_secs();
@@ -164,7 +166,7 @@ fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
         if have / want < least {
             least = have / want;
             let disturbed = have < 0.95 * want - 3.0 * variance.sqrt();
-            worst = Worst { fault: &window.name["fault:".len()..], goodput: have / seconds, disturbed };
+            worst = Worst { fault: &window.name["fault:".len()..], goodput: have / seconds, share: least, disturbed };
         }
     }
     worst
