@@ -18,6 +18,7 @@ pub mod budget;
 pub mod bulkhead;
 pub mod deadline;
 pub mod fallback;
+pub mod hedge;
 pub mod rate_limit;
 pub mod retry;
 #[cfg(test)]
@@ -65,8 +66,19 @@ pub enum Enter {
     },
     /// The place is taken, but go on inwards only after this time.
     Delay(Duration),
+    /// Go on inwards with an attempt of its own, against which spares may be sent; see [`Policy::spare`].
+    Race(Race),
     /// Go no further. The layer counts as not entered.
     Refuse,
+}
+
+/// How a race goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Race {
+    /// When to ask for the next spare, if the layer has not been left by then; [`Duration::FOREVER`] for never.
+    pub next: Duration,
+    /// Whether the balancer is asked for another replica than that of the attempt before.
+    pub elsewhere: bool,
 }
 
 /// The answer of a policy to a call on its way out.
@@ -103,6 +115,11 @@ pub trait Policy: Debug + Send {
 
     /// A call that had entered goes out. The answer is ignored if the outcome is [`Outcome::Cancelled`].
     fn leave(&mut self, passage: &mut Passage<'_>, outcome: Outcome) -> Leave;
+
+    /// The time that [`Enter::Race`] gave is over: whether to send a spare, and how to go on.
+    fn spare(&mut self, _passage: &mut Passage<'_>) -> Option<Race> {
+        None
+    }
 
     /// Whether one of those that stand in line may enter now. Asked after each `leave`.
     fn has_room(&self) -> bool {
@@ -181,6 +198,8 @@ pub enum Written {
     RateLimit(rate_limit::Spec),
     /// Answer something lesser instead of failing.
     Fallback(fallback::Spec),
+    /// Send a spare attempt when the first is slow.
+    Hedge(hedge::Spec),
     /// A policy written in Rust.
     #[serde(skip)]
     Custom(Custom),
@@ -212,6 +231,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "bulkhead": "limit how many calls are under way at once";
     "rate_limit": "limit how many calls start in a time";
     "fallback": "answer something lesser instead of failing";
+    "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
 };
 
 impl Written {
@@ -225,6 +245,7 @@ impl Written {
             Self::Bulkhead(spec) => Arc::new(spec.clone()),
             Self::RateLimit(spec) => Arc::new(spec.clone()),
             Self::Fallback(spec) => Arc::new(spec.clone()),
+            Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
         }
     }
@@ -237,6 +258,7 @@ impl Written {
             Self::Breaker(spec) => spec.problems(),
             Self::Bulkhead(spec) => spec.problems(),
             Self::RateLimit(spec) => spec.problems(),
+            Self::Hedge(spec) => spec.problems(),
             Self::Fallback(_) | Self::Custom(_) => Vec::new(),
         }
     }

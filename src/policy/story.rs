@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Enter, Leave, Passage, Policy, Position, Written};
+use super::{Enter, Leave, Passage, Policy, Position, Race, Written};
 use crate::engine::{Duration, Streams, Time};
 use crate::outcome::Outcome;
 use crate::scenario::source::Sources;
@@ -72,10 +72,25 @@ impl Story {
         match answer {
             Enter::Wait { .. } => self.line.push_back(call),
             Enter::Refuse => {}
-            Enter::Proceed | Enter::ProceedFor(_) | Enter::Delay(_) => {
+            Enter::Proceed | Enter::ProceedFor(_) | Enter::Delay(_) | Enter::Race(_) => {
                 self.under_way.insert(call, (self.now, word));
             }
         }
+        self
+    }
+
+    /// The wait of a race is over, and this is how it goes on.
+    #[track_caller]
+    pub fn spares(mut self, call: &'static str, race: Option<Race>) -> Self {
+        let (opened, word) = self.under_way.get_mut(call).expect("the call is under way");
+        let got = self.policy.spare(&mut Passage {
+            now: self.now,
+            opened: *opened,
+            deadline: Time::NEVER,
+            waiting: self.line.len(),
+            word,
+        });
+        assert_eq!(got, race, "a spare for `{call}`");
         self
     }
 

@@ -7,8 +7,8 @@
 //!                  │ a limit passed: everything inside is abandoned, then outwards with `timeout`
 //! ```
 //!
-//! One walk is a *leg*. A call has one leg today; a policy that sends spare attempts (hedging) gives a call more of
-//! them, each of which walks the layers inside that policy with frames of its own.
+//! One walk is a *leg*. A call begins with one; a policy that sends spare attempts (hedging) gives it more, its *runners*:
+//! each walks the layers inside that policy with frames of its own, while the leg that they run for waits at that layer.
 //!
 //! Always: a layer is left exactly once for each entering. A frame has at most one timer, and a layer that is left
 //! has none. A call is closed exactly once. Nothing here calls the task that waits: what ended is returned.
@@ -91,6 +91,14 @@ struct Leg {
     bucket: u32,
     opened: Time,
     deadline: Time,
+    /// The first layer that it walks: 0, or for a runner the one inside the race.
+    base: u32,
+    /// The leg that a runner runs for.
+    runs_for: CallId,
+    /// The runners of this leg, latest first.
+    runners: CallId,
+    /// The runner of the same race that was sent before.
+    before: CallId,
 }
 
 /// Where a leg stands at a layer.
@@ -104,6 +112,8 @@ enum At {
     Delayed,
     /// Entered, and gone on.
     Inside,
+    /// Entered, and runners have gone on; the timer asks for the next.
+    Racing,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,15 +221,81 @@ impl Calls {
             bucket: cx.measure.bucket(now),
             opened: now,
             deadline: caller.deadline,
+            base: 0,
+            runs_for: Handle::NONE,
+            runners: Handle::NONE,
+            before: Handle::NONE,
         });
         caller.state = State::Calling(leg);
         cx.note(Fact::CallOpened { edge });
+        self.clear_frames(leg);
+        self.inward(cx, leg, 0)
+    }
+
+    fn clear_frames(&mut self, leg: CallId) {
         let end = (leg.index() + 1) * self.stride;
         if self.frames.len() < end {
             self.frames.resize(end, Frame::OUT);
         }
         self.frames[end - self.stride..end].fill(Frame::OUT);
-        self.inward(cx, leg, 0)
+    }
+
+    /// Sends a runner inwards from a layer at which a leg races.
+    fn run(&mut self, cx: &mut Context<'_>, id: CallId, layer: usize, elsewhere: bool) -> Option<Done> {
+        let first = id.index() * self.stride;
+        let limits = self.frames[first..=first + layer].iter().map(|frame| frame.until);
+        let leg = &self.legs[id];
+        let before = leg.runners;
+        let runner = Leg {
+            request: Handle::NONE,
+            replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
+            elsewhere: if before == Handle::NONE { leg.elsewhere } else { elsewhere },
+            deadline: limits.fold(leg.deadline, Time::min),
+            base: layer as u32 + 1,
+            runs_for: id,
+            runners: Handle::NONE,
+            before,
+            ..leg.clone()
+        };
+        let runner = self.legs.insert(runner);
+        self.legs[id].runners = runner;
+        self.clear_frames(runner);
+        self.inward(cx, runner, layer + 1)
+    }
+
+    /// A runner has ended, and is no more. An answer ends the race, as a 4xx does; another failure waits for the others.
+    fn on_run(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Option<Done> {
+        let Leg { runs_for, base, before, replica, .. } = self.legs[id];
+        // Who tries elsewhere means elsewhere than this.
+        self.legs[runs_for].replica = replica;
+        if self.legs[runs_for].runners == id {
+            self.legs[runs_for].runners = before;
+        } else {
+            let mut after = self.legs[runs_for].runners;
+            while self.legs[after].before != id {
+                after = self.legs[after].before;
+            }
+            self.legs[after].before = before;
+        }
+        self.legs.remove(id);
+        let is_over = outcome.is_answer() || outcome == Outcome::Rejected;
+        if !is_over && self.legs[runs_for].runners != Handle::NONE {
+            return None;
+        }
+        self.end_runners(cx, runs_for);
+        self.frame(runs_for, base as usize - 1).at = At::Inside;
+        self.outward(cx, runs_for, base as usize, outcome)
+    }
+
+    /// All runners of a leg are abandoned.
+    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId) {
+        let mut next = std::mem::take(&mut self.legs[id].runners);
+        while next != Handle::NONE {
+            let Leg { base, before, .. } = self.legs[next];
+            self.abandon_inside(cx, next, base as usize);
+            self.legs.remove(next);
+            next = before;
+        }
     }
 
     /// A timer of a layer has run out.
@@ -237,6 +313,22 @@ impl Calls {
             At::Inside => {
                 self.abandon_inside(cx, leg, layer + 1);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
+            }
+            At::Racing => {
+                let leg_here = &self.legs[leg];
+                let slot = &mut self.slots[self.stacks[leg_here.stack as usize].slots[layer] as usize];
+                let frame = &mut self.frames[leg.index() * self.stride + layer];
+                let race = slot.policy.spare(&mut Passage {
+                    now: cx.engine.now(),
+                    opened: leg_here.opened,
+                    deadline: leg_here.deadline,
+                    waiting: slot.line.len(),
+                    word: &mut frame.word,
+                })?;
+                if race.next != Duration::FOREVER {
+                    frame.timer = cx.engine.after(race.next, super::Event::Call(event));
+                }
+                self.run(cx, leg, layer, race.elsewhere)
             }
             At::InLine => {
                 frame.at = At::Out;
@@ -304,7 +396,7 @@ impl Calls {
 
     /// Calls that have not ended: their edges, and the buckets in which they began.
     pub(super) fn open(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.legs.iter().map(|(_, leg)| (leg.edge, leg.bucket))
+        self.legs.iter().filter(|(_, leg)| leg.runs_for == Handle::NONE).map(|(_, leg)| (leg.edge, leg.bucket))
     }
 
     /// Whether no call is under way, and every policy and balancer as free as at the start: asserted when nothing is
@@ -372,6 +464,13 @@ impl Calls {
                     frame.timer = cx.engine.after(wait, timer);
                     return None;
                 }
+                Enter::Race(race) => {
+                    frame.at = At::Racing;
+                    if race.next != Duration::FOREVER {
+                        frame.timer = cx.engine.after(race.next, timer);
+                    }
+                    return self.run(cx, id, layer, false);
+                }
                 Enter::Refuse => {
                     let refused = Outcome::RefusedBy(slot.refuser);
                     return self.outward(cx, id, layer, refused);
@@ -384,8 +483,8 @@ impl Calls {
     /// Walks outwards from below a layer, until a policy tries again or the call has ended.
     fn outward(&mut self, cx: &mut Context<'_>, id: CallId, below: usize, mut outcome: Outcome) -> Option<Done> {
         let leg = &mut self.legs[id];
-        let stack = leg.stack as usize;
-        for layer in (0..below).rev() {
+        let (stack, base) = (leg.stack as usize, leg.base as usize);
+        for layer in (base..below).rev() {
             let slot_id = self.stacks[stack].slots[layer] as usize;
             let slot = &mut self.slots[slot_id];
             let frame = &mut self.frames[id.index() * self.stride + layer];
@@ -416,6 +515,9 @@ impl Calls {
             frame.at = At::Out;
             self.call_in(cx, slot_id);
         }
+        if base > 0 {
+            return self.on_run(cx, id, outcome);
+        }
         Some(self.close(cx, id, outcome))
     }
 
@@ -431,6 +533,7 @@ impl Calls {
                 cx.send_cancel(leg.edge, request);
             }
         }
+        self.end_runners(cx, id);
         for layer in (first..self.stacks[stack].slots.len()).rev() {
             let slot_id = self.stacks[stack].slots[layer] as usize;
             let slot = &mut self.slots[slot_id];
@@ -439,7 +542,7 @@ impl Calls {
             match std::mem::replace(&mut frame.at, At::Out) {
                 At::Out => {}
                 At::InLine => slot.leave_line(id),
-                At::Delayed | At::Inside => {
+                At::Delayed | At::Inside | At::Racing => {
                     let leg = &self.legs[id];
                     // Whatever it answers, there is nobody left to act on it.
                     slot.policy.leave(

@@ -191,6 +191,12 @@ fn rate_limit() -> impl Strategy<Value = String> {
     })
 }
 
+fn hedge() -> impl Strategy<Value = String> {
+    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true"]));
+    (0..60_u64, 1..=3_u32, rest)
+        .prop_map(|(after, spares, rest)| format!("hedge: {{ after: {after}ms, spares: {spares}{rest} }}"))
+}
+
 fn fallback() -> impl Strategy<Value = String> {
     (one_of(&["stale", "default", "empty"]), maybe(on()))
         .prop_map(|(answer, on)| format!("fallback: {{ answer: {answer}{on} }}"))
@@ -206,6 +212,7 @@ fn stack() -> BoxedStrategy<String> {
         4 => bulkhead(),
         2 => rate_limit(),
         2 => fallback(),
+        2 => hedge(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
 }

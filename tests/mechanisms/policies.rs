@@ -287,3 +287,73 @@ fn each_instance_of_a_caller_has_a_breaker_of_its_own_unless_it_is_shared() {
         assert_eq!(service.count("service/s", "arrivals"), sent, "service, shared: {shared}");
     }
 }
+
+#[test]
+fn a_spare_is_sent_when_the_first_attempt_is_slow_and_its_answer_counts() {
+    // The first replica takes a second, the other 10 ms: the spare leaves after 100 ms, and the answer comes at 110 ms. A
+    // request that meets the fast replica first needs none.
+    let ran = run(
+        "
+        services: { s: { replicas: 2, operations: { get: [ work: 10ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 1/s }, policies: [ hedge: 100ms ] } }
+        ",
+        "{ length: 20s, faults: [ slow: { service: s, replica: 0, factor: 100 } ] }",
+    );
+    assert_eq!(ran.count("client/c", "ok"), 19);
+    let slow_first = ran.count("instance/s/0", "arrivals");
+    let spares = ran.count("client/c", "attempts") - 19;
+    assert_eq!(spares, slow_first, "each that met the slow replica first");
+    assert!((spares..=spares + 1).contains(&ran.count("client/c", "late")), "the slow ones answer, too late");
+    assert_eq!(ran.millis("client/c", "latency.max"), 110);
+}
+
+#[test]
+fn a_race_ends_with_the_first_answer_and_waits_for_the_others_after_a_failure() {
+    // The call fails at 10 ms on one replica; its spare, sent at once, is answered at 50 ms by the other.
+    let ran = run(
+        "
+        services: { s: { replicas: 2, operations: { get: [ work: 50ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 1/s }, policies: [ hedge: 0s ] } }
+        ",
+        "{ length: 10s, faults: [ errors: { service: s, replica: 0, fast: true } ] }",
+    );
+    assert_eq!(ran.count("client/c", "ok"), 9);
+    assert_eq!(ran.count("client/c", "attempts"), 18);
+    assert_eq!(ran.millis("client/c", "latency.mean"), 50);
+}
+
+#[test]
+fn the_last_failure_of_a_race_is_its_outcome_and_a_retry_begins_a_new_one() {
+    let ran = run(
+        "
+        services: { s: { replicas: 3, operations: { get: [ { fail: error } ] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 1/s }
+            policies: [ retry: { attempts: 2, on: [ error ] }, hedge: { after: 0s, spares: 2 } ]
+        network: { default: { latency: 1ms } }
+        ",
+        "{ length: 10s }",
+    );
+    assert_eq!(ran.count("client/c", "failed.error"), 9);
+    assert_eq!(ran.count("client/c", "attempts"), 9 * 2 * 3);
+}
+
+#[test]
+fn a_timeout_around_a_race_abandons_all_attempts() {
+    let ran = run(
+        "
+        services: { s: { cancel: propagate, operations: { get: [ work: 10s ] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 1/s }
+            policies: [ timeout: 500ms, hedge: { after: 100ms, spares: 3 }, bulkhead: 4 ]
+        ",
+        "{ length: 10s }",
+    );
+    assert_eq!(ran.count("client/c", "failed.timeout"), 9);
+    assert_eq!(ran.count("client/c", "attempts"), 9 * 4, "each race has all four permits, and gives them back");
+    assert_eq!(ran.busy("service/s"), 9 * (500 + 400 + 300 + 200), "stopped with the race");
+}
