@@ -222,3 +222,52 @@ fn schemas_lists_and_manuals_are_printed() {
     }
     blackstart().args(["explain", "retyr"]).assert().code(2);
 }
+
+/// What `check` says of a model and an experiment (its `model:` is added), and with which exit code.
+fn checked(name: &str, model: &str, experiment: &str) -> (i32, String) {
+    let base = folder(name);
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    fs::write(base.join("x.yaml"), format!("model: m\n{experiment}")).expect("the file can be written");
+    let output = blackstart().arg("check").arg(base.join("x.yaml")).output().expect("the program runs");
+    (output.status.code().expect("it ends by itself"), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn what_is_likely_a_mistake_is_a_warning_at_its_place() {
+    let model = "services:
+  a: { operations: { get: [ { call: b.get, policies: [ timeout: 2s ] }, { call: b.get } ] } }
+  b: { operations: { get: [ work: 1ms ] } }
+clients: { c: { calls: a.get, arrivals: { poisson: 1/s }, policies: [ timeout: 1s ] } }
+network: { default: { loss: 1% } }
+";
+    let (code, said) = checked("warnings", model, "length: 10s\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("this timeout of 2s is longer than the 1s of its caller") && said.contains("m.yaml:2:"),
+        "{said}"
+    );
+    assert!(said.contains("can be lost, and this call has no timeout") && said.contains("2 warnings"), "{said}");
+}
+
+#[test]
+fn mistakes_that_only_the_whole_can_show_are_drawn_together() {
+    let model = "services:
+  a: { operations: { get: [ { call: bb.get } ] } }
+  b: { operations: { get: [ work: 1ms ] } }
+clients: { c: { calls: a.gett, arrivals: { poisson: 1/s } } }
+network: { default: { loss: 150% } }
+";
+    let (code, said) = checked("whole", model, "length: 10s\nwarmup: 20\nvary: { services.a.wokers: [1, 2] }\n");
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("x.yaml:3:") && said.contains("20"), "a time without a unit: {said}");
+    let (code, said) = checked("whole", model, "length: 10s\nvary: { services.a.wokers: [1, 2] }\n");
+    assert_eq!(code, 2, "{said}");
+    for part in ["m.yaml:5:", "150%", "x.yaml:3:", "wokers"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let (code, said) = checked("whole", &model.replace("150%", "15%"), "length: 10s\n");
+    assert_eq!(code, 2, "{said}");
+    for part in ["m.yaml:2:", "`bb", "there are: a, b", "m.yaml:4:", "did you mean `a.get`", "gett", "2 errors"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}

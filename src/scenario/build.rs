@@ -39,6 +39,7 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     builder.links();
     builder.cycles();
     builder.inversions();
+    builder.waits_for_ever();
     builder.schedule(experiment);
     builder.faults(experiment);
     builder.windows(experiment);
@@ -813,6 +814,23 @@ impl Builder<'_> {
                         .also(above, "the caller stops waiting here")
                         .help("timeouts should get shorter on the way down, or the work is done for nobody"),
                 );
+            }
+        }
+    }
+
+    /// Calls over links that lose messages, without a timeout.
+    fn waits_for_ever(&mut self) {
+        for (edge, ((place, _), timeout)) in self.plan.edges.iter().zip(self.targets.iter().zip(&self.timeouts)) {
+            // A service that does not exist is the largest number.
+            let (caller, service) = (edge.caller, edge.service.saturating_add(self.model.clients.len() as u32));
+            let between = |link: &&Link| [(caller, service), (service, caller)].contains(&(link.from, link.to));
+            if timeout.is_none()
+                && let Some(link) = self.plan.links.iter().filter(between).find(|link| link.loss > 0.0)
+            {
+                let message = format!("messages on {} can be lost, and this call has no timeout", link.name);
+                let help =
+                    "who waits for an answer that was lost waits for ever, and keeps its worker: add a `timeout`";
+                self.found.push(Diagnostic::warning(*place, message).help(help));
             }
         }
     }
