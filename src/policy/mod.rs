@@ -20,6 +20,7 @@ pub mod deadline;
 pub mod fallback;
 pub mod rate_limit;
 pub mod retry;
+mod slices;
 #[cfg(test)]
 mod story;
 pub mod timeout;
