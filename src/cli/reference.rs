@@ -21,7 +21,7 @@ a dot between its steps.
 * `services.web.operations.get.call[db.query]`: every step of the operation that calls this, also inside `parallel`, `choice` and
   `steps`; `call[db]` picks the calls to all operations of a service.
 * `….call[db.query].retry.attempts`: a policy in the list of that call, and its key. A short form is replaced as a whole:
-  `….retry: { attempts: 3, budget: { deposit: 0.1 } }`. To add a policy, replace the list: `….policies: [ … ]`.
+  `….retry: { attempts: 3, budget: { token_bucket: { deposit: 0.1 } } }`. To add a policy, replace the list: `….policies: [ … ]`.
 * `faults.slow.for`: the first item that has this key, or bears this `name`; `faults[0].for` goes by position.
 * `services.\"my.service\".workers`: quotes around what has dots.
 

@@ -21,6 +21,7 @@ pub mod fallback;
 pub mod hedge;
 pub mod rate_limit;
 pub mod retry;
+mod slices;
 #[cfg(test)]
 mod story;
 pub mod timeout;

@@ -16,13 +16,25 @@ use crate::outcome::Outcome;
 use crate::scenario::source::Sources;
 use crate::scenario::tree;
 
+/// A policy as it stands in a file.
+#[track_caller]
+fn read(policy: &str) -> Written {
+    let mut sources = Sources::new();
+    let id = sources.add("a story", policy);
+    tree::parse(id, &sources).and_then(|node| tree::read(&node)).expect("the policy is well-formed")
+}
+
+/// A policy whose options make no sense, for this reason and no other.
+#[track_caller]
+pub(super) fn assert_refused(policy: &str, reason: &str) {
+    let problems = read(policy).problems();
+    assert!(problems.len() == 1 && problems[0].0.contains(reason), "{policy}: {problems:?}");
+}
+
 /// A story about a policy as it stands in a file, with the first seed.
 #[track_caller]
 pub(super) fn story(policy: &str) -> Story {
-    let mut sources = Sources::new();
-    let id = sources.add("a story", policy);
-    let written: Written =
-        tree::parse(id, &sources).and_then(|node| tree::read(&node)).expect("the policy is well-formed");
+    let written = read(policy);
     assert_eq!(written.problems(), [], "the policy makes sense");
     Story {
         policy: written.blueprint().build(Streams::new(1).named("story")),

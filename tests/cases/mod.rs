@@ -138,18 +138,38 @@ fn retry() -> impl Strategy<Value = String> {
             }
         ),
         1 => law().prop_map(|law| format!(", backoff: {{ random: {law} }}")),
+        1 => (1..20_u64, 0..30_u64)
+            .prop_map(|(base, step)| format!(", backoff: {{ linear: {{ base: {base}ms, step: {step}ms }} }}")),
+        1 => (1..20_u64).prop_map(|base| format!(", backoff: {{ fibonacci: {{ base: {base}ms }} }}, jitter: full")),
+        1 => vec(millis(0..40), 1..4)
+            .prop_map(|waits| format!(", backoff: {{ list: [ {} ] }}, jitter: {{ plus: 20% }}", waits.join(", "))),
     ];
-    let budget = maybe((0..10_u32, one_of(&["first_try", "success"]), 0..5_u32, 1..5_u32).prop_map(
-        |(tenths, on, initial, cap)| {
-            format!("budget: {{ deposit: 0.{tenths}, on: {on}, initial: {initial}, cap: {cap} }}")
-        },
-    ));
-    let rest = maybe(one_of(&["elsewhere: true", "persistence: 60%"]));
-    (1..=4_u32, waits, maybe(retried()), budget, rest, shared()).prop_map(
-        |(attempts, waits, on, budget, rest, shared)| {
-            format!("retry: {{ attempts: {attempts}{waits}{on}{budget}{rest}{shared} }}")
+    let rest = (
+        maybe(one_of(&["elsewhere: true", "persistence: 60%"])),
+        maybe(millis(0..60).prop_map(|wait| format!("throttled: {wait}"))),
+        maybe(millis(0..200).prop_map(|time| format!("within: {time}"))),
+    );
+    (1..=4_u32, waits, maybe(retried()), maybe(budget()), rest, shared()).prop_map(
+        |(attempts, waits, on, budget, (rest, throttled, within), shared)| {
+            format!("retry: {{ attempts: {attempts}{waits}{on}{budget}{rest}{throttled}{within}{shared} }}")
         },
     )
+}
+
+fn budget() -> impl Strategy<Value = String> {
+    let budget = prop_oneof![
+        2 => (0..10_u32, one_of(&["first_try", "success"]), 0..5_u32, 1..5_u32).prop_map(|(tenths, on, initial, cap)| {
+            format!("token_bucket: {{ deposit: 0.{tenths}, on: {on}, initial: {initial}, cap: {cap} }}")
+        }),
+        1 => (1..90_u32, 0..5_u32)
+            .prop_map(|(share, least)| format!("finagle: {{ share: {share}%, min_retries: {least}/s, ttl: 1s }}")),
+        1 => (1..10_u32, 1..9_u32)
+            .prop_map(|(most, tenths)| format!("grpc: {{ max_tokens: {most}, token_ratio: 0.{tenths} }}")),
+        1 => (0..100_u32, 0..4_u32)
+            .prop_map(|(share, least)| format!("envoy: {{ share: {share}%, min_concurrency: {least} }}")),
+        1 => (10..60_u32).prop_map(|capacity| format!("aws: {{ capacity: {capacity} }}")),
+    ];
+    budget.prop_map(|budget| format!("budget: {{ {budget} }}"))
 }
 
 /// Tries that end only when something outside gives up.

@@ -102,7 +102,7 @@ fn a_retry_budget_pays_one_retry_for_each_token_deposited() {
           c:
             calls: s.get
             arrivals: { constant: 100/s }
-            policies: [ retry: { attempts: 3, budget: { deposit: 0.25, initial: 0 } } ]
+            policies: [ retry: { attempts: 3, budget: { token_bucket: { deposit: 0.25, initial: 0 } } } ]
         ",
         "{ length: 1.005s }",
     );
@@ -124,7 +124,10 @@ fn the_load_of_retries_depends_on_when_their_budget_is_filled() {
                   c:
                     calls: s.get
                     arrivals: {{ constant: 100/s }}
-                    policies: [ retry: {{ attempts: unlimited, budget: {{ deposit: 0.1, on: {on}, initial: 0 }} }} ]
+                    policies:
+                      - retry:
+                          attempts: unlimited
+                          budget: {{ token_bucket: {{ deposit: 0.1, on: {on}, initial: 0 }} }}
                 "
             ),
             "{ length: 100s, faults: [ errors: { service: s, rate: 50%, outcome: unavailable } ] }",
