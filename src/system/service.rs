@@ -141,10 +141,10 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         let now = cx.engine.now();
-        let (host, class) = {
+        let (host, class, deadline) = {
             let task = &mut cx.tasks[task];
             task.arrived = now;
-            (task.host, task.class)
+            (task.host, task.class, task.deadline)
         };
         match self.state {
             Life::Up => {}
@@ -170,7 +170,7 @@ impl Instance {
             return Admission::Refused(Outcome::Unavailable);
         }
         cx.tasks[task].state = State::Queued;
-        self.queue.push(Waiting { task, since: now, class });
+        self.queue.push(Waiting { task, since: now, class, deadline });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         Admission::Queued
     }
@@ -205,9 +205,10 @@ impl Instance {
             cx.note(Fact::Busy { service: self.service, host, delta: 1 });
             return true;
         }
-        let (since, class) = (cx.engine.now(), cx.tasks[task].class);
-        cx.tasks[task].state = State::Queued;
-        self.queue.push(Waiting { task, since, class });
+        let since = cx.engine.now();
+        let it = &mut cx.tasks[task];
+        it.state = State::Queued;
+        self.queue.push(Waiting { task, since, class: it.class, deadline: it.deadline });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         false
     }
@@ -230,7 +231,7 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         while self.busy < spec.workers {
-            let Some(waiting) = self.queue.next() else { break };
+            let Some(waiting) = self.queue.next(cx.engine.now()) else { break };
             let now = cx.engine.now();
             cx.note(Fact::Queue { service: self.service, host: self.host, delta: -1 });
             // One that wanted a worker again may have been stopped while it waited.

@@ -30,6 +30,48 @@ fn last_in_first_out_serves_the_latest_first() {
 }
 
 #[test]
+fn the_newest_come_first_while_more_wait_than_the_threshold() {
+    // Three wait at 110 ms: the newest is next. Then two wait, and the oldest is.
+    assert_eq!(four("{ order: { adaptive_lifo: 2 } }").latencies("c"), [100, 290, 380, 170]);
+}
+
+#[test]
+fn the_earliest_deadline_is_served_first() {
+    let texts = Texts {
+        model: "
+            services: { s: { workers: 1, deadline: propagate, queue: { order: earliest_deadline }, operations: { get: [ work: 100ms ] } } }
+            clients:
+              patient: { calls: s.get, arrivals: { replay: { file: patient.csv, unit: 1ms } }, policies: [ timeout: 900ms ] }
+              hurried: { calls: s.get, arrivals: { replay: { file: hurried.csv, unit: 1ms } }, policies: [ timeout: 400ms ] }
+              endless: { calls: s.get, arrivals: { replay: { file: endless.csv, unit: 1ms } } }
+        ",
+        experiment: "{ length: 1s, resolution: 5ms }",
+        data: &[
+            ("endless.csv", "at\n10\n15\n"),
+            ("patient.csv", "at\n20\n30\n"),
+            ("hurried.csv", "at\n40\n"),
+        ],
+    };
+    let ran = texts.run(1);
+    assert_eq!(ran.latencies("hurried"), [210 - 40]);
+    assert_eq!(ran.latencies("patient"), [310 - 20, 410 - 30]);
+    assert_eq!(ran.latencies("endless"), [100, 510 - 15]);
+}
+
+#[test]
+fn an_order_that_cannot_work_is_an_error_where_it_is_written() {
+    for (queue, column, message) in [
+        ("{ order: { adaptive_lifo: {} } }", 34, "nothing says when the newest comes first"),
+        ("{ order: earliest_deadline }", 34, "no request brings a deadline here"),
+    ] {
+        let model = format!("services: {{ s: {{ queue: {queue}, operations: {{ get: [ work: 1ms ] }} }} }}");
+        let wrong =
+            Texts { model: &model, experiment: "{ length: 1s }", data: &[] }.plan().expect_err("it cannot work");
+        assert!(wrong.contains(message) && wrong.contains(&format!(":1:{column}")), "{wrong}");
+    }
+}
+
+#[test]
 fn by_priority_the_highest_class_is_served_first_and_within_a_class_the_first() {
     let texts = Texts {
         model: "
