@@ -4,6 +4,7 @@
 //! may wait, and for how long, is the same for all orders and lives in [`Spec`].
 
 mod adaptive_lifo;
+pub mod codel;
 mod earliest_deadline;
 mod fifo;
 mod lifo;
@@ -14,7 +15,7 @@ use std::fmt::Debug;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::engine::{Handle, Time};
+use crate::engine::{Duration, Handle, Time};
 use crate::policy::{Pattern, patterns};
 use crate::scenario::source::{Place, Spanned};
 use crate::scenario::units::Span;
@@ -35,6 +36,9 @@ pub struct Spec {
     /// limit.
     #[serde(default)]
     pub max_wait: Option<Span>,
+    /// Give up requests of a queue that stays long: refused with 503 when their turn comes. Default: none.
+    #[serde(default)]
+    pub codel: Option<Spanned<codel::Spec>>,
 }
 
 /// Who is served next.
@@ -60,6 +64,7 @@ pub enum Order {
 pub const PATTERNS: &[Pattern] = patterns! {
     "adaptive_lifo": "serve the newest first while the queue is long";
     "earliest_deadline": "serve first whose answer is of use for the shortest time";
+    "codel": "give up the requests of a queue that stays long";
 };
 
 /// Something wrong with the options of a service: where, what, and a way out.
@@ -75,7 +80,12 @@ impl Spec {
             }
             _ => None,
         };
-        wrong.into_iter().map(|(what, way_out)| (self.order.place, what.to_owned(), way_out.to_owned())).collect()
+        let order = wrong.map(|(what, way_out)| (self.order.place, what.to_owned(), way_out.to_owned()));
+        let codel = self.codel.as_ref().and_then(|it| {
+            let (what, way_out) = it.problem()?;
+            Some((it.place, what.to_owned(), way_out.to_owned()))
+        });
+        order.into_iter().chain(codel).collect()
     }
 }
 
@@ -119,6 +129,8 @@ pub struct Waiting {
     pub class: Class,
     /// When its answer is of no use any more.
     pub deadline: Time,
+    /// If it has waited this long when its turn comes, it is refused.
+    pub patience: Duration,
 }
 
 /// A queue of requests in some order. It knows nothing of workers, capacities or time limits.
@@ -140,7 +152,6 @@ pub trait Queue: Debug + Send {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Duration;
 
     /// One that waits, known by its number.
     pub(super) fn waiting(number: u64) -> Waiting {
@@ -149,6 +160,7 @@ mod tests {
             since: Time::ZERO + Duration::from_millis(number),
             class: Class::Medium,
             deadline: Time::NEVER,
+            patience: Duration::FOREVER,
         }
     }
 

@@ -308,7 +308,14 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
                     "{ adaptive_lifo: { threshold: 3, overloaded_after: 20ms } }",
                     "earliest_deadline",
                 ]),
-                maybe(millis(1..100).prop_map(|most| format!("max_wait: {most}"))),
+                maybe(prop_oneof![
+                    millis(1..100).prop_map(|most| format!("max_wait: {most}")),
+                    (millis(0..10), millis(10..60), one_of(&["facebook", "classic"])).prop_map(
+                        |(target, interval, law)| {
+                            format!("codel: {{ target: {target}, interval: {interval}, law: {law} }}")
+                        }
+                    ),
+                ]),
             )
                 .prop_map(|(capacity, order, most)| format!("queue: {{ capacity: {capacity}, order: {order}{most} }}")),
         ),

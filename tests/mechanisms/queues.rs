@@ -63,6 +63,7 @@ fn an_order_that_cannot_work_is_an_error_where_it_is_written() {
     for (queue, column, message) in [
         ("{ order: { adaptive_lifo: {} } }", 34, "nothing says when the newest comes first"),
         ("{ order: earliest_deadline }", 34, "no request brings a deadline here"),
+        ("{ codel: { target: 1s } }", 34, "the interval of codel is shorter than its target"),
     ] {
         let model = format!("services: {{ s: {{ queue: {queue}, operations: {{ get: [ work: 1ms ] }} }} }}");
         let wrong =
@@ -127,6 +128,18 @@ fn who_has_waited_too_long_is_refused_when_its_turn_comes() {
     assert_eq!(ran.count("service/s", "dropped"), 2);
     assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 4.0 * 1e3), 100 + 190 + 180 + 170);
     assert_eq!(ran.busy("service/s"), 200);
+}
+
+#[test]
+fn who_joins_a_standing_queue_is_given_up_after_the_target() {
+    // The queue is empty until 20 ms. Who joins until 30 ms may wait for 10 ms, who joins at 40 ms for nothing: at 110 ms
+    // all of them have waited too long.
+    let ran = four("{ codel: { target: 0ms, interval: 10ms } }");
+    assert_eq!(ran.answers("c"), [Some(100), None, None, None]);
+    assert_eq!(ran.count("service/s", "dropped"), 3);
+    assert_eq!(ran.count("client/c", "failed.unavailable"), 3);
+    // With an interval of 85 ms the third and the fourth have waited less at 110 ms, but not at 210 ms, if they have to.
+    assert_eq!(four("{ codel: { interval: 85ms } }").answers("c"), [Some(100), None, Some(180), None]);
 }
 
 #[test]
