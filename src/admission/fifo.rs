@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Queue, Waiting};
+use crate::engine::Time;
 
 #[derive(Debug, Default)]
 pub(super) struct Fifo(VecDeque<Waiting>);
@@ -11,7 +12,7 @@ impl Queue for Fifo {
     fn push(&mut self, waiting: Waiting) {
         self.0.push_back(waiting);
     }
-    fn next(&mut self) -> Option<Waiting> {
+    fn next(&mut self, _: Time) -> Option<Waiting> {
         self.0.pop_front()
     }
     fn len(&self) -> usize {

@@ -3,6 +3,9 @@
 //! A queue holds the requests that wait for a worker. Its order is one file here and a line in [`Order`]. How many
 //! may wait, and for how long, is the same for all orders and lives in [`Spec`].
 
+mod adaptive_lifo;
+pub mod codel;
+mod earliest_deadline;
 mod fifo;
 mod lifo;
 mod priority;
@@ -12,7 +15,9 @@ use std::fmt::Debug;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::engine::{Handle, Time};
+use crate::engine::{Duration, Handle, Time};
+use crate::policy::{Pattern, patterns};
+use crate::scenario::source::{Place, Spanned};
 use crate::scenario::units::Span;
 
 /// The queue in front of the workers of each replica.
@@ -26,11 +31,14 @@ pub struct Spec {
     pub capacity: Option<u32>,
     /// Who is served next. Default: `fifo`.
     #[serde(default)]
-    pub order: Order,
+    pub order: Spanned<Order>,
     /// A request that has waited this long when its turn comes is refused with 503 instead of served. Default: no
     /// limit.
     #[serde(default)]
     pub max_wait: Option<Span>,
+    /// Give up requests of a queue that stays long: refused with 503 when their turn comes. Default: none.
+    #[serde(default)]
+    pub codel: Option<Spanned<codel::Spec>>,
 }
 
 /// Who is served next.
@@ -45,6 +53,40 @@ pub enum Order {
     /// The highest class first (`critical`, `high`, `medium`, `low`); within a class first in, first out. A request
     /// in service is not interrupted.
     Priority,
+    /// First in, first out while the queue is short, last in, first out while it is not.
+    AdaptiveLifo(adaptive_lifo::Spec),
+    /// The request whose deadline passes first; those without a deadline last. Among equals first in, first out. Needs
+    /// `deadline: propagate`, or no request has a deadline. What is in service is not interrupted.
+    EarliestDeadline,
+}
+
+/// Every pattern that a server can use: `list patterns` and `explain` print them.
+pub const PATTERNS: &[Pattern] = patterns! {
+    "adaptive_lifo": "serve the newest first while the queue is long";
+    "earliest_deadline": "serve first whose answer is of use for the shortest time";
+    "codel": "give up the requests of a queue that stays long";
+};
+
+/// Something wrong with the options of a service: where, what, and a way out.
+pub(crate) type Problem = (Place, String, String);
+
+impl Spec {
+    /// What is wrong; `deadlines` says whether requests bring theirs.
+    pub(crate) fn problems(&self, deadlines: bool) -> Vec<Problem> {
+        let wrong = match self.order.value {
+            Order::AdaptiveLifo(spec) => spec.problem(),
+            Order::EarliestDeadline if !deadlines => {
+                Some(("no request brings a deadline here", "give the service `deadline: propagate`"))
+            }
+            _ => None,
+        };
+        let order = wrong.map(|(what, way_out)| (self.order.place, what.to_owned(), way_out.to_owned()));
+        let codel = self.codel.as_ref().and_then(|it| {
+            let (what, way_out) = it.problem()?;
+            Some((it.place, what.to_owned(), way_out.to_owned()))
+        });
+        order.into_iter().chain(codel).collect()
+    }
 }
 
 impl Order {
@@ -55,6 +97,8 @@ impl Order {
             Self::Fifo => Box::new(fifo::Fifo::default()),
             Self::Lifo => Box::new(lifo::Lifo::default()),
             Self::Priority => Box::new(priority::Priority::default()),
+            Self::AdaptiveLifo(spec) => Box::new(adaptive_lifo::AdaptiveLifo::new(spec)),
+            Self::EarliestDeadline => Box::new(earliest_deadline::EarliestDeadline::default()),
         }
     }
 }
@@ -83,6 +127,10 @@ pub struct Waiting {
     pub since: Time,
     /// Its class.
     pub class: Class,
+    /// When its answer is of no use any more.
+    pub deadline: Time,
+    /// If it has waited this long when its turn comes, it is refused.
+    pub patience: Duration,
 }
 
 /// A queue of requests in some order. It knows nothing of workers, capacities or time limits.
@@ -90,7 +138,7 @@ pub trait Queue: Debug + Send {
     /// A request joins.
     fn push(&mut self, waiting: Waiting);
     /// The next to be served leaves.
-    fn next(&mut self) -> Option<Waiting>;
+    fn next(&mut self, now: Time) -> Option<Waiting>;
     /// How many wait.
     fn len(&self) -> usize;
     /// Whether nobody waits.
@@ -99,4 +147,45 @@ pub trait Queue: Debug + Send {
     }
     /// All leave, unserved.
     fn clear(&mut self);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One that waits, known by its number.
+    pub(super) fn waiting(number: u64) -> Waiting {
+        Waiting {
+            task: Handle::NONE,
+            since: Time::ZERO + Duration::from_millis(number),
+            class: Class::Medium,
+            deadline: Time::NEVER,
+            patience: Duration::FOREVER,
+        }
+    }
+
+    /// The numbers of all that wait, in the order in which they are served at once.
+    pub(super) fn numbers(queue: &mut dyn Queue) -> Vec<u64> {
+        let mut found = Vec::new();
+        while let Some(next) = queue.next(Time::ZERO) {
+            found.push((next.since - Time::ZERO).nanos() / 1_000_000);
+        }
+        found
+    }
+
+    #[test]
+    fn every_order_serves_each_request_once() {
+        let adaptive = Order::AdaptiveLifo(2.into());
+        for order in [Order::Fifo, Order::Lifo, Order::Priority, adaptive, Order::EarliestDeadline] {
+            let mut queue = order.build();
+            (0..5).for_each(|number| queue.push(waiting(number)));
+            assert_eq!(queue.len(), 5, "{order:?}");
+            let mut served = numbers(queue.as_mut());
+            served.sort_unstable();
+            assert_eq!(served, [0, 1, 2, 3, 4], "{order:?}");
+            queue.push(waiting(9));
+            queue.clear();
+            assert!(queue.is_empty(), "{order:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Queue, Waiting};
+use crate::engine::Time;
 
 /// One line for each class, the most important first.
 #[derive(Debug, Default)]
@@ -14,7 +15,7 @@ impl Queue for Priority {
     fn push(&mut self, waiting: Waiting) {
         self.lines[waiting.class as usize].push_back(waiting);
     }
-    fn next(&mut self) -> Option<Waiting> {
+    fn next(&mut self, _: Time) -> Option<Waiting> {
         self.lines.iter_mut().find_map(VecDeque::pop_front)
     }
     fn len(&self) -> usize {

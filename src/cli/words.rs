@@ -5,11 +5,13 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
+use crate::admission;
 use crate::experiment::Results;
 use crate::measure::METRICS;
 use crate::policy::{PATTERNS, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
+use crate::scenario::model::Service;
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
 
@@ -159,7 +161,9 @@ pub(super) fn list(what: Option<&str>) -> u8 {
     for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
         let lines = match kind {
             "models" | "experiments" => files(kind),
-            "patterns" => PATTERNS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
+            "patterns" => {
+                PATTERNS.iter().chain(admission::PATTERNS).map(|it| (it.name.to_owned(), it.line.to_owned())).collect()
+            }
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
@@ -181,10 +185,11 @@ pub(super) fn list(what: Option<&str>) -> u8 {
 /// `explain`: the manual, from the doc comments of the options.
 pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
+    let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
-    let all: Vec<(&str, String, &str)> = patterns.chain(faults).chain(failures).chain(metrics).collect();
+    let all: Vec<(&str, String, &str)> = patterns.chain(servers).chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -194,7 +199,7 @@ pub(super) fn explain(name: &str) -> u8 {
     };
     say(&format!("{name} ({kind}): {line}"));
     let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
-    let pattern = PATTERNS.iter().find(|it| it.name == *name).map(|it| it.page);
+    let pattern = PATTERNS.iter().chain(admission::PATTERNS).find(|it| it.name == *name).map(|it| it.page);
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
@@ -210,6 +215,12 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
+        // An order of the queue, an option of the queue, or one of the service.
+        "servers" => {
+            [Reference::of::<admission::Order>(), Reference::of::<admission::Spec>(), Reference::of::<Service>()]
+                .into_iter()
+                .find(|it| it.option(name).is_some())?
+        }
         _ => return None,
     };
     let mut mentioned = Vec::new();

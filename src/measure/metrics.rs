@@ -106,7 +106,7 @@ pub const METRICS: &[Metric] = metrics! {
     "sojourn.p99", SERVICES, Seconds, false, "time at the service, from arrival to answer, 99th percentile";
     "refused.full", SERVICES, PerSecond, true, "requests refused because the queue was full";
     "refused.share", SERVICES, Share, false, "requests refused because the queue was full, as a share of the arrivals";
-    "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, or lost in a crash";
+    "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";

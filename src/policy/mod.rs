@@ -219,11 +219,17 @@ pub struct Pattern {
 
 macro_rules! patterns {
     ($($name:literal: $line:literal;)*) => {
-        &[$(Pattern { name: $name, line: $line, page: include_str!(concat!("../../docs/patterns/", $name, ".md")) }),*]
+        &[$($crate::policy::Pattern {
+            name: $name,
+            line: $line,
+            page: include_str!(concat!("../../docs/patterns/", $name, ".md")),
+        }),*]
     };
 }
 
-/// Every pattern that a file can use. `list patterns` and `explain` print it, and tests read it to see that each has
+pub(crate) use patterns;
+
+/// Every pattern that a caller can use; those of servers are in [`crate::admission`]. `list patterns` and `explain` print it, and tests read it to see that each has
 /// options and a shipped example.
 pub const PATTERNS: &[Pattern] = patterns! {
     "timeout": "stop waiting for an answer after a time";

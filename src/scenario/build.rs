@@ -345,6 +345,9 @@ impl Builder<'_> {
             if let crate::balance::Spec::PowerOfChoices(0) = spec.balance {
                 self.error(name.place, "no choice at all", "give `power_of_choices` at least 1; 2 is `power_of_two`");
             }
+            for (place, what, way_out) in spec.queue.problems(spec.deadline == model::Deadline::Propagate) {
+                self.error(place, what, way_out);
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),

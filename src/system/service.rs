@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use crate::admission::codel::Codel;
 use crate::admission::{Queue, Waiting};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
 use crate::measure::Fact;
@@ -58,6 +59,7 @@ pub(super) struct Instance {
     pub(super) service: u32,
     host: u32,
     queue: Box<dyn Queue>,
+    codel: Option<Codel>,
     busy: u32,
     on_cpu: u32,
     for_cpu: VecDeque<Handle>,
@@ -104,6 +106,7 @@ impl Instances {
                     service: number as u32,
                     host: first_host + all.len() as u32,
                     queue: service.queue.order.build(),
+                    codel: service.queue.codel.as_ref().map(|spec| Codel::new(spec.value)),
                     busy: 0,
                     on_cpu: 0,
                     for_cpu: VecDeque::new(),
@@ -141,10 +144,10 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         let now = cx.engine.now();
-        let (host, class) = {
+        let (host, class, deadline) = {
             let task = &mut cx.tasks[task];
             task.arrived = now;
-            (task.host, task.class)
+            (task.host, task.class, task.deadline)
         };
         match self.state {
             Life::Up => {}
@@ -170,7 +173,11 @@ impl Instance {
             return Admission::Refused(Outcome::Unavailable);
         }
         cx.tasks[task].state = State::Queued;
-        self.queue.push(Waiting { task, since: now, class });
+        let mut patience = spec.queue.max_wait.map_or(Duration::FOREVER, |most| most.0);
+        if let Some(codel) = &mut self.codel {
+            patience = patience.min(codel.patience(self.queue.is_empty(), now));
+        }
+        self.queue.push(Waiting { task, since: now, class, deadline, patience });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         Admission::Queued
     }
@@ -205,9 +212,14 @@ impl Instance {
             cx.note(Fact::Busy { service: self.service, host, delta: 1 });
             return true;
         }
-        let (since, class) = (cx.engine.now(), cx.tasks[task].class);
-        cx.tasks[task].state = State::Queued;
-        self.queue.push(Waiting { task, since, class });
+        let since = cx.engine.now();
+        let it = &mut cx.tasks[task];
+        it.state = State::Queued;
+        let (class, deadline) = (it.class, it.deadline);
+        if let Some(codel) = &mut self.codel {
+            codel.patience(self.queue.is_empty(), since);
+        }
+        self.queue.push(Waiting { task, since, class, deadline, patience: Duration::FOREVER });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         false
     }
@@ -230,8 +242,8 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         while self.busy < spec.workers {
-            let Some(waiting) = self.queue.next() else { break };
             let now = cx.engine.now();
+            let Some(waiting) = self.queue.next(now) else { break };
             cx.note(Fact::Queue { service: self.service, host: self.host, delta: -1 });
             // One that wanted a worker again may have been stopped while it waited.
             let Some(task) = cx.tasks.get(waiting.task) else { continue };
@@ -243,10 +255,12 @@ impl Instance {
                 Some(Outcome::Cancelled)
             } else if spec.deadline && task.deadline <= now {
                 Some(Outcome::Timeout)
-            } else if spec.queue.max_wait.is_some_and(|most| now - waiting.since >= most.0) {
-                Some(Outcome::Unavailable)
             } else {
-                None
+                let waited = now - waiting.since;
+                let behind = self.queue.len();
+                let too_long = waited >= waiting.patience;
+                let given_up = self.codel.as_mut().is_some_and(|it| it.gives_up(waited, behind, now));
+                (too_long || given_up).then_some(Outcome::Unavailable)
             };
             if let Some(outcome) = dropped {
                 cx.note(Fact::Dropped { service: self.service });
@@ -258,6 +272,11 @@ impl Instance {
                 self.take_again(waiting.task, cx);
                 cx.ready.push(waiting.task);
             }
+        }
+        if let Some(codel) = &mut self.codel
+            && self.queue.is_empty()
+        {
+            codel.emptied();
         }
     }
 
@@ -420,6 +439,7 @@ impl Instance {
         cx.note(Fact::Queue { service: self.service, host, delta: -waiting });
         cx.note(Fact::Busy { service: self.service, host, delta: -i64::from(self.busy) });
         self.queue.clear();
+        self.codel = cx.plan.services[self.service as usize].queue.codel.as_ref().map(|spec| Codel::new(spec.value));
         self.for_cpu.clear();
         self.busy = 0;
         self.on_cpu = 0;

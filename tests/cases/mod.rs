@@ -327,8 +327,22 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
         maybe(
             (
                 0..6_u32,
-                one_of(&["fifo", "lifo", "priority"]),
-                maybe(millis(1..100).prop_map(|most| format!("max_wait: {most}"))),
+                one_of(&[
+                    "fifo",
+                    "lifo",
+                    "priority",
+                    "{ adaptive_lifo: 1 }",
+                    "{ adaptive_lifo: { threshold: 3, overloaded_after: 20ms } }",
+                    "earliest_deadline",
+                ]),
+                maybe(prop_oneof![
+                    millis(1..100).prop_map(|most| format!("max_wait: {most}")),
+                    (millis(0..10), millis(10..60), one_of(&["facebook", "classic"])).prop_map(
+                        |(target, interval, law)| {
+                            format!("codel: {{ target: {target}, interval: {interval}, law: {law} }}")
+                        }
+                    ),
+                ]),
             )
                 .prop_map(|(capacity, order, most)| format!("queue: {{ capacity: {capacity}, order: {order}{most} }}")),
         ),
@@ -348,7 +362,12 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
     (1..4_u32, limits, habits, life, steps()).prop_map(|(replicas, limits, habits, life, steps)| {
         let options =
             [limits.0, limits.1, limits.2, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2, life.3];
-        (replicas, options.concat(), steps)
+        let mut options = options.concat();
+        // Without deadlines there is nothing to go by.
+        if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
+            options.push_str(", deadline: propagate");
+        }
+        (replicas, options, steps)
     })
 }
 

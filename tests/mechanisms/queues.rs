@@ -30,6 +30,49 @@ fn last_in_first_out_serves_the_latest_first() {
 }
 
 #[test]
+fn the_newest_come_first_while_more_wait_than_the_threshold() {
+    // Three wait at 110 ms: the newest is next. Then two wait, and the oldest is.
+    assert_eq!(four("{ order: { adaptive_lifo: 2 } }").latencies("c"), [100, 290, 380, 170]);
+}
+
+#[test]
+fn the_earliest_deadline_is_served_first() {
+    let texts = Texts {
+        model: "
+            services: { s: { workers: 1, deadline: propagate, queue: { order: earliest_deadline }, operations: { get: [ work: 100ms ] } } }
+            clients:
+              patient: { calls: s.get, arrivals: { replay: { file: patient.csv, unit: 1ms } }, policies: [ timeout: 900ms ] }
+              hurried: { calls: s.get, arrivals: { replay: { file: hurried.csv, unit: 1ms } }, policies: [ timeout: 400ms ] }
+              endless: { calls: s.get, arrivals: { replay: { file: endless.csv, unit: 1ms } } }
+        ",
+        experiment: "{ length: 1s, resolution: 5ms }",
+        data: &[
+            ("endless.csv", "at\n10\n15\n"),
+            ("patient.csv", "at\n20\n30\n"),
+            ("hurried.csv", "at\n40\n"),
+        ],
+    };
+    let ran = texts.run(1);
+    assert_eq!(ran.latencies("hurried"), [210 - 40]);
+    assert_eq!(ran.latencies("patient"), [310 - 20, 410 - 30]);
+    assert_eq!(ran.latencies("endless"), [100, 510 - 15]);
+}
+
+#[test]
+fn an_order_that_cannot_work_is_an_error_where_it_is_written() {
+    for (queue, column, message) in [
+        ("{ order: { adaptive_lifo: {} } }", 34, "nothing says when the newest comes first"),
+        ("{ order: earliest_deadline }", 34, "no request brings a deadline here"),
+        ("{ codel: { target: 1s } }", 34, "the interval of codel is shorter than its target"),
+    ] {
+        let model = format!("services: {{ s: {{ queue: {queue}, operations: {{ get: [ work: 1ms ] }} }} }}");
+        let wrong =
+            Texts { model: &model, experiment: "{ length: 1s }", data: &[] }.plan().expect_err("it cannot work");
+        assert!(wrong.contains(message) && wrong.contains(&format!(":1:{column}")), "{wrong}");
+    }
+}
+
+#[test]
 fn by_priority_the_highest_class_is_served_first_and_within_a_class_the_first() {
     let texts = Texts {
         model: "
@@ -85,6 +128,18 @@ fn who_has_waited_too_long_is_refused_when_its_turn_comes() {
     assert_eq!(ran.count("service/s", "dropped"), 2);
     assert_eq!(super::whole(ran.value("client/c", "duration.mean") * 4.0 * 1e3), 100 + 190 + 180 + 170);
     assert_eq!(ran.busy("service/s"), 200);
+}
+
+#[test]
+fn who_joins_a_standing_queue_is_given_up_after_the_target() {
+    // The queue is empty until 20 ms. Who joins until 30 ms may wait for 10 ms, who joins at 40 ms for nothing: at 110 ms
+    // all of them have waited too long.
+    let ran = four("{ codel: { target: 0ms, interval: 10ms } }");
+    assert_eq!(ran.answers("c"), [Some(100), None, None, None]);
+    assert_eq!(ran.count("service/s", "dropped"), 3);
+    assert_eq!(ran.count("client/c", "failed.unavailable"), 3);
+    // With an interval of 85 ms the third and the fourth have waited less at 110 ms, but not at 210 ms, if they have to.
+    assert_eq!(four("{ codel: { interval: 85ms } }").answers("c"), [Some(100), None, Some(180), None]);
 }
 
 #[test]
