@@ -11,6 +11,8 @@ pub enum Refuser {
     Bulkhead,
     /// The rate was used up, and waiting for the next token was not allowed.
     RateLimit,
+    /// The other side has refused too many calls lately.
+    AdaptiveThrottle,
     /// The deadline that came with the request had passed already.
     Deadline,
     /// A policy written outside this crate.
@@ -44,7 +46,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many kinds of outcome are counted apart.
-    pub const KINDS: usize = 14;
+    pub const KINDS: usize = 15;
 
     /// The names of the kinds, as they stand in files and in the column `metric` after `failed.`.
     pub const NAMES: [&'static str; Self::KINDS] = [
@@ -59,6 +61,7 @@ impl Outcome {
         "refused_by.breaker",
         "refused_by.bulkhead",
         "refused_by.rate_limit",
+        "refused_by.adaptive_throttle",
         "refused_by.deadline",
         "refused_by.custom",
         "cancelled",
@@ -79,9 +82,10 @@ impl Outcome {
             Self::RefusedBy(Refuser::Breaker) => 8,
             Self::RefusedBy(Refuser::Bulkhead) => 9,
             Self::RefusedBy(Refuser::RateLimit) => 10,
-            Self::RefusedBy(Refuser::Deadline) => 11,
-            Self::RefusedBy(Refuser::Custom) => 12,
-            Self::Cancelled => 13,
+            Self::RefusedBy(Refuser::AdaptiveThrottle) => 11,
+            Self::RefusedBy(Refuser::Deadline) => 12,
+            Self::RefusedBy(Refuser::Custom) => 13,
+            Self::Cancelled => 14,
         }
     }
 
@@ -132,8 +136,8 @@ impl OutcomeSet {
     /// Every failure; answers and cancelled calls are left out.
     #[must_use]
     pub const fn failures() -> Self {
-        // All kinds but ok (bit 0), degraded (bit 1) and cancelled (bit 13).
-        Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << 13))
+        // All kinds but ok (bit 0), degraded (bit 1) and cancelled (bit 14).
+        Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << 14))
     }
 
     /// The set without this kind of outcome.

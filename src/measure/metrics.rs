@@ -70,6 +70,7 @@ pub const METRICS: &[Metric] = metrics! {
     "failed.refused_by.breaker", CALLS, PerSecond, false, "refused by the caller's own breaker";
     "failed.refused_by.bulkhead", CALLS, PerSecond, false, "refused by the caller's own bulkhead";
     "failed.refused_by.rate_limit", CALLS, PerSecond, false, "refused by the caller's own rate limit";
+    "failed.refused_by.adaptive_throttle", CALLS, PerSecond, false, "refused by the caller's own adaptive throttle";
     "failed.refused_by.deadline", CALLS, PerSecond, false, "not sent because the deadline had passed";
     "failed.refused_by.custom", CALLS, PerSecond, false, "refused by a policy written in Rust";
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";

@@ -13,6 +13,7 @@
 //!
 //! A new pattern is a new file here that looks like its neighbours, and its lines in [`Written`].
 
+pub mod adaptive_throttle;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
@@ -197,6 +198,8 @@ pub enum Written {
     Bulkhead(bulkhead::Spec),
     /// Limit how many calls start in a time.
     RateLimit(rate_limit::Spec),
+    /// Refuse calls when the other side has refused too many.
+    AdaptiveThrottle(adaptive_throttle::Spec),
     /// Answer something lesser instead of failing.
     Fallback(fallback::Spec),
     /// Send a spare attempt when the first is slow.
@@ -232,11 +235,12 @@ pub(crate) use patterns;
 /// Every pattern that a caller can use; those of servers are in [`crate::admission`]. `list patterns` and `explain` print it, and tests read it to see that each has
 /// options and a shipped example.
 pub const PATTERNS: &[Pattern] = patterns! {
-    "timeout": "stop waiting for an answer after a time";
+    "timeout": "stop waiting for an answer after a time, fixed or learned";
     "retry": "try again after a failure, with backoff, jitter and a budget";
     "breaker": "stop calling what keeps failing, and probe it now and then";
     "bulkhead": "limit how many calls are under way at once";
     "rate_limit": "limit how many calls start in a time";
+    "adaptive_throttle": "refuse calls when the other side has refused too many";
     "fallback": "answer something lesser instead of failing";
     "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
 };
@@ -251,6 +255,7 @@ impl Written {
             Self::Breaker(spec) => Arc::new(spec.clone()),
             Self::Bulkhead(spec) => Arc::new(spec.clone()),
             Self::RateLimit(spec) => Arc::new(spec.clone()),
+            Self::AdaptiveThrottle(spec) => Arc::new(spec.clone()),
             Self::Fallback(spec) => Arc::new(spec.clone()),
             Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
@@ -266,6 +271,7 @@ impl Written {
             Self::Bulkhead(spec) => spec.problems(),
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
+            Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(_) | Self::Custom(_) => Vec::new(),
         }
     }
@@ -306,6 +312,7 @@ impl When {
                 refused(Refuser::Breaker),
                 refused(Refuser::Bulkhead),
                 refused(Refuser::RateLimit),
+                refused(Refuser::AdaptiveThrottle),
                 refused(Refuser::Deadline),
                 refused(Refuser::Custom),
             ]),

@@ -657,9 +657,10 @@ impl Builder<'_> {
                 self.error(written.place, what, way_out);
             }
             if let Written::Timeout(timeout) = &written.value
-                && tightest.is_none_or(|(least, _)| timeout.after.0 < least)
+                && let Some(after) = timeout.after
+                && tightest.is_none_or(|(least, _)| after.0 < least)
             {
-                tightest = Some((timeout.after.0, written.place));
+                tightest = Some((after.0, written.place));
             }
             if fine {
                 layers.push(written.blueprint());

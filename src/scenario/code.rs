@@ -88,7 +88,7 @@ pub fn parallel(steps: impl IntoIterator<Item = Step>) -> Step {
 /// Stop waiting after this time.
 #[must_use]
 pub fn timeout(after: Span) -> Layer {
-    Layer::Timeout(policy::timeout::Spec { after })
+    Layer::Timeout(after.into())
 }
 
 /// So many tries in all, the first one included, without a wait between them.

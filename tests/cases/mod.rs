@@ -217,6 +217,27 @@ fn hedge() -> impl Strategy<Value = String> {
         .prop_map(|(after, spares, rest)| format!("hedge: {{ after: {after}ms, spares: {spares}{rest} }}"))
 }
 
+fn adaptive_throttle() -> impl Strategy<Value = String> {
+    let over = maybe(millis(10..900).prop_map(|over| format!("over: {over}")));
+    (10..30_u32, over, maybe(on()), shared()).prop_map(|(tenths, over, on, shared)| {
+        format!("adaptive_throttle: {{ k: {}.{}{over}{on}{shared} }}", tenths / 10, tenths % 10)
+    })
+}
+
+fn timeout() -> impl Strategy<Value = String> {
+    let over = prop_oneof![(1..200_u32).prop_map(|calls| calls.to_string()), millis(10..900)];
+    let rest = (one_of(&["true", "false"]), shared());
+    let learned = (50..=100_u32, 1..4_u32, over, 1..300_u64, maybe(Just("floor: 1ms".to_owned())), rest).prop_map(
+        |(share, factor, over, initial, floor, (count, shared))| {
+            format!(
+                "timeout: {{ percentile: {share}%, factor: {factor}, over: {over}, initial: {initial}ms, ceiling: 400ms, \
+                 count_timeouts: {count}{floor}{shared} }}"
+            )
+        },
+    );
+    prop_oneof![3 => millis(1..300).prop_map(|after| format!("timeout: {after}")), 1 => learned]
+}
+
 fn fallback() -> impl Strategy<Value = String> {
     (one_of(&["stale", "default", "empty"]), maybe(on()))
         .prop_map(|(answer, on)| format!("fallback: {{ answer: {answer}{on} }}"))
@@ -225,12 +246,13 @@ fn fallback() -> impl Strategy<Value = String> {
 /// Policies, outermost first, as `policies: [...]`.
 fn stack() -> BoxedStrategy<String> {
     let policy = prop_oneof![
-        4 => millis(1..300).prop_map(|after| format!("timeout: {after}")),
+        4 => timeout(),
         4 => retry(),
         1 => unlimited_retry(),
         4 => breaker(),
         4 => bulkhead(),
         2 => rate_limit(),
+        2 => adaptive_throttle(),
         2 => fallback(),
         2 => hedge(),
     ];

@@ -93,6 +93,44 @@ fn three_attempts_at_three_layers_are_27_calls_at_the_bottom() {
 }
 
 #[test]
+fn three_attempts_at_five_layers_are_243_calls_at_the_bottom() {
+    let ran = run(
+        "
+        services:
+          a: { operations: { get: [ { call: b.get, policies: [ retry: 3 ] } ] } }
+          b: { operations: { get: [ { call: d.get, policies: [ retry: 3 ] } ] } }
+          d: { operations: { get: [ { call: e.get, policies: [ retry: 3 ] } ] } }
+          e: { operations: { get: [ { call: f.get, policies: [ retry: 3 ] } ] } }
+          f: { operations: { get: [ fail: unavailable ] } }
+        clients: { c: { calls: a.get, arrivals: { constant: 1/s }, policies: [ retry: 3 ] } }
+        ",
+        "{ length: 3s }",
+    );
+    assert_eq!(ran.count("service/f", "arrivals"), 2 * 243);
+}
+
+#[test]
+fn the_time_for_retries_begins_when_the_call_comes_to_them() {
+    // Two calls at the same instant; the second waits 500 ms outside the retries. Each is tried at 0, 100, 200 and 300 ms.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ fail: unavailable ] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 1/s }
+            batch: 2
+            policies:
+              - rate_limit: { rate: 2/s, wait: 1s }
+              - retry: { attempts: unlimited, within: 350ms, backoff: { constant: 100ms } }
+        ",
+        "{ length: 1.5s }",
+    );
+    assert_eq!(ran.count("client/c", "offered"), 2);
+    assert_eq!(ran.count("client/c", "attempts"), 8);
+}
+
+#[test]
 fn a_retry_budget_pays_one_retry_for_each_token_deposited() {
     // A quarter of a token a request: 100 requests pay for 25 retries.
     let ran = run(
