@@ -212,10 +212,18 @@ fn bulkhead() -> impl Strategy<Value = String> {
 }
 
 fn rate_limit() -> impl Strategy<Value = String> {
-    let wait = maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
-    (3..200_u32, 1..5_u32, wait, shared()).prop_map(|(rate, burst, wait, shared)| {
-        format!("rate_limit: {{ rate: {rate}/s, burst: {burst}{wait}{shared} }}")
-    })
+    let wait = || maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
+    let law = prop_oneof![
+        2 => (3..200_u32, 1..5_u32, wait()).prop_map(|(rate, burst, wait)| {
+            format!("rate: {rate}/s, burst: {burst}{wait}")
+        }),
+        1 => (3..200_u32, 1..8_u32, wait())
+            .prop_map(|(rate, waiting, wait)| format!("rate: {rate}/s, by: leaky_bucket, waiting: {waiting}{wait}")),
+        1 => (1..20_u32, one_of(&["fixed_window", "sliding_log"]), wait())
+            .prop_map(|(tens, by, wait)| format!("rate: {}/s, by: {{ {by}: 100ms }}{wait}", 10 * tens)),
+        1 => (1..20_u32).prop_map(|tens| format!("rate: {}/s, by: {{ sliding_counter: 100ms }}", 10 * tens)),
+    ];
+    (law, shared()).prop_map(|(law, shared)| format!("rate_limit: {{ {law}{shared} }}"))
 }
 
 fn fallback() -> impl Strategy<Value = String> {
