@@ -299,6 +299,19 @@ pub enum When {
 }
 
 impl When {
+    /// Its name in files.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
+            Self::Error => "error",
+            Self::Rejected => "rejected",
+            Self::Unreachable => "unreachable",
+            Self::Refused => "refused",
+        }
+    }
+
     fn set(self) -> OutcomeSet {
         let refused = |by| Outcome::RefusedBy(by);
         match self {

@@ -44,6 +44,22 @@ pub(super) fn story(policy: &str) -> Story {
     }
 }
 
+/// What is wrong with a policy as it stands in a file, and the text that each mistake points at: the value, or nothing
+/// if it is about several of them.
+pub(super) fn mistakes(policy: &str) -> Vec<(String, String)> {
+    let mut sources = Sources::new();
+    let id = sources.add("a mistake", policy);
+    match tree::parse(id, &sources).and_then(|node| tree::read::<Written>(&node)) {
+        Ok(written) => written.problems().into_iter().map(|(what, _)| (what, String::new())).collect(),
+        Err(found) => found
+            .iter()
+            .map(|mistake| {
+                (mistake.message.clone(), policy[mistake.place.start as usize..mistake.place.end as usize].to_owned())
+            })
+            .collect(),
+    }
+}
+
 pub(super) fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }

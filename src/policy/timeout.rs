@@ -11,9 +11,9 @@
 use std::collections::VecDeque;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
-use super::breaker::Window;
 use super::{Blueprint, Enter, Leave, Passage, Policy};
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::Outcome;
@@ -41,7 +41,7 @@ pub struct Spec {
     pub factor: Option<f64>,
     /// Which calls are the last ones: so many (`1000`), or those that ended within a time (`60s`). Default: 1000.
     #[serde(default)]
-    pub over: Option<Window>,
+    pub over: Option<Over>,
     /// How long to wait until there are calls enough to speak of a percentile: 1 / (1 − percentile) of them, 100 for
     /// `99%`, or as many as `over` keeps if that is less. Must be given with `percentile`.
     #[serde(default)]
@@ -94,7 +94,7 @@ impl Spec {
         if self.factor.is_some_and(|factor| !(factor.is_finite() && factor > 0.0)) {
             problem("`factor` must be above 0", "2 is usual");
         }
-        if matches!(self.over, Some(Window::Calls(0) | Window::Time(Duration::ZERO))) {
+        if matches!(self.over, Some(Over::Calls(0) | Over::Time(Duration::ZERO))) {
             problem("`over` must keep something", "1000 calls are usual");
         }
         let (floor, ceiling) = self.bounds();
@@ -119,6 +119,50 @@ impl Spec {
     }
 }
 
+/// Over what a percentile is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// The last so many calls.
+    Calls(u32),
+    /// The calls of the last so much time.
+    Time(Duration),
+}
+
+impl<'de> Deserialize<'de> for Over {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl Visitor<'_> for Seen {
+            type Value = Over;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a time such as `30s`, or a number of calls such as `100`")
+            }
+            fn visit_u64<E: Error>(self, n: u64) -> Result<Over, E> {
+                u32::try_from(n).map(Over::Calls).map_err(|_| E::custom("that many calls are too many"))
+            }
+            fn visit_i64<E: Error>(self, n: i64) -> Result<Over, E> {
+                u32::try_from(n).map(Over::Calls).map_err(|_| E::custom("there cannot be that many calls"))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Over, E> {
+                text.parse::<Span>().map(|span| Over::Time(span.0)).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl JsonSchema for Over {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Over".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let span = generator.subschema_for::<Span>();
+        schemars::json_schema!({
+            "description": "A time such as `30s`, or a number of calls such as `100`.",
+            "anyOf": [{ "type": "integer", "minimum": 1 }, span]
+        })
+    }
+}
+
 impl Blueprint for Spec {
     fn name(&self) -> &'static str {
         "timeout"
@@ -135,7 +179,7 @@ impl Blueprint for Spec {
             floor,
             ceiling,
             count_timeouts: self.count_timeouts.unwrap_or(true),
-            recent: Recent::new(percentile, self.over.unwrap_or(Window::Calls(1_000))),
+            recent: Recent::new(percentile, self.over.unwrap_or(Over::Calls(1_000))),
         })
     }
     fn shared(&self) -> bool {
@@ -198,7 +242,7 @@ impl Policy for Learned {
 #[derive(Debug)]
 struct Recent {
     share: f64,
-    over: Window,
+    over: Over,
     /// So many are needed.
     least: usize,
     /// When each call ended, and its class.
@@ -214,11 +258,11 @@ impl Recent {
     const BITS: u32 = 7;
     const CLASSES: usize = (64 - Self::BITS as usize + 1) << Self::BITS;
 
-    fn new(share: f64, over: Window) -> Self {
+    fn new(share: f64, over: Over) -> Self {
         let enough = if share < 1.0 { libm::ceil(1.0 / (1.0 - share) - 1e-6) as usize } else { 1 };
         let (least, room) = match over {
-            Window::Calls(calls) => (enough.min(calls as usize), calls as usize),
-            Window::Time(_) => (enough, 0),
+            Over::Calls(calls) => (enough.min(calls as usize), calls as usize),
+            Over::Time(_) => (enough, 0),
         };
         let counts = vec![0; Self::CLASSES].into_boxed_slice();
         Self { share, over, least, calls: VecDeque::with_capacity(room.min(1 << 16)), counts, class: 0, below: 0 }
@@ -238,7 +282,7 @@ impl Recent {
     }
 
     fn add(&mut self, now: Time, time: Duration) {
-        if matches!(self.over, Window::Calls(most) if self.calls.len() == most as usize) {
+        if matches!(self.over, Over::Calls(most) if self.calls.len() == most as usize) {
             self.forget_oldest();
         }
         let class = Self::class_of(time);
@@ -256,7 +300,7 @@ impl Recent {
 
     /// The time that this share of the calls did not exceed, if there are calls enough.
     fn percentile(&mut self, now: Time) -> Option<Duration> {
-        if let Window::Time(window) = self.over {
+        if let Over::Time(window) = self.over {
             while self.calls.front().is_some_and(|(ended, _)| now - *ended >= window) {
                 self.forget_oldest();
             }
@@ -329,7 +373,7 @@ mod tests {
     #[test]
     fn the_percentile_is_that_of_the_calls_in_the_window() {
         let mut stream = Streams::new(1).named("times");
-        for (share, over) in [(0.99, Window::Calls(300)), (0.5, Window::Time(ms(200))), (1.0, Window::Calls(3))] {
+        for (share, over) in [(0.99, Over::Calls(300)), (0.5, Over::Time(ms(200))), (1.0, Over::Calls(3))] {
             let mut recent = Recent::new(share, over);
             let mut all: Vec<(Time, Duration)> = Vec::new();
             for step in 0..3_000_u64 {
@@ -339,8 +383,8 @@ mod tests {
                 recent.add(now, time);
                 all.push((now, time));
                 let mut kept: Vec<Duration> = match over {
-                    Window::Calls(calls) => all.iter().rev().take(calls as usize).map(|it| it.1).collect(),
-                    Window::Time(window) => all.iter().filter(|it| now - it.0 < window).map(|it| it.1).collect(),
+                    Over::Calls(calls) => all.iter().rev().take(calls as usize).map(|it| it.1).collect(),
+                    Over::Time(window) => all.iter().filter(|it| now - it.0 < window).map(|it| it.1).collect(),
                 };
                 kept.sort();
                 let rank = (share * kept.len() as f64 - 1e-6).max(0.0) as usize;
@@ -428,7 +472,7 @@ mod tests {
     #[test]
     fn the_floor_holds_and_a_window_of_time_forgets() {
         let (percentile, initial, floor) = (Some(Share(0.5)), Some(Span(ms(100))), Some(Span(ms(30))));
-        let over = Some(Window::Time(ms(1_000)));
+        let over = Some(Over::Time(ms(1_000)));
         let spec = Spec { percentile, initial, floor, over, factor: Some(3.0), ..Spec::default() };
         let mut policy = spec.build(Streams::new(1).named("story"));
         let now = calls(policy.as_mut(), ms(0), 2, ms(5), Outcome::Ok);

@@ -180,18 +180,45 @@ fn unlimited_retry() -> impl Strategy<Value = String> {
 }
 
 fn breaker() -> impl Strategy<Value = String> {
-    let rate = prop_oneof![
-        (1..=100_u32, 1..20_u32, 1..20_u32).prop_map(|(share, calls, least)| {
-            format!("failure_rate: {share}%, window: {calls}, minimum_calls: {}", least.min(calls))
-        }),
-        (1..=100_u32, millis(10..1_000), 1..10_u32).prop_map(|(share, time, least)| {
-            format!("failure_rate: {share}%, window: {time}, minimum_calls: {least}")
+    let window = prop_oneof![
+        (1..20_u32, 1..20_u32)
+            .prop_map(|(calls, least)| format!("window: {calls}, minimum_calls: {}", least.min(calls))),
+        (millis(10..1_000), 1..10_u32).prop_map(|(time, least)| format!("window: {time}, minimum_calls: {least}")),
+        (millis(10..1_000), 1..10_u32)
+            .prop_map(|(time, least)| format!("window: {{ tumbling: {time} }}, minimum_calls: {least}")),
+    ];
+    let slow = (millis(0..100), 1..=100_u32)
+        .prop_map(|(after, share)| format!("slow_call: {{ after: {after}, rate: {share}% }}"));
+    let trip = prop_oneof![
+        2 => (1..=100_u32, window.clone()).prop_map(|(share, window)| format!("failure_rate: {share}%, {window}")),
+        1 => (1..=100_u32, slow.clone(), window.clone())
+            .prop_map(|(share, slow, window)| format!("failure_rate: {share}%, {slow}, {window}")),
+        1 => (maybe((1..6_u32).prop_map(|row| format!("consecutive_failures: {row}"))), slow, window)
+            .prop_map(|(row, slow, window)| format!("{slow}, {window}{row}")),
+        2 => (1..6_u32).prop_map(|row| format!("consecutive_failures: {row}")),
+        1 => (1..6_u32, millis(10..1_000))
+            .prop_map(|(row, time)| format!("consecutive_failures: {row}, window: {{ tumbling: {time} }}")),
+    ];
+    let open = prop_oneof![
+        3 => millis(0..600),
+        1 => (1..100_u64, 10..30_u32, 1..8_u64).prop_map(|(first, tenths, times)| {
+            let (factor, cap) = (f64::from(tenths) / 10.0, first * times);
+            format!("{{ first: {first}ms, factor: {factor:?}, cap: {cap}ms }}")
         }),
     ];
-    let trip = prop_oneof![rate, (1..6_u32).prop_map(|failures| format!("consecutive_failures: {failures}"))];
-    (trip, millis(1..600), 1..5_u32, maybe(on()), shared()).prop_map(|(trip, open, probes, on, shared)| {
-        format!("breaker: {{ {trip}, open_for: {open}, probes: {probes}{on}{shared} }}")
-    })
+    let probing = (1..5_u32, option::of(1..5_u32), option::of(1..5_u32)).prop_map(|(probes, at_once, successes)| {
+        let at_once = at_once.map_or_else(String::new, |some| format!(", probes_at_once: {}", some.min(probes)));
+        let successes = successes.map_or_else(String::new, |some| format!(", successes: {}", some.min(probes)));
+        format!("probes: {probes}{at_once}{successes}")
+    });
+    let waiting = maybe(millis(1..300).prop_map(|time| format!("half_open_for: {time}")));
+    let counting = prop_oneof![2 => maybe(on()), 1 => on().prop_map(|list| list.replace("on:", ", ignore:"))];
+    let forced = prop_oneof![8 => Just(""), 1 => Just(", forced: open"), 1 => Just(", forced: closed")];
+    ((trip, open, probing), (waiting, counting, forced, shared())).prop_map(
+        |((trip, open, probing), (waiting, counting, forced, shared))| {
+            format!("breaker: {{ {trip}, open_for: {open}, {probing}{waiting}{counting}{forced}{shared} }}")
+        },
+    )
 }
 
 fn bulkhead() -> impl Strategy<Value = String> {
@@ -205,10 +232,18 @@ fn bulkhead() -> impl Strategy<Value = String> {
 }
 
 fn rate_limit() -> impl Strategy<Value = String> {
-    let wait = maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
-    (3..200_u32, 1..5_u32, wait, shared()).prop_map(|(rate, burst, wait, shared)| {
-        format!("rate_limit: {{ rate: {rate}/s, burst: {burst}{wait}{shared} }}")
-    })
+    let wait = || maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
+    let law = prop_oneof![
+        2 => (3..200_u32, 1..5_u32, wait()).prop_map(|(rate, burst, wait)| {
+            format!("rate: {rate}/s, burst: {burst}{wait}")
+        }),
+        1 => (3..200_u32, 1..8_u32, wait())
+            .prop_map(|(rate, waiting, wait)| format!("rate: {rate}/s, by: leaky_bucket, waiting: {waiting}{wait}")),
+        1 => (1..20_u32, one_of(&["fixed_window", "sliding_log"]), wait())
+            .prop_map(|(tens, by, wait)| format!("rate: {}/s, by: {{ {by}: 100ms }}{wait}", 10 * tens)),
+        1 => (1..20_u32).prop_map(|tens| format!("rate: {}/s, by: {{ sliding_counter: 100ms }}", 10 * tens)),
+    ];
+    (law, shared()).prop_map(|(law, shared)| format!("rate_limit: {{ {law}{shared} }}"))
 }
 
 fn hedge() -> impl Strategy<Value = String> {
