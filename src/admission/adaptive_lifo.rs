@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Queue, Waiting};
+use super::{Class, Queue, Waiting, victim};
 use crate::engine::{Duration, Time};
 use crate::scenario::units::Span;
 use crate::short_form;
@@ -76,6 +76,13 @@ impl Queue for AdaptiveLifo {
     }
     fn len(&self) -> usize {
         self.line.len()
+    }
+    fn oldest(&self) -> Option<Time> {
+        self.line.front().map(|it| it.since)
+    }
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting> {
+        let place = victim(self.line.iter(), than, youngest)?;
+        self.line.remove(place)
     }
     fn clear(&mut self) {
         self.line.clear();

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::{Queue, Waiting};
+use super::{Class, Queue, Waiting};
 use crate::engine::Time;
 
 /// By deadline; equal ones, and those without, in the order in which they came.
@@ -52,6 +52,18 @@ impl Queue for EarliestDeadline {
     }
     fn len(&self) -> usize {
         self.heap.len()
+    }
+    fn oldest(&self) -> Option<Time> {
+        self.heap.iter().map(|entry| entry.waiting.since).min()
+    }
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting> {
+        let mut all = std::mem::take(&mut self.heap).into_vec();
+        let came = |it: &Entry| if youngest { it.turn.0.1 } else { u64::MAX - it.turn.0.1 };
+        let lower = all.iter().enumerate().filter(|(_, it)| !it.waiting.again && it.waiting.class > than);
+        let place = lower.max_by_key(|(_, it)| (it.waiting.class, came(it))).map(|(place, _)| place);
+        let evicted = place.map(|place| all.swap_remove(place).waiting);
+        self.heap = BinaryHeap::from(all);
+        evicted
     }
     fn clear(&mut self) {
         self.heap.clear();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Queue, Waiting};
+use super::{Class, Queue, Waiting, victim};
 use crate::engine::Time;
 
 #[derive(Debug, Default)]
@@ -17,6 +17,13 @@ impl Queue for Fifo {
     }
     fn len(&self) -> usize {
         self.0.len()
+    }
+    fn oldest(&self) -> Option<Time> {
+        self.0.front().map(|it| it.since)
+    }
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting> {
+        let place = victim(self.0.iter(), than, youngest)?;
+        self.0.remove(place)
     }
     fn clear(&mut self) {
         self.0.clear();

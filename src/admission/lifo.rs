@@ -1,6 +1,6 @@
 //! lifo: last in, first out.
 
-use super::{Queue, Waiting};
+use super::{Class, Queue, Waiting, victim};
 use crate::engine::Time;
 
 #[derive(Debug, Default)]
@@ -15,6 +15,12 @@ impl Queue for Lifo {
     }
     fn len(&self) -> usize {
         self.0.len()
+    }
+    fn oldest(&self) -> Option<Time> {
+        self.0.first().map(|it| it.since)
+    }
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting> {
+        victim(self.0.iter(), than, youngest).map(|place| self.0.remove(place))
     }
     fn clear(&mut self) {
         self.0.clear();

@@ -9,6 +9,7 @@ mod earliest_deadline;
 mod fifo;
 mod lifo;
 mod priority;
+pub mod shed;
 
 use std::fmt::Debug;
 
@@ -39,6 +40,52 @@ pub struct Spec {
     /// Give up requests of a queue that stays long: refused with 503 when their turn comes. Default: none.
     #[serde(default)]
     pub codel: Option<Spanned<codel::Spec>>,
+    /// What happens to a request that finds the queue full. Default: `refuse`.
+    #[serde(default)]
+    pub when_full: WhenFull,
+}
+
+/// What happens to a request that finds the queue full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenFull {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It takes the place of a less important one, if there is one: of those of the lowest class, of the one that came
+    /// last, which has waited for the least. That one is refused with 503, at the price of `reject_cost`.
+    EvictYoungest,
+    /// As `evict_youngest`, but of the one that came first, whose caller has the least patience left.
+    EvictOldest,
+}
+
+/// Why a request is refused at the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The queue was full.
+    Full,
+    /// Another one, more important, took its place in the queue.
+    Evicted,
+    /// `shed`: too many waited.
+    Queue,
+    /// `shed`: too many were inside.
+    InFlight,
+    /// `shed`: the workers were too busy.
+    Utilisation,
+    /// `shed`: somebody had waited too long.
+    Waited,
+}
+
+impl Refusal {
+    /// The metrics that count them, in the order of the reasons.
+    pub const METRICS: [&'static str; 6] = [
+        "refused.full",
+        "refused.evicted",
+        "refused.queue",
+        "refused.in_flight",
+        "refused.utilisation",
+        "refused.waited",
+    ];
 }
 
 /// Who is served next.
@@ -65,6 +112,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "adaptive_lifo": "serve the newest first while the queue is long";
     "earliest_deadline": "serve first whose answer is of use for the shortest time";
     "codel": "give up the requests of a queue that stays long";
+    "shed": "turn requests away at the door, the least important first";
 };
 
 /// Something wrong with the options of a service: where, what, and a way out.
@@ -131,6 +179,8 @@ pub struct Waiting {
     pub deadline: Time,
     /// If it has waited this long when its turn comes, it is refused.
     pub patience: Duration,
+    /// Whether it has been in service before, and can only be stopped.
+    pub again: bool,
 }
 
 /// A queue of requests in some order. It knows nothing of workers, capacities or time limits.
@@ -145,8 +195,25 @@ pub trait Queue: Debug + Send {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// When the one joined that has waited for the longest time.
+    fn oldest(&self) -> Option<Time>;
+    /// One leaves that is less important than this class, if there is one: of the lowest class, the youngest or the
+    /// oldest. Takes a time that grows with the queue.
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting>;
     /// All leave, unserved.
     fn clear(&mut self);
+}
+
+/// The place of the one that has to go, among those who wait, the oldest first.
+fn victim<'a>(line: impl Iterator<Item = &'a Waiting>, than: Class, youngest: bool) -> Option<usize> {
+    let mut found: Option<(Class, usize)> = None;
+    for (place, it) in line.enumerate() {
+        let lower = found.is_none_or(|(class, _)| it.class > class || (youngest && it.class == class));
+        if !it.again && it.class > than && lower {
+            found = Some((it.class, place));
+        }
+    }
+    found.map(|(_, place)| place)
 }
 
 #[cfg(test)]
@@ -161,6 +228,7 @@ mod tests {
             class: Class::Medium,
             deadline: Time::NEVER,
             patience: Duration::FOREVER,
+            again: false,
         }
     }
 
@@ -183,7 +251,20 @@ mod tests {
             let mut served = numbers(queue.as_mut());
             served.sort_unstable();
             assert_eq!(served, [0, 1, 2, 3, 4], "{order:?}");
-            queue.push(waiting(9));
+            for (number, class) in [(6, Class::Low), (7, Class::High), (8, Class::Low), (9, Class::Medium)] {
+                queue.push(Waiting { class, ..waiting(number) });
+            }
+            queue.push(Waiting { class: Class::Low, again: true, ..waiting(10) });
+            let mut evict =
+                |than, youngest| queue.evict(than, youngest).map(|it| (it.since - Time::ZERO).nanos() / 1_000_000);
+            assert_eq!(evict(Class::Low, true), None, "{order:?}");
+            assert_eq!(evict(Class::Medium, true), Some(8), "{order:?}");
+            assert_eq!(evict(Class::Medium, false), Some(6), "{order:?}");
+            assert_eq!(evict(Class::Medium, false), None, "{order:?}");
+            assert_eq!(evict(Class::High, false), Some(9), "{order:?}");
+            assert_eq!(evict(Class::High, true), None, "{order:?}");
+            assert_eq!(queue.oldest(), Some(waiting(7).since), "{order:?}");
+            assert_eq!(queue.len(), 2, "{order:?}");
             queue.clear();
             assert!(queue.is_empty(), "{order:?}");
         }

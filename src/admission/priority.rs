@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Queue, Waiting};
+use super::{Class, Queue, Waiting, victim};
 use crate::engine::Time;
 
 /// One line for each class, the most important first.
@@ -20,6 +20,15 @@ impl Queue for Priority {
     }
     fn len(&self) -> usize {
         self.lines.iter().map(VecDeque::len).sum()
+    }
+    fn oldest(&self) -> Option<Time> {
+        self.lines.iter().filter_map(|line| line.front().map(|it| it.since)).min()
+    }
+    fn evict(&mut self, than: Class, youngest: bool) -> Option<Waiting> {
+        self.lines[than as usize + 1..].iter_mut().rev().find_map(|line| {
+            let place = victim(line.iter(), than, youngest)?;
+            line.remove(place)
+        })
     }
     fn clear(&mut self) {
         self.lines.iter_mut().for_each(VecDeque::clear);

@@ -106,7 +106,12 @@ pub const METRICS: &[Metric] = metrics! {
     "sojourn.p50", SERVICES, Seconds, false, "time at the service, from arrival to answer, median";
     "sojourn.p99", SERVICES, Seconds, false, "time at the service, from arrival to answer, 99th percentile";
     "refused.full", SERVICES, PerSecond, true, "requests refused because the queue was full";
-    "refused.share", SERVICES, Share, false, "requests refused because the queue was full, as a share of the arrivals";
+    "refused.evicted", SERVICES, PerSecond, false, "requests driven out of a full queue by more important ones";
+    "refused.queue", SERVICES, PerSecond, false, "requests shed because too many waited";
+    "refused.in_flight", SERVICES, PerSecond, false, "requests shed because too many were inside";
+    "refused.utilisation", SERVICES, PerSecond, false, "requests shed because the workers were too busy";
+    "refused.waited", SERVICES, PerSecond, false, "requests shed because somebody had waited too long";
+    "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";

@@ -17,6 +17,7 @@ mod run;
 
 use std::collections::VecDeque;
 
+use crate::admission::Refusal;
 use crate::engine::{Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Position;
@@ -53,8 +54,8 @@ pub(crate) enum Fact {
     Lost { link: u32 },
     /// A request came to an instance that is up.
     Arrived { service: u32, host: u32 },
-    /// A request was refused because the queue was full.
-    Refused { service: u32 },
+    /// A request was refused at the door.
+    Refused { service: u32, why: Refusal },
     /// A request was given up before it was answered: cancelled, too old, or lost in a crash.
     Dropped { service: u32 },
     /// A worker took a request.
@@ -106,7 +107,9 @@ mod at {
         pub(crate) const QUEUED: usize = 9;
         /// The most that waited, over all instances together.
         pub(crate) const QUEUE_MAX: usize = 10;
-        pub(crate) const SIZE: usize = 11;
+        /// Those refused, by reason.
+        pub(crate) const WHY: usize = 11;
+        pub(crate) const SIZE: usize = 11 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -415,7 +418,11 @@ impl Measure {
                     self.count_now(at as usize + at::instance::ARRIVALS, 1);
                 }
             }
-            Fact::Refused { service } => self.count_now(self.layout.service(service) + at::service::REFUSED, 1),
+            Fact::Refused { service, why } => {
+                let at = self.layout.service(service);
+                self.count_now(at + at::service::REFUSED, 1);
+                self.count_now(at + at::service::WHY + why as usize, 1);
+            }
             Fact::Dropped { service } => self.count_now(self.layout.service(service) + at::service::DROPPED, 1),
             Fact::Started { service, bucket, wait } => {
                 let at = self.layout.service(service);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Measure, at, breakers, metrics::METRICS};
+use crate::admission::Refusal;
 use crate::engine::Time;
 use crate::outcome::Outcome;
 use crate::policy::Position;
@@ -425,10 +426,12 @@ impl Sums<'_> {
                 "sojourn.mean" => sojourn.mean(),
                 "sojourn.p50" => sojourn.quantile(0.5),
                 "sojourn.p99" => sojourn.quantile(0.99),
-                "refused.full" => rate(at::service::REFUSED),
                 "refused.share" => ratio(number(at::service::REFUSED), number(at::service::ARRIVALS)),
                 "dropped" => rate(at::service::DROPPED),
-                other => unreachable!("a service has no metric {other}"),
+                other => match Refusal::METRICS.iter().position(|&it| it == other) {
+                    Some(why) => rate(at::service::WHY + why),
+                    None => unreachable!("a service has no metric {other}"),
+                },
             });
         }
         if in_time || spec.replicas > super::MOST_INSTANCES || spec.replicas < 2 {

@@ -348,6 +348,11 @@ impl Builder<'_> {
             for (place, what, way_out) in spec.queue.problems(spec.deadline == model::Deadline::Propagate) {
                 self.error(place, what, way_out);
             }
+            if let Some(shed) = &spec.shed
+                && let Some((what, way_out)) = shed.problem(spec.workers.number())
+            {
+                self.error(shed.place, what, way_out);
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),
@@ -355,6 +360,7 @@ impl Builder<'_> {
                 workers: spec.workers.number().max(1),
                 cpus: spec.cpus.number().max(1),
                 queue: spec.queue.clone(),
+                shed: spec.shed.as_ref().map(|it| it.value),
                 balance: spec.balance,
                 releases_worker: spec.is_async,
                 cancel: match spec.cancel {

@@ -51,6 +51,9 @@ pub struct Service {
     /// The queue in front of the workers of each replica. Default: first in, first out, without a limit.
     #[serde(default)]
     pub queue: admission::Spec,
+    /// When requests are turned away at the door of each replica, before the queue is full. Default: never.
+    #[serde(default)]
+    pub shed: Option<Spanned<admission::shed::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
     pub balance: balance::Spec,
@@ -73,7 +76,7 @@ pub struct Service {
     /// How slow a replica is after a restart, until it is warm. Default: warm at once.
     #[serde(default)]
     pub warmup: Option<Warmup>,
-    /// Work (on a CPU, without a worker) that it takes to refuse a request when the queue is full. Default: 0.
+    /// Work (on a CPU, without a worker) that it takes to refuse a request at the door, or to drive one out of the queue. Default: 0.
     #[serde(default)]
     pub reject_cost: Option<Span>,
     /// What can be asked of it.
@@ -92,6 +95,7 @@ impl Default for Service {
             workers: Count::default(),
             cpus: Count::default(),
             queue: admission::Spec::default(),
+            shed: None,
             balance: balance::Spec::default(),
             is_async: false,
             cancel: Cancel::default(),

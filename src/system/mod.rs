@@ -153,6 +153,8 @@ struct Context<'p> {
     ready: Vec<Handle>,
     /// Requests that were dropped when their turn came.
     dropped: Vec<(Handle, Outcome)>,
+    /// The request that another one has just driven out of a queue.
+    evicted: Option<Handle>,
     /// Requests that a worker has taken, and that fail before any work is done.
     failed: Vec<(Handle, Outcome)>,
 }
@@ -289,6 +291,7 @@ impl<'p> World<'p> {
                 made: 0,
                 ready: Vec::new(),
                 dropped: Vec::new(),
+                evicted: None,
                 failed: Vec::new(),
             },
         }
@@ -475,20 +478,29 @@ impl<'p> World<'p> {
         let host = self.cx.tasks[task].host;
         let instance = self.instances.at(host);
         match instance.admit(task, &mut self.cx) {
-            Admission::Taken | Admission::Queued => {}
-            Admission::Refused(outcome) => {
-                let refusal = self.cx.plan.services[instance.service as usize].refusal;
-                if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
-                    let task_here = &mut self.cx.tasks[task];
-                    task_here.pc = program;
-                    task_here.started = true;
-                    task_here.worker = Worker::NotNeeded;
-                    self.cx.ready.push(task);
-                } else {
-                    self.answer(task, outcome);
+            Admission::Taken => {}
+            Admission::Queued => {
+                if let Some(evicted) = self.cx.evicted.take() {
+                    self.refuse(evicted, Outcome::Unavailable);
                 }
             }
+            Admission::Refused(outcome) => self.refuse(task, outcome),
             Admission::Lost => self.cx.forget(task),
+        }
+    }
+
+    /// A request is turned away, which may cost work.
+    fn refuse(&mut self, id: Handle, outcome: Outcome) {
+        let task = &mut self.cx.tasks[id];
+        let refusal = self.cx.plan.services[self.instances.at(task.host).service as usize].refusal;
+        if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
+            task.pc = program;
+            task.started = true;
+            task.state = State::Ready;
+            task.worker = Worker::NotNeeded;
+            self.cx.ready.push(id);
+        } else {
+            self.answer(id, outcome);
         }
     }
 
@@ -499,8 +511,11 @@ impl<'p> World<'p> {
         let service = self.instances.at(task.host).service;
         let under_way = task.started && !matches!(task.state, State::Answered(_));
         if under_way && self.cx.plan.services[service as usize].cancel == Cancel::Propagate {
-            let (edge, bucket) = (task.edge, task.bucket);
+            let (edge, bucket, host, let_in) = (task.edge, task.bucket, task.host, task.worker != Worker::NotNeeded);
             self.stop(id);
+            if let_in {
+                self.instances.at(host).leaves();
+            }
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
             self.cx.forget(id);
@@ -702,6 +717,7 @@ impl<'p> World<'p> {
             let service = instance.service;
             // A refusal that costs work ends here too, and was never served.
             if task.worker != Worker::NotNeeded {
+                instance.leaves();
                 self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
             }
             self.let_go_for_good(id);

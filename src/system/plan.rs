@@ -176,6 +176,8 @@ pub struct Service {
     pub cpus: u32,
     /// The queue of each instance.
     pub queue: admission::Spec,
+    /// When requests are turned away at the door of each instance.
+    pub shed: Option<admission::shed::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
     /// Whether a worker is given back during calls.

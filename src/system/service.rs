@@ -15,7 +15,8 @@
 use std::collections::VecDeque;
 
 use crate::admission::codel::Codel;
-use crate::admission::{Queue, Waiting};
+use crate::admission::shed::{Door, Shed};
+use crate::admission::{Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
 use crate::measure::Fact;
 use crate::outcome::Outcome;
@@ -60,6 +61,9 @@ pub(super) struct Instance {
     host: u32,
     queue: Box<dyn Queue>,
     codel: Option<Codel>,
+    shed: Option<Shed>,
+    /// Requests that were let in and have not been answered.
+    inside: u32,
     busy: u32,
     on_cpu: u32,
     for_cpu: VecDeque<Handle>,
@@ -107,6 +111,8 @@ impl Instances {
                     host: first_host + all.len() as u32,
                     queue: service.queue.order.build(),
                     codel: service.queue.codel.as_ref().map(|spec| Codel::new(spec.value)),
+                    shed: service.shed.map(|spec| Shed::new(spec, service.workers, Time::ZERO)),
+                    inside: 0,
                     busy: 0,
                     on_cpu: 0,
                     for_cpu: VecDeque::new(),
@@ -134,7 +140,9 @@ impl Instances {
 
     /// Asserted when nothing is under way.
     pub(super) fn at_rest(&self) -> bool {
-        self.all.iter().all(|it| it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.for_cpu.is_empty())
+        self.all
+            .iter()
+            .all(|it| it.inside == 0 && it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.for_cpu.is_empty())
     }
 }
 
@@ -164,30 +172,53 @@ impl Instance {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
         }
+        if let Some(shed) = &mut self.shed {
+            shed.were_busy(self.busy, now);
+            let waited = self.queue.oldest().map_or(Duration::ZERO, |since| now - since);
+            let door = Door { waiting: self.queue.len(), in_flight: self.inside, waited };
+            if let Some(why) = shed.refuses(class, door) {
+                cx.note(Fact::Refused { service: self.service, why });
+                return Admission::Refused(Outcome::Unavailable);
+            }
+        }
         if self.busy < spec.workers {
+            self.inside += 1;
             self.take(task, cx);
             return Admission::Taken;
         }
         if spec.queue.capacity.is_some_and(|capacity| self.queue.len() >= capacity as usize) {
-            cx.note(Fact::Refused { service: self.service });
-            return Admission::Refused(Outcome::Unavailable);
+            let evicted = match spec.queue.when_full {
+                WhenFull::Refuse => None,
+                WhenFull::EvictYoungest => self.queue.evict(class, true),
+                WhenFull::EvictOldest => self.queue.evict(class, false),
+            };
+            let Some(evicted) = evicted else {
+                cx.note(Fact::Refused { service: self.service, why: Refusal::Full });
+                return Admission::Refused(Outcome::Unavailable);
+            };
+            cx.note(Fact::Queue { service: self.service, host, delta: -1 });
+            cx.note(Fact::Refused { service: self.service, why: Refusal::Evicted });
+            self.inside -= 1;
+            cx.evicted = Some(evicted.task);
         }
+        self.inside += 1;
         cx.tasks[task].state = State::Queued;
         let mut patience = spec.queue.max_wait.map_or(Duration::FOREVER, |most| most.0);
         if let Some(codel) = &mut self.codel {
             patience = patience.min(codel.patience(self.queue.is_empty(), now));
         }
-        self.queue.push(Waiting { task, since: now, class, deadline, patience });
+        self.queue.push(Waiting { task, since: now, class, deadline, patience, again: false });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         Admission::Queued
     }
 
     /// A worker takes a task, which begins, or fails at once.
     fn take(&mut self, id: Handle, cx: &mut Context<'_>) {
+        let now = cx.engine.now();
+        self.watch(now);
         self.busy += 1;
         let spec = &cx.plan.services[self.service as usize];
         assert!(self.busy <= spec.workers, "more requests in service than workers at {}", spec.name);
-        let now = cx.engine.now();
         let task = &mut cx.tasks[id];
         task.worker = Worker::Held;
         task.started = true;
@@ -207,6 +238,7 @@ impl Instance {
         let spec = &cx.plan.services[self.service as usize];
         let host = cx.tasks[task].host;
         if self.busy < spec.workers {
+            self.watch(cx.engine.now());
             self.busy += 1;
             cx.tasks[task].worker = Worker::Held;
             cx.note(Fact::Busy { service: self.service, host, delta: 1 });
@@ -219,7 +251,7 @@ impl Instance {
         if let Some(codel) = &mut self.codel {
             codel.patience(self.queue.is_empty(), since);
         }
-        self.queue.push(Waiting { task, since, class, deadline, patience: Duration::FOREVER });
+        self.queue.push(Waiting { task, since, class, deadline, patience: Duration::FOREVER, again: true });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         false
     }
@@ -233,9 +265,22 @@ impl Instance {
             task.worker = Worker::Wanted;
             task.host
         };
+        self.watch(cx.engine.now());
         self.busy -= 1;
         cx.note(Fact::Busy { service: self.service, host, delta: -1 });
         self.next_turn(cx);
+    }
+
+    /// A request that was let in has been answered, or is stopped for good.
+    pub(super) fn leaves(&mut self) {
+        self.inside -= 1;
+    }
+
+    /// The number of busy workers is about to change.
+    fn watch(&mut self, now: Time) {
+        if let Some(shed) = &mut self.shed {
+            shed.were_busy(self.busy, now);
+        }
     }
 
     fn next_turn(&mut self, cx: &mut Context<'_>) {
@@ -263,6 +308,7 @@ impl Instance {
                 (too_long || given_up).then_some(Outcome::Unavailable)
             };
             if let Some(outcome) = dropped {
+                self.leaves();
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
             } else if fresh {
@@ -439,7 +485,10 @@ impl Instance {
         cx.note(Fact::Queue { service: self.service, host, delta: -waiting });
         cx.note(Fact::Busy { service: self.service, host, delta: -i64::from(self.busy) });
         self.queue.clear();
-        self.codel = cx.plan.services[self.service as usize].queue.codel.as_ref().map(|spec| Codel::new(spec.value));
+        let spec = &cx.plan.services[self.service as usize];
+        self.inside = 0;
+        self.shed = spec.shed.map(|it| Shed::new(it, spec.workers, cx.engine.now()));
+        self.codel = spec.queue.codel.as_ref().map(|spec| Codel::new(spec.value));
         self.for_cpu.clear();
         self.busy = 0;
         self.on_cpu = 0;

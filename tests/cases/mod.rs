@@ -400,8 +400,17 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
                         }
                     ),
                 ]),
+                maybe(one_of(&["when_full: evict_youngest", "when_full: evict_oldest"])),
+                maybe(one_of(&[
+                    "shed: { queue: 3, classes: {} }",
+                    "shed: { in_flight: 4 }",
+                    "shed: { utilisation: 60%, window: 30ms }",
+                    "shed: { waited: 20ms, classes: { high: 90%, medium: 50%, low: 0% } }",
+                ])),
             )
-                .prop_map(|(capacity, order, most)| format!("queue: {{ capacity: {capacity}, order: {order}{most} }}")),
+                .prop_map(|(capacity, order, most, full, shed)| {
+                    format!("queue: {{ capacity: {capacity}, order: {order}{most}{full} }}{shed}")
+                }),
         ),
     );
     let habits = (
@@ -423,6 +432,9 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
         // Without deadlines there is nothing to go by.
         if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
             options.push_str(", deadline: propagate");
+        }
+        if options.contains("utilisation") && !options.contains("workers:") {
+            options.push_str(", workers: 2");
         }
         (replicas, options, steps)
     })

@@ -194,6 +194,70 @@ fn a_refusal_costs_work_on_a_cpu_without_a_worker() {
     }
 }
 
+/// One worker, 100 ms each: two unimportant requests at 10 and 20 ms, two critical ones at 30 and 40 ms.
+fn two_classes(options: &str) -> super::Ran {
+    let model = format!(
+        "
+        services: {{ s: {{ workers: 1, {options}, operations: {{ get: [ work: 100ms ] }} }} }}
+        clients:
+          visitors: {{ calls: s.get, priority: low, arrivals: {{ replay: {{ file: visitors.csv, unit: 1ms }} }} }}
+          buyers: {{ calls: s.get, priority: critical, arrivals: {{ replay: {{ file: buyers.csv, unit: 1ms }} }} }}
+        "
+    );
+    let data = [("visitors.csv", "at\n10\n20\n25\n"), ("buyers.csv", "at\n30\n40\n")];
+    Texts { model: &model, experiment: "{ length: 1s, resolution: 5ms }", data: &data }.run(1)
+}
+
+#[test]
+fn the_more_important_take_the_place_of_the_less_important_in_a_full_queue() {
+    // The first buyer drives out a visitor, and the second the other one.
+    for (which, answers) in [("youngest", [Some(100), None, None]), ("oldest", [Some(100), None, None])] {
+        let ran = two_classes(&format!("queue: {{ capacity: 2, when_full: evict_{which} }}"));
+        assert_eq!(ran.answers("visitors"), answers, "{which}");
+        assert_eq!(ran.latencies("buyers"), [110 + 100 - 30, 210 + 100 - 40], "{which}");
+        assert_eq!(ran.count("service/s", "refused.evicted"), 2);
+        assert_eq!(ran.count("service/s", "refused.full"), 0);
+        assert_eq!(ran.count("client/visitors", "failed.unavailable"), 2);
+        // Driven out at 30 and 40 ms: those of 25 and 20 ms have waited 5 and 20 ms, or 10 and 15.
+        assert_eq!(super::whole(ran.value("client/visitors", "duration.mean") * 3.0 * 1e3), 100 + 25);
+    }
+    let ran = two_classes("queue: { capacity: 2, when_full: refuse }");
+    assert_eq!(ran.answers("buyers"), [None, None]);
+    assert_eq!(ran.count("service/s", "refused.full"), 2);
+}
+
+#[test]
+fn the_less_important_are_turned_away_first() {
+    for (limit, why) in [("queue: 2", "queue"), ("in_flight: 4", "in_flight")] {
+        let ran = two_classes(&format!("shed: {{ {limit}, classes: {{ low: 50% }} }}"));
+        // One waits, or two are inside: half of the limit.
+        assert_eq!(ran.answers("visitors"), [Some(100), Some(190), None], "{limit}");
+        assert_eq!(ran.latencies("buyers"), [280, 370], "{limit}");
+        assert_eq!(ran.count("service/s", &format!("refused.{why}")), 1);
+        assert!((ran.value("service/s", "refused.share") - 0.2).abs() < 1e-9);
+    }
+    // At 25 ms the oldest has waited for 5 ms, at 30 ms for 10 ms, at 40 ms for 20 ms.
+    let ran = two_classes("shed: { waited: 10ms }");
+    assert_eq!(ran.answers("visitors"), [Some(100), Some(190), Some(285)]);
+    assert_eq!(ran.answers("buyers"), [None, None]);
+    assert_eq!(ran.count("service/s", "refused.waited"), 2);
+    // Busy since 10 ms: only the present counts.
+    let ran = two_classes("shed: { utilisation: 100%, window: 0s, classes: { low: 100% } }");
+    assert_eq!(ran.answers("visitors"), [Some(100), None, None]);
+    assert_eq!(ran.latencies("buyers"), [180, 270]);
+    assert_eq!(ran.count("service/s", "refused.utilisation"), 2);
+}
+
+#[test]
+fn a_shed_that_cannot_work_is_an_error_where_it_is_written() {
+    for (shed, message) in [("{}", "turns nobody away"), ("{ utilisation: 90% }", "have no utilisation")] {
+        let model = format!("services: {{ s: {{ shed: {shed}, operations: {{ get: [ work: 1ms ] }} }} }}");
+        let wrong =
+            Texts { model: &model, experiment: "{ length: 1s }", data: &[] }.plan().expect_err("it cannot work");
+        assert!(wrong.contains(message) && wrong.contains(":1:24"), "{wrong}");
+    }
+}
+
 #[test]
 fn refusals_take_the_cpu_from_those_who_are_served() {
     // Refused at 20 and 30 ms, for 40 ms each on the only CPU: the work of 100 ms that is wanted at 110 ms begins at
