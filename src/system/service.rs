@@ -174,7 +174,10 @@ impl Instance {
         }
         if let Some(shed) = &mut self.shed {
             shed.were_busy(self.busy, now);
-            let waited = self.queue.oldest().map_or(Duration::ZERO, |since| now - since);
+            // Some orders have to look for the oldest.
+            let asked = spec.shed.is_some_and(|it| it.waited.is_some());
+            let oldest = if asked { self.queue.oldest() } else { None };
+            let waited = oldest.map_or(Duration::ZERO, |since| now - since);
             let door = Door { waiting: self.queue.len(), in_flight: self.inside, waited };
             if let Some(why) = shed.refuses(class, door) {
                 cx.note(Fact::Refused { service: self.service, why });
