@@ -333,7 +333,7 @@ impl Sums<'_> {
             let metrics = METRICS.iter().filter(|metric| metric.of.contains(&"edge") && timed(metric));
             for metric in metrics.filter(|metric| !in_time || !metric.name.starts_with("latency")) {
                 values.push(match metric.name {
-                    "calls_per_request" => self.calls_per_request(plan, |it| it == edge),
+                    "calls_per_request" => self.calls_per_request(plan, &[edge]),
                     name => counts.value(name, self.seconds, latency.as_ref()),
                 });
             }
@@ -369,12 +369,11 @@ impl Sums<'_> {
     }
 
     /// Attempts on the edges that are meant, for each request of the clients from which they can come.
-    fn calls_per_request(&self, plan: &Plan, meant: impl Fn(usize) -> bool) -> f64 {
+    fn calls_per_request(&self, plan: &Plan, edges: &[usize]) -> f64 {
         let layout = &self.measure.layout;
-        let edges = || (0..plan.edges.len()).filter(|&edge| meant(edge));
-        let sent: u64 = edges().map(|edge| self.row[layout.edge(edge as u32) + at::edge::BY_ROOT]).sum();
+        let sent: u64 = edges.iter().map(|&edge| self.row[layout.edge(edge as u32) + at::edge::BY_ROOT]).sum();
         let leads_there =
-            |client: &usize| edges().any(|edge| self.measure.reach[*client][plan.edges[edge].caller as usize]);
+            |client: &usize| edges.iter().any(|&edge| self.measure.reach[*client][plan.edges[edge].caller as usize]);
         let clients = (0..plan.clients.len()).filter(leads_there);
         let opened: u64 = clients.map(|client| self.row[layout.client(client as u32) + at::client::OPENED]).sum();
         ratio(sent as f64, opened as f64)
@@ -413,7 +412,8 @@ impl Sums<'_> {
                 "utilisation" => mean(at::service::BUSY) / (workers * replicas),
                 "busy.mean" => mean(at::service::BUSY),
                 "calls_per_request" => {
-                    self.calls_per_request(plan, |edge| plan.edges[edge].service as usize == service)
+                    let into = |&edge: &usize| plan.edges[edge].service as usize == service;
+                    self.calls_per_request(plan, &(0..plan.edges.len()).filter(into).collect::<Vec<_>>())
                 }
                 "exhausted_after" => self.exhausted_after(service),
                 "queue.mean" => mean(at::service::QUEUE),
