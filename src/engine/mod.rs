@@ -49,8 +49,8 @@ mod time;
 
 pub use dist::{Dist, normal_quantile};
 pub use queue::{Delay, Engine, Key};
-pub(crate) use random::fnv1a;
 pub use random::{Stream, Streams};
+pub(crate) use random::{fnv1a, mix};
 pub use slab::{Handle, Slab};
 pub use time::{Duration, Time};
 

@@ -230,6 +230,11 @@ fn split_mix(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Scatters a number over all 64 bits: one step of SplitMix64 from it.
+pub(crate) fn mix(mut state: u64) -> u64 {
+    split_mix(&mut state)
+}
+
 /// The 64-bit FNV-1a hash (Fowler, Noll and Vo).
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))

@@ -45,6 +45,8 @@ pub struct Passage<'a> {
     pub opened: Time,
     /// When the answer is of no use any more: the deadline the caller itself was given, or [`Time::NEVER`].
     pub deadline: Time,
+    /// What the call is about; see [`crate::system::keys`].
+    pub key: u64,
     /// How many passages wait at this layer, this one not counted.
     pub waiting: usize,
     /// A word of memory of this passage at this layer: zero at each `enter`, but for one that has waited in line; kept

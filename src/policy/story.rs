@@ -93,6 +93,7 @@ impl Story {
             now: self.now,
             opened: self.now,
             deadline: Time::NEVER,
+            key: 0,
             waiting,
             word: &mut word,
         });
@@ -115,6 +116,7 @@ impl Story {
             now: self.now,
             opened: *opened,
             deadline: Time::NEVER,
+            key: 0,
             waiting: self.line.len(),
             word,
         });
@@ -170,7 +172,7 @@ impl Story {
     pub fn leave(&mut self, call: &'static str, outcome: Outcome) -> Leave {
         let (opened, word) = self.under_way.get_mut(call).expect("only who is under way comes out");
         let waiting = self.line.len();
-        let passage = &mut Passage { now: self.now, opened: *opened, deadline: Time::NEVER, waiting, word };
+        let passage = &mut Passage { now: self.now, opened: *opened, deadline: Time::NEVER, key: 0, waiting, word };
         let answer = self.policy.leave(passage, outcome);
         if !matches!(answer, Leave::Again { .. }) {
             self.under_way.remove(call);

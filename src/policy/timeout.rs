@@ -397,7 +397,7 @@ mod tests {
     /// What a call is given that comes now.
     fn limit(policy: &mut dyn Policy, now: Duration) -> Duration {
         let now = Time::ZERO + now;
-        let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, waiting: 0, word: &mut 0 };
+        let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut 0 };
         let Enter::ProceedFor(limit) = policy.enter(passage) else { panic!("a timeout gives a time") };
         policy.leave(passage, Outcome::Cancelled);
         limit
@@ -409,7 +409,8 @@ mod tests {
         for _ in 0..calls {
             let mut word = 0;
             let start = Time::ZERO + now;
-            let mut passage = Passage { now: start, opened: start, deadline: Time::NEVER, waiting: 0, word: &mut word };
+            let mut passage =
+                Passage { now: start, opened: start, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut word };
             let Enter::ProceedFor(limit) = policy.enter(&mut passage) else { panic!("a timeout gives a time") };
             let late = time > limit;
             now += time.min(limit);

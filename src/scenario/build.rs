@@ -14,6 +14,7 @@ use super::units::{Share, Span};
 use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::{self, Blueprint, When, Written};
+use crate::system::keys;
 use crate::system::plan::{
     self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
     Which, Window,
@@ -137,7 +138,7 @@ impl Builder<'_> {
             match (&spec.calls, &spec.tasks) {
                 (Some(target), None) => {
                     let entry = self.plan.steps.len() as u32;
-                    let edge = self.edge(part, None, target, &spec.policies, false);
+                    let edge = self.edge(part, None, target, &spec.policies, None);
                     self.plan.steps.extend([Step::Call { edge, optional: false }, Step::End]);
                     tasks.push((entry, 1.0));
                 }
@@ -189,6 +190,7 @@ impl Builder<'_> {
                 self.error(name.place, "a client needs at least one instance", "1 is the default");
             }
             let source = self.source(name, spec);
+            let keys = self.keys(spec.keys.as_ref()).unwrap_or_default();
             self.plan.clients.push(plan::Client {
                 name: name.value.clone(),
                 instances: spec.instances.max(1),
@@ -196,7 +198,19 @@ impl Builder<'_> {
                 tasks,
                 first,
                 class: spec.priority,
+                keys,
             });
+        }
+    }
+
+    fn keys(&mut self, spec: Option<&Spanned<keys::Spec>>) -> Option<keys::Spec> {
+        let spec = spec?;
+        match spec.value.problem() {
+            None => Some(spec.value),
+            Some((what, way_out)) => {
+                self.error(spec.place, what, way_out);
+                None
+            }
         }
     }
 
@@ -478,8 +492,12 @@ impl Builder<'_> {
             );
             return;
         }
-        if step.call.is_none() && (!step.policies.is_empty() || step.optional.is_some()) {
-            self.error(step.place, "`policies` and `optional` go with `call`", "put them at a step with a call");
+        if step.call.is_none() && (!step.policies.is_empty() || step.optional.is_some() || step.keys.is_some()) {
+            self.error(
+                step.place,
+                "`policies`, `optional` and `keys` go with `call`",
+                "put them at a step with a call",
+            );
         }
         if step.parallel.is_none() && step.need.is_some() {
             self.error(step.place, "`need` goes with `parallel`", "leave it out");
@@ -495,7 +513,7 @@ impl Builder<'_> {
             let law = self.dist(work);
             self.plan.steps.push(Step::Work(law));
         } else if let Some(target) = &step.call {
-            let edge = self.edge(part, operation, target, &step.policies, true);
+            let edge = self.edge(part, operation, target, &step.policies, Some(step));
             self.plan.steps.push(Step::Call { edge, optional: step.optional.unwrap_or(false) });
         } else if let Some(branches) = &step.parallel {
             self.fork(part, operation, step, branches);
@@ -644,7 +662,7 @@ impl Builder<'_> {
         operation: Option<usize>,
         target: &Spanned<String>,
         policies: &[Spanned<Written>],
-        of_program: bool,
+        step: Option<&Spanned<model::Step>>,
     ) -> u32 {
         let mut layers: Vec<Arc<dyn Blueprint>> = Vec::new();
         let clients = self.model.clients.len();
@@ -652,7 +670,7 @@ impl Builder<'_> {
             .checked_sub(clients)
             .and_then(|number| self.model.services.get_index(number))
             .is_some_and(|(_, it)| it.deadline == model::Deadline::Propagate);
-        if honours && of_program {
+        if honours && step.is_some() {
             layers.push(Arc::new(policy::deadline::Deadline));
         }
         let mut tightest: Option<(Duration, Place)> = None;
@@ -683,7 +701,8 @@ impl Builder<'_> {
         let name = format!("{caller_name}->{}", target.value);
         let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
         let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
-        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, layers });
+        let keys = self.keys(step.and_then(|it| it.keys.as_ref()));
+        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, keys, layers });
         self.targets.push((target.place, operation));
         self.timeouts.push(tightest);
         self.plan.edges.len() as u32 - 1

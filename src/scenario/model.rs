@@ -14,6 +14,7 @@ use crate::balance;
 use crate::engine::Time;
 use crate::policy;
 use crate::short_form;
+use crate::system::keys;
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -121,6 +122,7 @@ impl Default for Client {
             load: Vec::new(),
             batch: None,
             users: None,
+            keys: None,
             priority: admission::Class::default(),
             instances: one(),
         }
@@ -288,6 +290,9 @@ pub struct Step {
     /// With `call`: the policies around it, outermost first.
     #[serde(default)]
     pub policies: Vec<Spanned<policy::Written>>,
+    /// With `call`: what the call is about. Default: the same as the request it is made for.
+    #[serde(default)]
+    pub keys: Option<Spanned<keys::Spec>>,
     /// With `call`: a failure only degrades the answer. Default: false.
     #[serde(default)]
     pub optional: Option<bool>,
@@ -357,6 +362,9 @@ pub struct Client {
     /// A closed loop: each user waits for the answer, thinks, and asks again.
     #[serde(default)]
     pub users: Option<Users>,
+    /// What its requests are about; handed on to the calls made for them. Default: `same`.
+    #[serde(default)]
+    pub keys: Option<Spanned<keys::Spec>>,
     /// How important its requests are; handed on to the calls made for them. Default: `medium`.
     #[serde(default)]
     pub priority: admission::Class,

@@ -15,11 +15,12 @@
 
 use std::collections::VecDeque;
 
+use super::keys::Keys;
 use super::plan::{Cancel, Plan};
-use super::task::{Count, State, Task, Worker};
+use super::task::{About, Count, State, Task, Worker};
 use super::{Context, Hosts};
 use crate::balance::Balance;
-use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time};
+use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::Fact;
 use crate::outcome::{Outcome, Refuser};
 use crate::policy::{Enter, Leave, Passage, Policy, Position};
@@ -50,6 +51,8 @@ pub(super) struct Calls {
     of_host: Vec<(u32, u32)>,
     slots: Vec<Slot>,
     balancers: Vec<Box<dyn Balance>>,
+    /// The keys of the edges that choose their own.
+    keys: Vec<Option<Keys>>,
     legs: Slab<Leg>,
     /// `stride` frames for each place in `legs`.
     frames: Vec<Frame>,
@@ -91,6 +94,8 @@ struct Leg {
     bucket: u32,
     opened: Time,
     deadline: Time,
+    /// What it is about.
+    key: u64,
     /// The first layer that it walks: 0, or for a runner the one inside the race.
     base: u32,
     /// The leg that a runner runs for.
@@ -144,6 +149,15 @@ impl Calls {
             of_host: Vec::new(),
             slots: Vec::new(),
             balancers: Vec::new(),
+            keys: plan
+                .edges
+                .iter()
+                .enumerate()
+                .map(|(number, edge)| {
+                    let stream = streams.named(&format!("{}/keys", edge.name));
+                    edge.keys.map(|spec| Keys::new(spec, (plan.clients.len() + number) as u32, stream))
+                })
+                .collect(),
             legs: Slab::default(),
             frames: Vec::new(),
             stride: plan.edges.iter().map(|edge| edge.layers.len()).max().unwrap_or(0),
@@ -208,7 +222,9 @@ impl Calls {
 
     /// A task makes a call. It may be over at once: a policy can refuse.
     pub(super) fn start(&mut self, cx: &mut Context<'_>, task: Handle, edge: u32) -> Option<Done> {
+        let key = self.keys[edge as usize].as_mut().map(Keys::draw);
         let caller = &mut cx.tasks[task];
+        let key = key.unwrap_or(caller.about.key);
         let (first_stack, first_edge) = self.of_host[caller.host as usize];
         let now = cx.engine.now();
         let leg = self.legs.insert(Leg {
@@ -221,6 +237,7 @@ impl Calls {
             bucket: cx.measure.bucket(now),
             opened: now,
             deadline: caller.deadline,
+            key,
             base: 0,
             runs_for: Handle::NONE,
             runners: Handle::NONE,
@@ -318,13 +335,8 @@ impl Calls {
                 let leg_here = &self.legs[leg];
                 let slot = &mut self.slots[self.stacks[leg_here.stack as usize].slots[layer] as usize];
                 let frame = &mut self.frames[leg.index() * self.stride + layer];
-                let race = slot.policy.spare(&mut Passage {
-                    now: cx.engine.now(),
-                    opened: leg_here.opened,
-                    deadline: leg_here.deadline,
-                    waiting: slot.line.len(),
-                    word: &mut frame.word,
-                })?;
+                let race =
+                    slot.policy.spare(&mut leg_here.passage(cx.engine.now(), slot.line.len(), &mut frame.word))?;
                 if race.next != Duration::FOREVER {
                     frame.timer = cx.engine.after(race.next, super::Event::Call(event));
                 }
@@ -434,13 +446,7 @@ impl Calls {
             let slot = &mut self.slots[stack.slots[layer] as usize];
             let frame = &mut self.frames[id.index() * self.stride + layer];
             *frame = Frame::OUT;
-            let answer = slot.policy.enter(&mut Passage {
-                now,
-                opened: leg.opened,
-                deadline: leg.deadline,
-                waiting: slot.line.len(),
-                word: &mut frame.word,
-            });
+            let answer = slot.policy.enter(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word));
             slot.watch(cx);
             let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
             match answer {
@@ -491,16 +497,8 @@ impl Calls {
             debug_assert!(frame.at == At::Inside, "a layer was left that was not entered");
             frame.stop_timer(&mut cx.engine);
             let leg = &mut self.legs[id];
-            let answer = slot.policy.leave(
-                &mut Passage {
-                    now: cx.engine.now(),
-                    opened: leg.opened,
-                    deadline: leg.deadline,
-                    waiting: slot.line.len(),
-                    word: &mut frame.word,
-                },
-                outcome,
-            );
+            let answer =
+                slot.policy.leave(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word), outcome);
             slot.watch(cx);
             match answer {
                 Leave::Pass => {}
@@ -545,16 +543,8 @@ impl Calls {
                 At::Delayed | At::Inside | At::Racing => {
                     let leg = &self.legs[id];
                     // Whatever it answers, there is nobody left to act on it.
-                    slot.policy.leave(
-                        &mut Passage {
-                            now: cx.engine.now(),
-                            opened: leg.opened,
-                            deadline: leg.deadline,
-                            waiting: slot.line.len(),
-                            word: &mut frame.word,
-                        },
-                        Outcome::Cancelled,
-                    );
+                    slot.policy
+                        .leave(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word), Outcome::Cancelled);
                     slot.watch(cx);
                     self.call_in(cx, slot_id);
                 }
@@ -576,13 +566,7 @@ impl Calls {
             let frame = &mut self.frames[id.index() * self.stride + layer];
             frame.stop_timer(&mut cx.engine);
             let slot = &mut self.slots[slot];
-            let answer = slot.policy.enter(&mut Passage {
-                now: cx.engine.now(),
-                opened: leg.opened,
-                deadline: leg.deadline,
-                waiting: slot.line.len(),
-                word: &mut frame.word,
-            });
+            let answer = slot.policy.enter(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word));
             slot.watch(cx);
             let wait = match answer {
                 Enter::Proceed => Duration::ZERO,
@@ -618,7 +602,10 @@ impl Calls {
         } else {
             Time::NEVER
         };
-        let Task { class, root, .. } = cx.tasks[leg.task];
+        let caller = &cx.tasks[leg.task];
+        // A program has each of its calls at a step of its own, so step and identity of the caller name the call.
+        let identity = mix(caller.about.identity ^ u64::from(caller.pc));
+        let about = About { key: leg.key, identity, ..caller.about };
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         let request = cx.begin(Task {
@@ -627,7 +614,7 @@ impl Calls {
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,
             bucket,
-            root,
+            about,
             caller: id,
             parent: Handle::NONE,
             branches: Handle::NONE,
@@ -636,7 +623,6 @@ impl Calls {
             arrived: now,
             deadline,
             work: Duration::ZERO,
-            class,
             level: 0,
             worker: Worker::Wanted,
             started: false,
@@ -644,7 +630,7 @@ impl Calls {
             count: Count::Nothing,
         });
         leg.request = request;
-        cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root });
+        cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
         cx.send_request(request);
         None
     }
@@ -656,6 +642,12 @@ impl Calls {
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);
         done
+    }
+}
+
+impl Leg {
+    fn passage<'a>(&self, now: Time, waiting: usize, word: &'a mut u64) -> Passage<'a> {
+        Passage { now, opened: self.opened, deadline: self.deadline, key: self.key, waiting, word }
     }
 }
 

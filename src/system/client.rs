@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::engine::{Duration, Engine, Key, Stream, Streams, Time};
 
 use super::fault::strength;
+use super::keys::Keys;
 use super::plan::{self, Gaps, Load, Plan, Source};
 
 /// A client has something to do.
@@ -34,6 +35,8 @@ pub(super) struct Wish {
     pub instance: u32,
     /// The user of a closed loop.
     pub user: Option<u32>,
+    /// What it is about.
+    pub key: u64,
 }
 
 #[derive(Debug)]
@@ -45,6 +48,7 @@ pub(super) struct Client {
     first: Option<u32>,
     source: Running,
     surges: Vec<(u32, Surge)>,
+    keys: Keys,
     arrivals: Stream,
     choices: Stream,
     end: Time,
@@ -117,6 +121,7 @@ impl Client {
                 },
             },
             surges: Vec::new(),
+            keys: Keys::new(spec.keys, number, name("keys")),
             arrivals: name("arrivals"),
             choices: name("choices"),
             end: plan.schedule.length + plan.schedule.drain,
@@ -147,7 +152,7 @@ impl Client {
         for _ in 0..batch {
             let entry = self.choose_task();
             let instance = if self.instances == 1 { 0 } else { self.choices.below(u64::from(self.instances)) as u32 };
-            wishes.push(Wish { entry, instance, user: None });
+            wishes.push(Wish { entry, instance, user: None, key: self.keys.draw() });
         }
         self.await_next(engine);
     }
@@ -157,7 +162,7 @@ impl Client {
         let Running::Closed { begun, .. } = &mut self.source else { unreachable!("only closed loops have users") };
         let first = self.first.filter(|_| !std::mem::replace(&mut begun[user as usize], true));
         let entry = first.unwrap_or_else(|| self.choose_task());
-        Wish { entry, instance: user % self.instances, user: Some(user) }
+        Wish { entry, instance: user % self.instances, user: Some(user), key: self.keys.draw() }
     }
 
     /// The request of a user has ended.

@@ -17,12 +17,13 @@
 mod call;
 mod client;
 mod fault;
+pub mod keys;
 mod network;
 pub mod plan;
 mod service;
 mod task;
 
-use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time};
+use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::Outcome;
 
@@ -30,7 +31,7 @@ use client::Wish;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
 use service::Admission;
-use task::{Count, State, Task, Worker};
+use task::{About, Count, State, Task, Worker};
 
 /// What happens next, somewhere.
 #[derive(Clone, Copy, Debug)]
@@ -447,13 +448,20 @@ impl<'p> World<'p> {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
         let number = self.cx.next_number();
+        let about = About {
+            root: bucket,
+            client,
+            class: self.cx.plan.clients[client as usize].class,
+            key: wish.key,
+            identity: mix(number),
+        };
         let task = self.cx.begin(Task {
             number,
             host: self.cx.hosts.of_client(client) + wish.instance,
             edge: u32::MAX,
             pc: wish.entry,
             bucket,
-            root: bucket,
+            about,
             caller: Handle::NONE,
             parent: Handle::NONE,
             branches: Handle::NONE,
@@ -462,7 +470,6 @@ impl<'p> World<'p> {
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
-            class: self.cx.plan.clients[client as usize].class,
             level: 0,
             worker: Worker::NotNeeded,
             started: true,
@@ -635,9 +642,12 @@ impl<'p> World<'p> {
         };
         // Last in, first out: made from the back, the first branch goes first.
         let mut sibling = Handle::NONE;
-        for &entry in entries.iter().rev() {
+        for (index, &entry) in entries.iter().enumerate().rev() {
             let number = self.cx.next_number();
-            sibling = self.cx.begin(Task { number, pc: entry, sibling, ..branch.clone() });
+            // Copies of a step are branches that begin at the same step.
+            let identity = mix(branch.about.identity ^ ((index as u64) << 32));
+            let about = About { identity, ..branch.about };
+            sibling = self.cx.begin(Task { number, pc: entry, sibling, about, ..branch.clone() });
             self.cx.ready.push(sibling);
         }
         self.cx.tasks[id].branches = sibling;

@@ -17,6 +17,8 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
+use super::keys;
+
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -86,6 +88,8 @@ pub struct Client {
     pub first: Option<u32>,
     /// The class of its requests.
     pub class: Class,
+    /// What its requests are about.
+    pub keys: keys::Spec,
 }
 
 /// Where requests come from.
@@ -278,6 +282,8 @@ pub struct Edge {
     pub out: u32,
     /// The way back.
     pub back: u32,
+    /// What its calls are about, if not the same as the request they are made for.
+    pub keys: Option<keys::Spec>,
     /// The policies, outermost first.
     pub layers: Vec<Arc<dyn Blueprint>>,
 }

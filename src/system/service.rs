@@ -155,7 +155,7 @@ impl Instance {
         let (host, class, deadline) = {
             let task = &mut cx.tasks[task];
             task.arrived = now;
-            (task.host, task.class, task.deadline)
+            (task.host, task.about.class, task.deadline)
         };
         match self.state {
             Life::Up => {}
@@ -250,7 +250,7 @@ impl Instance {
         let since = cx.engine.now();
         let it = &mut cx.tasks[task];
         it.state = State::Queued;
-        let (class, deadline) = (it.class, it.deadline);
+        let (class, deadline) = (it.about.class, it.deadline);
         if let Some(codel) = &mut self.codel {
             codel.patience(self.queue.is_empty(), since);
         }

@@ -22,8 +22,8 @@ pub(super) struct Task {
     pub pc: u32,
     /// The bucket of time in which it was sent; see [`crate::measure`].
     pub bucket: u32,
-    /// The bucket in which the client's request was opened that it serves in the end.
-    pub root: u32,
+    /// What it is for.
+    pub about: About,
     /// The call that waits for the answer; none for a client's own.
     pub caller: CallId,
     /// The task that this is a branch of.
@@ -40,8 +40,6 @@ pub(super) struct Task {
     pub deadline: Time,
     /// The work done for it here, its branches included.
     pub work: Duration,
-    /// How important it is.
-    pub class: Class,
     /// The worst level of the degraded answers that it has got.
     pub level: u8,
     /// Whether it holds a worker.
@@ -52,6 +50,22 @@ pub(super) struct Task {
     pub abandoned: bool,
     /// The user of a closed loop, or the branches of a fork.
     pub count: Count,
+}
+
+/// What a request is for: handed on to the calls that are made for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    /// The bucket in which the client's request was opened that it serves in the end.
+    pub root: u32,
+    /// The client that made that request.
+    pub client: u32,
+    /// How important it is.
+    pub class: Class,
+    /// The thing that is asked for.
+    pub key: u64,
+    /// Says which request this is, and stays the same when it is tried again: all attempts of a call share it, also
+    /// when the retry happens further up.
+    pub identity: u64,
 }
 
 /// How a task stands to the workers of its instance.
