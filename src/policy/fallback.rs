@@ -285,27 +285,32 @@ impl Policy for Fallback {
 struct Fetched {
     max_age: Duration,
     capacity: usize,
-    at: BTreeMap<u64, Time>,
-    /// The times at which answers were fetched, oldest first; some of them fetched anew since.
-    order: VecDeque<(Time, u64)>,
+    /// For each key, when it was fetched, and the number of that fetch.
+    at: BTreeMap<u64, (Time, u64)>,
+    /// Fetches by number, oldest first, and their keys; some of them fetched anew since.
+    order: VecDeque<(u64, u64)>,
+    fetches: u64,
 }
 
 impl Fetched {
     fn has(&self, key: u64, now: Time) -> bool {
-        self.at.get(&key).is_some_and(|&at| now - at <= self.max_age)
+        self.at.get(&key).is_some_and(|&(at, _)| now - at <= self.max_age)
     }
 
     fn keep(&mut self, key: u64, now: Time) {
-        self.at.insert(key, now);
-        self.order.push_back((now, key));
+        self.fetches += 1;
+        self.at.insert(key, (now, self.fetches));
+        self.order.push_back((self.fetches, key));
+        let is_last =
+            |at: &BTreeMap<u64, (Time, u64)>, fetch, key| at.get(&key).is_some_and(|&(_, last)| last == fetch);
         while self.at.len() > self.capacity {
-            let (at, key) = self.order.pop_front().expect("each key has its time");
-            if self.at.get(&key) == Some(&at) {
+            let (fetch, key) = self.order.pop_front().expect("each key has its fetch");
+            if is_last(&self.at, fetch, key) {
                 self.at.remove(&key);
             }
         }
         if self.order.len() > 2 * self.at.len() + 16 {
-            self.order.retain(|(at, key)| self.at.get(key) == Some(at));
+            self.order.retain(|&(fetch, key)| is_last(&self.at, fetch, key));
         }
     }
 }
