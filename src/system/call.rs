@@ -111,6 +111,8 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
+    /// Whether attempts whose race is over run on.
+    losers_run: bool,
     /// Whether those in line get the outcome of the one inside that is about the same.
     shares: bool,
     /// Calls that wait here to be made later, and their place in `put_off`.
@@ -141,6 +143,8 @@ struct Leg {
     /// The first layer that it walks: 0, or for a runner the one inside the race, or for a call that was put off the one
     /// inside the policy that did.
     base: u32,
+    /// Whether nobody is told if it is abandoned.
+    quiet: bool,
     /// What a policy has given it as outcome, to go outwards with.
     given: Outcome,
     /// The leg that a runner runs for.
@@ -255,6 +259,7 @@ impl Calls {
                             calls.put_off.len() as u32 - 1
                         });
                         calls.slots.push(Slot {
+                            losers_run: blueprint.lets_losers_run(),
                             shares: blueprint.shares_outcomes(),
                             put_off: 0,
                             later,
@@ -294,6 +299,7 @@ impl Calls {
             opened: now,
             deadline: caller.deadline,
             key,
+            quiet: false,
             given: Outcome::Cancelled,
             base: 0,
             runs_for: Handle::NONE,
@@ -320,12 +326,14 @@ impl Calls {
         let limits = self.frames[first..=first + layer].iter().map(|frame| frame.until);
         let leg = &self.legs[id];
         let before = leg.runners;
+        let slot = &self.slots[self.stacks[leg.stack as usize].slots[layer] as usize];
         let runner = Leg {
             request: Handle::NONE,
             replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
             elsewhere: if before == Handle::NONE { leg.elsewhere } else { elsewhere },
             deadline: limits.fold(leg.deadline, Time::min),
             base: layer as u32 + 1,
+            quiet: leg.quiet || slot.losers_run,
             runs_for: id,
             runners: Handle::NONE,
             before,
@@ -624,7 +632,7 @@ impl Calls {
         if request != Handle::NONE {
             self.balancers[self.stacks[stack].balancer as usize].done(leg.replica as usize);
             let service = cx.plan.edges[leg.edge as usize].service;
-            if cx.plan.services[service as usize].cancel != Cancel::None {
+            if !leg.quiet && cx.plan.services[service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
@@ -822,6 +830,7 @@ impl Calls {
             deadline: Time::NEVER,
             key: about.key,
             base,
+            quiet: false,
             given: Outcome::Cancelled,
             runs_for: Handle::NONE,
             runners: Handle::NONE,

@@ -247,9 +247,13 @@ fn rate_limit() -> impl Strategy<Value = String> {
 }
 
 fn hedge() -> impl Strategy<Value = String> {
-    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true"]));
-    (0..60_u64, 1..=3_u32, rest)
-        .prop_map(|(after, spares, rest)| format!("hedge: {{ after: {after}ms, spares: {spares}{rest} }}"))
+    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true", "losers: run"]));
+    let wait = prop_oneof![
+        3 => (0..60_u64).prop_map(|after| format!("after: {after}ms")),
+        1 => (50..=100_u32).prop_map(|share| format!("percentile: {share}%, over: 20")),
+        1 => millis(10..900).prop_map(|over| format!("percentile: 80%, over: {over}, initial: 20ms")),
+    ];
+    (wait, 1..=3_u32, rest).prop_map(|(wait, spares, rest)| format!("hedge: {{ {wait}, spares: {spares}{rest} }}"))
 }
 
 fn adaptive_throttle() -> impl Strategy<Value = String> {
