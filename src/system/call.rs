@@ -20,7 +20,7 @@ use super::task::{Count, State, Task, Worker};
 use super::{Context, Hosts};
 use crate::balance::Balance;
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time};
-use crate::measure::Fact;
+use crate::measure::{Fact, caller_limit};
 use crate::outcome::{Outcome, Refuser};
 use crate::policy::{Enter, Leave, Passage, Policy, Position};
 
@@ -71,10 +71,18 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
-    /// A breaker: its number in the measurements, and where it stood.
-    watched: Option<(u32, Position)>,
+    watched: Option<Watched>,
     /// The host it belongs to; none if it is shared.
     host: Option<u32>,
+}
+
+/// What the measurements are told of a policy.
+#[derive(Debug)]
+enum Watched {
+    /// A breaker: its number in the measurements, and where it stood.
+    Breaker(u32, Position),
+    /// A concurrency limit: its edge, and how many it let in.
+    Limit(u32, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -163,6 +171,7 @@ impl Calls {
                 for (local, common) in common.iter_mut().enumerate() {
                     let edge = &plan.edges[first_edge + local];
                     let service = edge.service as usize;
+                    let limited = caller_limit(plan, first_edge + local).map(|(layer, ..)| layer);
                     let balancer = *balancer_of[service].get_or_insert_with(|| {
                         let target = &plan.services[service];
                         let name = format!("{}/{instance}->{}/balance", plan.part_name(part), target.name);
@@ -174,7 +183,7 @@ impl Calls {
                         if blueprint.shared()
                             && let Some(slot) = common[layer]
                         {
-                            if calls.slots[slot as usize].watched.is_some() {
+                            if blueprint.is_breaker() {
                                 breakers += 1;
                             }
                             return slot;
@@ -182,10 +191,13 @@ impl Calls {
                         let owner = if blueprint.shared() { "all".to_owned() } else { instance.to_string() };
                         let name = format!("{}/{owner}/{layer}/{}", edge.name, blueprint.name());
                         let policy = blueprint.build(streams.named(&name));
-                        let watched = blueprint.is_breaker().then(|| {
+                        let watched = if blueprint.is_breaker() {
                             breakers += 1;
-                            (breakers - 1, policy.position())
-                        });
+                            Some(Watched::Breaker(breakers - 1, policy.position()))
+                        } else {
+                            let number = (first_edge + local) as u32;
+                            (limited == Some(layer)).then(|| Watched::Limit(number, policy.concurrency()))
+                        };
                         let slot = calls.slots.len() as u32;
                         calls.slots.push(Slot {
                             refuser: blueprint.refuser(),
@@ -636,6 +648,7 @@ impl Calls {
             arrived: now,
             deadline,
             work: Duration::ZERO,
+            in_flight: 0,
             class,
             level: 0,
             worker: Worker::Wanted,
@@ -665,14 +678,24 @@ impl Slot {
         self.line.remove(place);
     }
 
-    /// Tells the measurements when a breaker has moved.
+    /// Tells the measurements when a breaker or a concurrency limit has moved.
     fn watch(&mut self, cx: &mut Context<'_>) {
-        if let Some((breaker, before)) = &mut self.watched
-            && self.policy.position() != *before
-        {
-            let position = self.policy.position();
-            cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
-            *before = position;
+        match &mut self.watched {
+            None => {}
+            Some(Watched::Breaker(breaker, before)) => {
+                let position = self.policy.position();
+                if position != *before {
+                    cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
+                    *before = position;
+                }
+            }
+            Some(Watched::Limit(edge, before)) => {
+                let limit = self.policy.concurrency();
+                if limit != *before {
+                    cx.note(Fact::CallerLimit { edge: *edge, delta: i64::from(limit) - i64::from(*before) });
+                    *before = limit;
+                }
+            }
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Task {
     pub deadline: Time,
     /// The work done for it here, its branches included.
     pub work: Duration,
+    /// How many were inside the instance when it was let in, itself included.
+    pub in_flight: u32,
     /// How important it is.
     pub class: Class,
     /// The worst level of the degraded answers that it has got.
