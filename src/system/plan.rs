@@ -182,6 +182,8 @@ pub struct Service {
     pub queue: admission::Spec,
     /// When requests are turned away at the door of each instance.
     pub shed: Option<admission::shed::Spec>,
+    /// The limit on the requests inside each instance.
+    pub limit: Option<admission::limit::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
     /// Whether a worker is given back during calls.
