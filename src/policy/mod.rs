@@ -212,6 +212,12 @@ pub trait Blueprint: Debug + Send + Sync {
         None
     }
 
+    /// Whether what is inside goes on when the layer is abandoned from outside. The layer is then left when that has ended,
+    /// with [`Outcome::Cancelled`]. Its policy answers [`Enter::Race`], and is not `shared`.
+    fn goes_on_alone(&self) -> bool {
+        false
+    }
+
     /// Whether attempts that have lost a race, or whose race is over, run on: the server is not told that nobody waits, also
     /// if it would listen.
     fn lets_losers_run(&self) -> bool {

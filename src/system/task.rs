@@ -102,6 +102,8 @@ pub(super) enum Count {
 pub(super) enum Purpose {
     /// It had been put off by a policy, in this slot.
     PutOff { slot: u32 },
+    /// Its caller has gone on, but not the thread that makes it.
+    Thread { slot: u32 },
 }
 
 /// What a task is doing.

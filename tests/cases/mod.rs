@@ -229,8 +229,9 @@ fn bulkhead() -> impl Strategy<Value = String> {
         (1..6_u32, maybe(millis(0..60).prop_map(|wait| format!("wait: {wait}"))))
             .prop_map(|(waiting, wait)| format!(", waiting: {waiting}{wait}")),
     ];
-    (1..4_u32, line, shared())
-        .prop_map(|(concurrent, line, shared)| format!("bulkhead: {{ concurrent: {concurrent}{line}{shared} }}"))
+    let kind = prop_oneof![2 => shared().boxed(), 1 => Just(", kind: thread_pool".to_owned()).boxed()];
+    (1..4_u32, line, kind)
+        .prop_map(|(concurrent, line, kind)| format!("bulkhead: {{ concurrent: {concurrent}{line}{kind} }}"))
 }
 
 /// A law of a concurrency limit.
