@@ -8,6 +8,7 @@ use super::{ALL_WELL, WRONG_INPUT, say, tell};
 use crate::admission;
 use crate::experiment::Results;
 use crate::measure::METRICS;
+use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
@@ -147,7 +148,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// `list`: the names of everything, with one line each.
 pub(super) fn list(what: Option<&str>) -> u8 {
-    const KINDS: [&str; 6] = ["models", "experiments", "patterns", "faults", "failures", "metrics"];
+    const KINDS: [&str; 7] = ["models", "experiments", "patterns", "presets", "faults", "failures", "metrics"];
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
@@ -164,6 +165,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
             "patterns" => {
                 PATTERNS.iter().chain(admission::PATTERNS).map(|it| (it.name.to_owned(), it.line.to_owned())).collect()
             }
+            "presets" => PRESETS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
@@ -189,7 +191,9 @@ pub(super) fn explain(name: &str) -> u8 {
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
-    let all: Vec<(&str, String, &str)> = patterns.chain(servers).chain(faults).chain(failures).chain(metrics).collect();
+    let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
+    let all: Vec<(&str, String, &str)> =
+        patterns.chain(servers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -203,6 +207,14 @@ pub(super) fn explain(name: &str) -> u8 {
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
+    }
+    if let Some(preset) = Preset::named(name) {
+        say(&format!("\n{}", preset.text.trim_end()));
+        if preset.kind != Kind::Library {
+            say(
+                "\nAs texts that teach these patterns have it; no library's default. `docs/presets.md` shows all of them.",
+            );
+        }
     }
     if let Some(manual) = manual(name, kind) {
         say(&format!("\nOptions. {manual}"));

@@ -39,6 +39,13 @@ pub struct Spec {
 
 short_form!(Spec, Answer, |answer| Spec { answer, on: None });
 
+impl Spec {
+    /// The outcomes that it replaces.
+    pub(super) fn replaced(&self) -> OutcomeSet {
+        self.on.as_deref().map_or_else(|| OutcomeSet::failures().without(Outcome::Rejected), set_of)
+    }
+}
+
 impl Blueprint for Spec {
     fn name(&self) -> &'static str {
         "fallback"
@@ -49,8 +56,7 @@ impl Blueprint for Spec {
             Answer::Default => 2,
             Answer::Empty => 3,
         };
-        let on = self.on.as_deref().map_or_else(|| OutcomeSet::failures().without(Outcome::Rejected), set_of);
-        Box::new(Fallback { level, on })
+        Box::new(Fallback { level, on: self.replaced() })
     }
 }
 

@@ -20,6 +20,8 @@ pub mod bulkhead;
 pub mod deadline;
 pub mod fallback;
 pub mod hedge;
+pub(crate) mod order;
+pub mod presets;
 pub mod rate_limit;
 pub mod retry;
 mod slices;
@@ -35,6 +37,7 @@ use serde::Deserialize;
 
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, OutcomeSet, Refuser};
+use crate::scenario::source::Spanned;
 
 /// One walk through a layer: what a policy may know about it.
 #[derive(Debug)]
@@ -204,6 +207,11 @@ pub enum Written {
     Fallback(fallback::Spec),
     /// Send a spare attempt when the first is slow.
     Hedge(hedge::Spec),
+    /// Those of a list in the model's section `policies`, in its order. Filled in when the file is read.
+    Use(Spanned<String>),
+    /// Those of a preset, e.g. the defaults of a library in its order: `blackstart list presets`. Filled in when the file is
+    /// read.
+    Preset(Spanned<String>),
     /// A policy written in Rust.
     #[serde(skip)]
     Custom(Custom),
@@ -247,6 +255,9 @@ pub const PATTERNS: &[Pattern] = patterns! {
 
 impl Written {
     /// The blueprint of the running state.
+    ///
+    /// # Panics
+    /// Of `use` and `preset`, which stand for other policies.
     #[must_use]
     pub fn blueprint(&self) -> Arc<dyn Blueprint> {
         match self {
@@ -259,6 +270,7 @@ impl Written {
             Self::Fallback(spec) => Arc::new(spec.clone()),
             Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
+            Self::Use(name) | Self::Preset(name) => panic!("`{name}` stands for other policies, and is none itself"),
         }
     }
 
@@ -273,6 +285,10 @@ impl Written {
             Self::Hedge(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(_) | Self::Custom(_) => Vec::new(),
+            Self::Use(name) | Self::Preset(name) => vec![(
+                format!("`{name}` was not filled in: that happens when files are read"),
+                "in code, write the policies out".into(),
+            )],
         }
     }
 }
