@@ -211,3 +211,109 @@ pub(super) fn may_stand_for_others(node: &Node) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::path::{self, Path};
+    use super::super::source::Sources;
+    use super::super::tree;
+    use super::*;
+
+    fn model(text: &str) -> (Sources, Node) {
+        let mut sources = Sources::new();
+        let id = sources.add("shop.yaml", text);
+        let node = tree::parse(id, &sources).expect("well-formed");
+        (sources, node)
+    }
+
+    /// The lists of the clients once everything is filled in, and what is wrong.
+    fn filled(text: &str) -> (Vec<String>, Vec<String>) {
+        let (sources, mut node) = model(text);
+        let mut found = Diagnostics::new();
+        fill_in_presets(&mut node, &mut found);
+        fill_in_uses(&mut node, &mut found);
+        let clients = node.get("clients").and_then(Node::as_map).expect("there are clients");
+        let lists = clients.iter().map(|client| client.value.get(POLICIES).map_or_else(String::new, Node::label));
+        let wrong = found.iter().map(|it| {
+            let (line, column) = sources.line_column(it.place);
+            format!("{line}:{column} {}: {}", it.message, it.help.as_deref().unwrap_or_default())
+        });
+        (lists.collect(), wrong.collect())
+    }
+
+    #[test]
+    fn lists_and_presets_stand_beside_other_policies_in_their_order() {
+        let (lists, wrong) = filled(
+            "policies:\n  inner: [ preset: rpc-timeout ]\n  outer: [ retry: 2, use: inner, bulkhead: 5 ]\nclients:\n  \
+             a: { policies: [ fallback: stale, use: outer, timeout: 9s ] }\n  b: { policies: [ use: inner, use: inner ] }\n",
+        );
+        assert_eq!(wrong, [""; 0]);
+        let a = "[{fallback: stale}, {retry: 2}, {timeout: 1s}, {bulkhead: 5}, {timeout: 9s}]";
+        assert_eq!(lists, [a, "[{timeout: 1s}, {timeout: 1s}]"]);
+    }
+
+    #[test]
+    fn mistakes_are_told_at_their_place() {
+        let (lists, wrong) = filled(
+            "policies:\n  one: [ use: two ]\n  two: [ use: one ]\n  self: [ use: self, retry: 2 ]\nclients:\n  a:\n    policies:\n      \
+             - use: tow\n      - preset: pollly\n      - use: envoy\n      - timeout: 1s\n  b: { policies: [ use: self ] }\n",
+        );
+        assert_eq!(
+            wrong,
+            [
+                "9:17 `pollly`: no preset has this name: did you mean `polly`?",
+                "3:15 a list that uses itself: one → two → one: it would never end: take this `use` away",
+                "4:16 a list that uses itself: self → self: it would never end: take this `use` away",
+                "8:14 `tow`: no list of policies has this name: did you mean `two`?",
+                "10:14 `envoy` is a preset, not a list of this model: write `preset: envoy`",
+            ]
+        );
+        assert_eq!(lists, ["[{timeout: 1s}]", "[{retry: 2}]"]);
+    }
+
+    #[test]
+    fn lists_that_multiply_are_an_error_and_not_a_bomb() {
+        let mut text = String::from("policies:\n  l0: [ retry: 2, retry: 2 ]\n");
+        for level in 1..60 {
+            text.push_str(&format!("  l{level}: [ use: l{}, use: l{} ]\n", level - 1, level - 1));
+        }
+        let (_, wrong) = filled(&format!("{text}clients: {{ a: {{ policies: [ use: l59 ] }} }}\n"));
+        assert!(wrong.iter().all(|it| it.contains("more than 255 policies in one list")) && !wrong.is_empty());
+        let empty = text.replace("retry: 2, retry: 2", "");
+        let (lists, wrong) = filled(&format!("{empty}clients: {{ a: {{ policies: [ use: l59 ] }} }}\n"));
+        assert_eq!((lists, wrong.len()), (vec!["[]".to_owned()], 0));
+    }
+
+    #[test]
+    fn paths_find_what_was_filled_in() {
+        let (_, mut node) = model(
+            "policies: { shared: [ preset: resilience4j ] }\nservices:\n  web: { operations: { checkout: [ { call: pay.charge, \
+             policies: [ use: shared ] }, { parallel: [ { call: stock.get, policies: [ use: shared ] } ] } ] } }\n",
+        );
+        let mut found = Diagnostics::new();
+        let set = |node: &mut Node, path: &str, value: i64| {
+            path::set(node, &Path::parse(path).expect("a path"), &Node::int(value)).expect("it is there")
+        };
+        fill_in_presets(&mut node, &mut found);
+        assert_eq!(set(&mut node, "policies.shared.retry.attempts", 5), 1);
+        fill_in_uses(&mut node, &mut found);
+        assert_eq!(set(&mut node, "services.web.operations.checkout.call[pay.charge].breaker.window", 7), 1);
+        let steps = node.get("services").and_then(|it| it.get("web")?.get("operations")?.get("checkout"));
+        let steps = steps.expect("it is there").label();
+        assert_eq!(steps.matches("attempts: 5").count(), 2, "{steps}");
+        assert_eq!((steps.matches("window: 7,").count(), steps.matches("window: 100,").count()), (1, 1), "{steps}");
+        assert!(found.is_empty());
+    }
+
+    #[test]
+    fn a_list_that_nothing_uses_is_a_warning() {
+        let (sources, node) =
+            model("policies: { a: [ retry: 2 ], b: [], c: [] }\nclients: { x: { policies: [ use: a ] } }\n");
+        let (_, change) = model("variants: { it: { clients.x.policies: [ use: c ] } }\n");
+        let mut found = Diagnostics::new();
+        unused(&node, std::iter::once(&change), &mut found);
+        let warning = found.iter().next().expect("one warning");
+        assert_eq!((found.len(), found.has_errors(), sources.line_column(warning.place)), (1, false, (1, 30)));
+        assert_eq!(warning.message, "nothing uses the list `b`");
+    }
+}
