@@ -278,6 +278,22 @@ fn fallback() -> impl Strategy<Value = String> {
         .prop_map(|(answer, on)| format!("fallback: {{ answer: {answer}{on} }}"))
 }
 
+/// Several layers at once.
+fn preset() -> impl Strategy<Value = String> {
+    let names = [
+        "resilience4j",
+        "envoy",
+        "grpc",
+        "polly",
+        "hystrix",
+        "aws-sdk",
+        "finagle",
+        "two-tries-in-200ms",
+        "layered-defence",
+    ];
+    proptest::sample::select(names.to_vec()).prop_map(|name| format!("preset: {name}"))
+}
+
 /// Policies, outermost first, as `policies: [...]`.
 fn stack() -> BoxedStrategy<String> {
     let policy = prop_oneof![
@@ -290,6 +306,7 @@ fn stack() -> BoxedStrategy<String> {
         2 => adaptive_throttle(),
         2 => fallback(),
         2 => hedge(),
+        1 => preset(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
 }
