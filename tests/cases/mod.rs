@@ -346,6 +346,22 @@ fn keys() -> impl Strategy<Value = String> {
     ]))
 }
 
+/// Several layers at once.
+fn preset() -> impl Strategy<Value = String> {
+    let names = [
+        "resilience4j",
+        "envoy",
+        "grpc",
+        "polly",
+        "hystrix",
+        "aws-sdk",
+        "finagle",
+        "two-tries-in-200ms",
+        "layered-defence",
+    ];
+    proptest::sample::select(names.to_vec()).prop_map(|name| format!("preset: {name}"))
+}
+
 /// Policies, outermost first, as `policies: [...]`.
 fn stack() -> BoxedStrategy<String> {
     let policy = prop_oneof![
@@ -360,6 +376,7 @@ fn stack() -> BoxedStrategy<String> {
         2 => fallback(),
         2 => single_flight(),
         2 => hedge(),
+        1 => preset(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
 }
