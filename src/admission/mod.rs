@@ -9,6 +9,7 @@ mod earliest_deadline;
 mod fifo;
 mod lifo;
 mod priority;
+pub mod rate_limit;
 pub mod shed;
 
 use std::fmt::Debug;
@@ -74,17 +75,20 @@ pub enum Refusal {
     Utilisation,
     /// `shed`: somebody had waited too long.
     Waited,
+    /// `rate_limit`: too many came in a time.
+    Rate,
 }
 
 impl Refusal {
     /// The metrics that count them, in the order of the reasons.
-    pub const METRICS: [&'static str; 6] = [
+    pub const METRICS: [&'static str; 7] = [
         "refused.full",
         "refused.evicted",
         "refused.queue",
         "refused.in_flight",
         "refused.utilisation",
         "refused.waited",
+        "refused.rate",
     ];
 }
 

@@ -111,6 +111,7 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.in_flight", SERVICES, PerSecond, false, "requests shed because too many were inside";
     "refused.utilisation", SERVICES, PerSecond, false, "requests shed because the workers were too busy";
     "refused.waited", SERVICES, PerSecond, false, "requests shed because somebody had waited too long";
+    "refused.rate", SERVICES, PerSecond, true, "requests refused with 429 because too many came in a time";
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";

@@ -344,7 +344,7 @@ impl Builder<'_> {
             let operations = operations.collect();
             let refusal = spec.reject_cost.filter(|cost| !cost.0.is_zero()).map(|cost| {
                 let entry = self.plan.steps.len() as u32;
-                self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Fail(Outcome::Unavailable)]);
+                self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Refuse]);
                 entry
             });
             if let Some(warmup) = spec.warmup
@@ -367,6 +367,9 @@ impl Builder<'_> {
             {
                 self.error(shed.place, what, way_out);
             }
+            for (what, way_out) in spec.rate_limit.iter().flat_map(|it| it.problems()) {
+                self.error(spec.rate_limit.as_ref().map_or(name.place, |it| it.place), what, way_out);
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),
@@ -375,6 +378,7 @@ impl Builder<'_> {
                 cpus: spec.cpus.number().max(1),
                 queue: spec.queue.clone(),
                 shed: spec.shed.as_ref().map(|it| it.value),
+                rate_limit: spec.rate_limit.as_ref().map(|it| it.value.clone()),
                 balance: spec.balance,
                 releases_worker: spec.is_async,
                 cancel: match spec.cancel {
@@ -469,7 +473,7 @@ impl Builder<'_> {
                 }
                 Step::Choose(chances, entries) => Step::Choose(chances, entries.iter().map(|to| to + shift).collect()),
                 Step::Jump(to) => Step::Jump(to + shift),
-                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::End) => same,
+                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::Refuse | Step::End) => same,
             });
             self.plan.steps.extend(moved);
         }

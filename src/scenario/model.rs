@@ -55,6 +55,9 @@ pub struct Service {
     /// When requests are turned away at the door of each replica, before the queue is full. Default: never.
     #[serde(default)]
     pub shed: Option<Spanned<admission::shed::Spec>>,
+    /// How many requests are let in at the door in a time; asked before `shed`. Default: no limit.
+    #[serde(default)]
+    pub rate_limit: Option<Spanned<admission::rate_limit::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
     pub balance: balance::Spec,
@@ -97,6 +100,7 @@ impl Default for Service {
             cpus: Count::default(),
             queue: admission::Spec::default(),
             shed: None,
+            rate_limit: None,
             balance: balance::Spec::default(),
             is_async: false,
             cancel: Cancel::default(),

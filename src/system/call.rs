@@ -606,11 +606,13 @@ impl Calls {
         // A program has each of its calls at a step of its own, so step and identity of the caller name the call.
         let identity = mix(caller.about.identity ^ u64::from(caller.pc));
         let about = About { key: leg.key, identity, ..caller.about };
+        let from = caller.host;
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         let request = cx.begin(Task {
             number,
             host: cx.hosts.of_service(edge.service) + leg.replica,
+            from,
             edge: leg.edge,
             pc: service.operations[edge.operation as usize].entry,
             bucket,

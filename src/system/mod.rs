@@ -23,6 +23,7 @@ pub mod plan;
 mod service;
 mod task;
 
+use crate::admission::rate_limit::Counts;
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::Outcome;
@@ -158,6 +159,8 @@ struct Context<'p> {
     evicted: Option<Handle>,
     /// Requests that a worker has taken, and that fail before any work is done.
     failed: Vec<(Handle, Outcome)>,
+    /// For each service whose replicas count together at their doors: the counts.
+    rates: Vec<Option<Counts>>,
 }
 
 impl Context<'_> {
@@ -294,6 +297,11 @@ impl<'p> World<'p> {
                 dropped: Vec::new(),
                 evicted: None,
                 failed: Vec::new(),
+                rates: plan
+                    .services
+                    .iter()
+                    .map(|it| it.rate_limit.as_ref().filter(|limit| limit.shared).map(Counts::new))
+                    .collect(),
             },
         }
     }
@@ -455,9 +463,11 @@ impl<'p> World<'p> {
             key: wish.key,
             identity: mix(number),
         };
+        let host = self.cx.hosts.of_client(client) + wish.instance;
         let task = self.cx.begin(Task {
             number,
-            host: self.cx.hosts.of_client(client) + wish.instance,
+            host,
+            from: host,
             edge: u32::MAX,
             pc: wish.entry,
             bucket,
@@ -500,8 +510,9 @@ impl<'p> World<'p> {
     fn refuse(&mut self, id: Handle, outcome: Outcome) {
         let task = &mut self.cx.tasks[id];
         let refusal = self.cx.plan.services[self.instances.at(task.host).service as usize].refusal;
-        if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
+        if let (Outcome::Unavailable | Outcome::Throttled(_), Some(program)) = (outcome, refusal) {
             task.pc = program;
+            task.count = Count::Refused(outcome);
             task.started = true;
             task.state = State::Ready;
             task.worker = Worker::NotNeeded;
@@ -612,6 +623,11 @@ impl<'p> World<'p> {
                 Step::Jump(to) => task.pc = *to,
                 Step::Fail(outcome) => {
                     self.end(id, *outcome);
+                    return;
+                }
+                Step::Refuse => {
+                    let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
+                    self.end(id, outcome);
                     return;
                 }
                 Step::End => {
@@ -926,6 +942,7 @@ impl<'p> World<'p> {
             + self.cx.engine.bytes()
             + self.calls.bytes()
             + self.instances.bytes()
+            + self.cx.rates.iter().flatten().map(Counts::bytes).sum::<usize>()
             + self.cx.measure.bytes();
         bytes as u64
     }

@@ -182,6 +182,8 @@ pub struct Service {
     pub queue: admission::Spec,
     /// When requests are turned away at the door of each instance.
     pub shed: Option<admission::shed::Spec>,
+    /// How many requests are let in at the door in a time.
+    pub rate_limit: Option<admission::rate_limit::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
     /// Whether a worker is given back during calls.
@@ -315,6 +317,8 @@ pub enum Step {
     Jump(u32),
     /// End with this outcome.
     Fail(Outcome),
+    /// End as a request that was refused at the door.
+    Refuse,
     /// End well.
     End,
 }

@@ -5,7 +5,7 @@
 //!               │ no      │ no            (the worker is held meanwhile)
 //!               │         └─► room in the queue? ─► waits for a worker
 //!               │                  │ no
-//!               └─► unreachable    └─► refused (503)
+//!               └─► unreachable    └─► refused (503; beyond a rate 429)
 //! ```
 //!
 //! Always: busy ≤ workers, and waiting ≤ capacity. A worker is held from the moment a request is taken until its answer is
@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::admission::codel::Codel;
+use crate::admission::rate_limit::{Counts, Per};
 use crate::admission::shed::{Door, Shed};
 use crate::admission::{Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
@@ -23,7 +24,7 @@ use crate::outcome::Outcome;
 
 use super::Context;
 use super::fault::strength;
-use super::plan::{Cancel, Plan};
+use super::plan::{self, Cancel, Plan};
 use super::task::{State, Worker};
 
 /// Something happens at an instance.
@@ -62,6 +63,8 @@ pub(super) struct Instance {
     queue: Box<dyn Queue>,
     codel: Option<Codel>,
     shed: Option<Shed>,
+    /// What its own rate limit has counted.
+    rate: Option<Counts>,
     /// Requests that were let in and have not been answered.
     inside: u32,
     busy: u32,
@@ -112,6 +115,7 @@ impl Instances {
                     queue: service.queue.order.build(),
                     codel: service.queue.codel.as_ref().map(|spec| Codel::new(spec.value)),
                     shed: service.shed.map(|spec| Shed::new(spec, service.workers, Time::ZERO)),
+                    rate: own_counts(service),
                     inside: 0,
                     busy: 0,
                     on_cpu: 0,
@@ -135,7 +139,7 @@ impl Instances {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.all.iter().map(|instance| instance.queue.len() * size_of::<Waiting>()).sum()
+        self.all.iter().map(|it| it.queue.len() * size_of::<Waiting>() + it.rate.as_ref().map_or(0, Counts::bytes)).sum()
     }
 
     /// Asserted when nothing is under way.
@@ -144,6 +148,11 @@ impl Instances {
             .iter()
             .all(|it| it.inside == 0 && it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.for_cpu.is_empty())
     }
+}
+
+/// The counts of a replica that counts for itself.
+fn own_counts(service: &plan::Service) -> Option<Counts> {
+    service.rate_limit.as_ref().filter(|limit| !limit.shared).map(Counts::new)
 }
 
 impl Instance {
@@ -171,6 +180,12 @@ impl Instance {
         if spec.deadline && cx.tasks[task].deadline <= now {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
+        }
+        if spec.rate_limit.is_some()
+            && let Some(wait) = self.exceeds_rate(task, cx)
+        {
+            cx.note(Fact::Refused { service: self.service, why: Refusal::Rate });
+            return Admission::Refused(Outcome::Throttled(wait));
         }
         if let Some(shed) = &mut self.shed {
             shed.were_busy(self.busy, now);
@@ -213,6 +228,20 @@ impl Instance {
         self.queue.push(Waiting { task, since: now, class, deadline, patience, again: false });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
         Admission::Queued
+    }
+
+    /// The wait that is asked of a request that comes too early.
+    fn exceeds_rate(&mut self, task: Handle, cx: &mut Context<'_>) -> Option<Duration> {
+        let task = &cx.tasks[task];
+        let spec = cx.plan.services[self.service as usize].rate_limit.as_ref()?;
+        let whose = match spec.per {
+            Per::All => 0,
+            Per::Client => task.about.client,
+            Per::Class => task.about.class as u32,
+            Per::Caller => task.from,
+        };
+        let counts = if spec.shared { &mut cx.rates[self.service as usize] } else { &mut self.rate };
+        counts.as_mut()?.refuses(whose, cx.engine.now())
     }
 
     /// A worker takes a task, which begins, or fails at once.
@@ -491,6 +520,7 @@ impl Instance {
         let spec = &cx.plan.services[self.service as usize];
         self.inside = 0;
         self.shed = spec.shed.map(|it| Shed::new(it, spec.workers, cx.engine.now()));
+        self.rate = own_counts(spec);
         self.codel = spec.queue.codel.as_ref().map(|spec| Codel::new(spec.value));
         self.for_cpu.clear();
         self.busy = 0;

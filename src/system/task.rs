@@ -16,6 +16,8 @@ pub(super) struct Task {
     pub number: u64,
     /// Where it runs, or is going to.
     pub host: u32,
+    /// Where it was called from; for a client's own where it runs.
+    pub from: u32,
     /// The edge on which it was called; `u32::MAX` for a client's own.
     pub edge: u32,
     /// The next step.
@@ -48,7 +50,7 @@ pub(super) struct Task {
     pub started: bool,
     /// Whether its caller has told that nobody waits.
     pub abandoned: bool,
-    /// The user of a closed loop, or the branches of a fork.
+    /// The user of a closed loop, the branches of a fork, or how it was refused.
     pub count: Count,
 }
 
@@ -79,7 +81,7 @@ pub(super) enum Worker {
     NotNeeded,
 }
 
-/// What a task counts.
+/// What else is known of a task.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
     Nothing,
@@ -91,6 +93,8 @@ pub(super) enum Count {
         well: u32,
         need: u32,
     },
+    /// It was refused at the door like this, which takes work.
+    Refused(Outcome),
 }
 
 /// What a task is doing.
