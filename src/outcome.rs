@@ -17,6 +17,8 @@ pub enum Refuser {
     Deadline,
     /// A policy written outside this crate.
     Custom,
+    /// No credit was left, and too many waited for one.
+    Credits,
 }
 
 /// How a call, an attempt or a request ended.
@@ -46,7 +48,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many kinds of outcome are counted apart.
-    pub const KINDS: usize = 15;
+    pub const KINDS: usize = 16;
 
     /// The names of the kinds, as they stand in files and in the column `metric` after `failed.`.
     pub const NAMES: [&'static str; Self::KINDS] = [
@@ -65,6 +67,7 @@ impl Outcome {
         "refused_by.deadline",
         "refused_by.custom",
         "cancelled",
+        "refused_by.credits",
     ];
 
     /// The place of this kind in [`Outcome::NAMES`].
@@ -86,6 +89,7 @@ impl Outcome {
             Self::RefusedBy(Refuser::Deadline) => 12,
             Self::RefusedBy(Refuser::Custom) => 13,
             Self::Cancelled => 14,
+            Self::RefusedBy(Refuser::Credits) => 15,
         }
     }
 
@@ -124,7 +128,7 @@ impl Outcome {
 
 /// A set of kinds of outcome, e.g. those that are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct OutcomeSet(u16);
+pub struct OutcomeSet(u32);
 
 impl OutcomeSet {
     /// The set that holds exactly the kinds of these outcomes.

@@ -7,6 +7,7 @@ mod adaptive_lifo;
 pub mod codel;
 mod earliest_deadline;
 mod fifo;
+pub mod idempotency;
 mod lifo;
 mod priority;
 pub mod rate_limit;
@@ -43,7 +44,7 @@ pub struct Spec {
     pub codel: Option<Spanned<codel::Spec>>,
     /// What happens to a request that finds the queue full. Default: `refuse`.
     #[serde(default)]
-    pub when_full: WhenFull,
+    pub when_full: Spanned<WhenFull>,
 }
 
 /// What happens to a request that finds the queue full.
@@ -58,6 +59,9 @@ pub enum WhenFull {
     EvictYoungest,
     /// As `evict_youngest`, but of the one that came first, whose caller has the least patience left.
     EvictOldest,
+    /// It waits at the door, without a limit on their number, and the first who came there joins the queue as soon as there is
+    /// room: its producer is blocked instead of refused. `max_wait` and `codel` count from then on.
+    Block,
 }
 
 /// Why a request is refused at the door.
@@ -137,7 +141,12 @@ impl Spec {
             let (what, way_out) = it.problem()?;
             Some((it.place, what.to_owned(), way_out.to_owned()))
         });
-        order.into_iter().chain(codel).collect()
+        let unblocked = self.when_full.value == WhenFull::Block && self.capacity.is_none();
+        let full = unblocked.then(|| {
+            let what = "a queue without a limit is never full";
+            (self.when_full.place, what.to_owned(), "give the queue a `capacity`".to_owned())
+        });
+        order.into_iter().chain(codel).chain(full).collect()
     }
 }
 

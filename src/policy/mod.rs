@@ -17,6 +17,7 @@ pub mod adaptive_throttle;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod credits;
 pub mod deadline;
 pub mod fallback;
 pub mod hedge;
@@ -202,6 +203,8 @@ pub enum Written {
     RateLimit(rate_limit::Spec),
     /// Refuse calls when the other side has refused too many.
     AdaptiveThrottle(adaptive_throttle::Spec),
+    /// Wait for credits, which the other side gives back in batches.
+    Credits(credits::Spec),
     /// Answer something lesser instead of failing.
     Fallback(fallback::Spec),
     /// Send a spare attempt when the first is slow.
@@ -244,22 +247,25 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "rate_limit": "limit how many calls start in a time";
     "adaptive_throttle": "refuse calls when the other side has refused too many";
     "fallback": "answer something lesser instead of failing";
+    "credits": "call only with a credit from the other side, and wait for one";
     "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
 };
 
 impl Written {
-    /// The blueprint of the running state.
+    /// The blueprint of the running state at a call. It may be repeated without harm if its operation is idempotent, or if it
+    /// carries an idempotency key.
     #[must_use]
-    pub fn blueprint(&self) -> Arc<dyn Blueprint> {
+    pub fn blueprint(&self, repeatable: bool) -> Arc<dyn Blueprint> {
         match self {
             Self::Timeout(spec) => Arc::new(spec.clone()),
-            Self::Retry(spec) => Arc::new(spec.clone()),
+            Self::Retry(spec) => Arc::new(spec.at_call(repeatable)),
             Self::Breaker(spec) => Arc::new(spec.clone()),
             Self::Bulkhead(spec) => Arc::new(spec.clone()),
             Self::RateLimit(spec) => Arc::new(spec.clone()),
             Self::AdaptiveThrottle(spec) => Arc::new(spec.clone()),
             Self::Fallback(spec) => Arc::new(spec.clone()),
             Self::Hedge(spec) => Arc::new(spec.clone()),
+            Self::Credits(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
         }
     }
@@ -273,6 +279,7 @@ impl Written {
             Self::Bulkhead(spec) => spec.problems(),
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
+            Self::Credits(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(_) | Self::Custom(_) => Vec::new(),
         }
@@ -329,6 +336,7 @@ impl When {
                 refused(Refuser::RateLimit),
                 refused(Refuser::AdaptiveThrottle),
                 refused(Refuser::Deadline),
+                refused(Refuser::Credits),
                 refused(Refuser::Custom),
             ]),
         }

@@ -19,6 +19,7 @@ use super::keys::Keys;
 use super::plan::{Cancel, Plan};
 use super::task::{About, Count, State, Task, Worker};
 use super::{Context, Hosts};
+use crate::admission::idempotency;
 use crate::balance::Balance;
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::Fact;
@@ -607,6 +608,11 @@ impl Calls {
         let identity = mix(caller.about.identity ^ u64::from(caller.pc));
         let about = About { key: leg.key, identity, ..caller.about };
         let from = caller.host;
+        let operation = &service.operations[edge.operation as usize];
+        let token = edge.key.map_or(0, |key| match key {
+            idempotency::Key::Request => identity.max(1),
+            idempotency::Key::Call => mix(identity ^ mix(caller.number)).max(1),
+        });
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         let request = cx.begin(Task {
@@ -614,7 +620,7 @@ impl Calls {
             host: cx.hosts.of_service(edge.service) + leg.replica,
             from,
             edge: leg.edge,
-            pc: service.operations[edge.operation as usize].entry,
+            pc: operation.keyed.filter(|_| token != 0).map_or(operation.entry, |keyed| keyed.entry),
             bucket,
             about,
             caller: id,
@@ -622,6 +628,7 @@ impl Calls {
             branches: Handle::NONE,
             sibling: Handle::NONE,
             state: State::Travelling,
+            token,
             arrived: now,
             deadline,
             work: Duration::ZERO,

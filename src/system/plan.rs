@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::admission::{self, Class};
+use crate::admission::{self, Class, idempotency};
 use crate::balance;
 use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
@@ -215,6 +215,19 @@ pub struct Operation {
     pub request: u64,
     /// Bytes of a response.
     pub response: u64,
+    /// Whether something has happened when its program has ended well.
+    pub effect: bool,
+    /// What requests with a key do first, if keys are honoured.
+    pub keyed: Option<Keyed>,
+}
+
+/// How keys are honoured.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyed {
+    /// The first step of a request with a key.
+    pub entry: u32,
+    /// The table of keys.
+    pub table: idempotency::Spec,
 }
 
 /// What a service does with requests whose caller has stopped waiting.
@@ -284,6 +297,8 @@ pub struct Edge {
     pub out: u32,
     /// The way back.
     pub back: u32,
+    /// The idempotency key that its calls carry, if they do.
+    pub key: Option<idempotency::Key>,
     /// What its calls are about, if not the same as the request they are made for.
     pub keys: Option<keys::Spec>,
     /// The policies, outermost first.
@@ -317,6 +332,8 @@ pub enum Step {
     Jump(u32),
     /// End with this outcome.
     Fail(Outcome),
+    /// Go on, but only one at a time of those with the same key, and only until one has ended well.
+    Once,
     /// End as a request that was refused at the door.
     Refuse,
     /// End well.

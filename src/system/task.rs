@@ -36,6 +36,8 @@ pub(super) struct Task {
     pub sibling: Handle,
     /// What it is doing.
     pub state: State,
+    /// The idempotency key of the request, or zero.
+    pub token: u64,
     /// When it arrived where it runs.
     pub arrived: Time,
     /// When its answer is of no use any more.
@@ -68,6 +70,8 @@ pub(super) struct About {
     /// Says which request this is, and stays the same when it is tried again: all attempts of a call share it, also
     /// when the retry happens further up.
     pub identity: u64,
+    /// What has happened because of the client's request, if somebody counts that; see [`super::effects`].
+    pub effects: Handle,
 }
 
 /// How a task stands to the workers of its instance.
@@ -116,6 +120,8 @@ pub(super) enum State {
     Calling(CallId),
     /// Waits for its branches.
     Forked,
+    /// Waits for the first request with the same idempotency key.
+    WaitsForFirst,
     /// Has ended; its answer is on its way.
     Answered(Outcome),
 }
