@@ -311,7 +311,8 @@ impl Spec {
     pub(super) fn at_call(&self, repeatable: bool) -> Self {
         let mut retry = Self { on_idempotent: Vec::new(), ..self.clone() };
         if repeatable {
-            retry.on = Some(self.on.as_deref().unwrap_or(&Self::USUALLY).iter().chain(&self.on_idempotent).copied().collect());
+            retry.on =
+                Some(self.on.as_deref().unwrap_or(&Self::USUALLY).iter().chain(&self.on_idempotent).copied().collect());
         }
         retry
     }

@@ -509,7 +509,9 @@ impl Builder<'_> {
                 }
                 Step::Choose(chances, entries) => Step::Choose(chances, entries.iter().map(|to| to + shift).collect()),
                 Step::Jump(to) => Step::Jump(to + shift),
-                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::Once | Step::Refuse | Step::End) => same,
+                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::Once | Step::Refuse | Step::End) => {
+                    same
+                }
             });
             self.plan.steps.extend(moved);
         }

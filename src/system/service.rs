@@ -146,14 +146,26 @@ impl Instances {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.all.iter().map(|it| it.queue.len() * size_of::<Waiting>() + it.blocked.len() * size_of::<Handle>() + it.rate.as_ref().map_or(0, Counts::bytes)).sum()
+        self.all
+            .iter()
+            .map(|it| {
+                it.queue.len() * size_of::<Waiting>()
+                    + it.blocked.len() * size_of::<Handle>()
+                    + it.rate.as_ref().map_or(0, Counts::bytes)
+            })
+            .sum()
     }
 
     /// Asserted when nothing is under way.
     pub(super) fn at_rest(&self) -> bool {
-        self.all
-            .iter()
-            .all(|it| it.inside == 0 && it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.blocked.is_empty() && it.for_cpu.is_empty())
+        self.all.iter().all(|it| {
+            it.inside == 0
+                && it.busy == 0
+                && it.on_cpu == 0
+                && it.queue.is_empty()
+                && it.blocked.is_empty()
+                && it.for_cpu.is_empty()
+        })
     }
 }
 

@@ -26,7 +26,10 @@ fn a_rate_limit_counts_whose_requests_it_is_told_to() {
             let ran = limited(&format!("{{ rate: 1/s, per: {per}, shared: {shared} }}"));
             let passed = ran.count("client/a", "ok") + ran.count("client/b", "ok");
             assert_eq!(ran.count("service/s", "refused.rate"), 20 - passed);
-            assert_eq!(ran.count("client/a", "failed.throttled") + ran.count("client/b", "failed.throttled"), 20 - passed);
+            assert_eq!(
+                ran.count("client/a", "failed.throttled") + ran.count("client/b", "failed.throttled"),
+                20 - passed
+            );
             passed
         })
     };
