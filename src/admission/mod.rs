@@ -120,6 +120,8 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "adaptive_lifo": "serve the newest first while the queue is long";
     "earliest_deadline": "serve first whose answer is of use for the shortest time";
     "codel": "give up the requests of a queue that stays long";
+    "idempotency": "answer a request that comes again with the same key, without doing it again";
+    "backpressure": "let those who make too much wait, or tell them to";
     "shed": "turn requests away at the door, the least important first";
 };
 

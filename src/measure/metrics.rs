@@ -116,8 +116,8 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.rate", SERVICES, PerSecond, true, "requests refused with 429 because too many came in a time";
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
-    "effects", SERVICES, PerSecond, true, "requests to operations with an `effect` whose program has ended well, whatever became of the answer";
-    "duplicate_effects", SERVICES, PerSecond, true, "of those, for a request for which it had happened before";
+    "effects", SERVICES, PerSecond, true, "what operations with an `effect` have brought about, whatever became of the answers";
+    "duplicate_effects", SERVICES, PerSecond, true, "effects that had happened before for the same request";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";
