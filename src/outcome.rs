@@ -19,6 +19,8 @@ pub enum Refuser {
     Deadline,
     /// A policy written outside this crate.
     Custom,
+    /// No credit was left, and too many waited for one.
+    Credits,
 }
 
 /// How much lesser a degraded answer is.
@@ -70,7 +72,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many kinds of outcome are counted apart.
-    pub const KINDS: usize = 16;
+    pub const KINDS: usize = 17;
 
     /// The names of the kinds, as they stand in files and in the column `metric` after `failed.`.
     pub const NAMES: [&'static str; Self::KINDS] = [
@@ -90,6 +92,7 @@ impl Outcome {
         "refused_by.deadline",
         "refused_by.custom",
         "cancelled",
+        "refused_by.credits",
     ];
 
     /// The place of this kind in [`Outcome::NAMES`].
@@ -112,6 +115,7 @@ impl Outcome {
             Self::RefusedBy(Refuser::Deadline) => 13,
             Self::RefusedBy(Refuser::Custom) => 14,
             Self::Cancelled => 15,
+            Self::RefusedBy(Refuser::Credits) => 16,
         }
     }
 

@@ -332,7 +332,7 @@ clients:
       - timeout: 1s
       - retry: { attempts: 3, backoff: { constant: 2s } }
       - breaker: { failure_rate: 50%, open_for: 1s }
-      - fallback: stale
+      - fallback: default
       - timeout: 1500ms
 ";
     let (code, said) = checked("idle", model, "length: 10s\n");

@@ -108,7 +108,10 @@ fn every_name_that_can_be_listed_can_be_explained() {
     for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS) {
         let manual = printed(&["explain", pattern.name]);
         assert!(manual.contains(pattern.line) && manual.contains("makes things worse"), "{manual}");
-        assert!(manual.contains("Options.") || pattern.name == "earliest_deadline", "{manual}");
+        assert!(
+            manual.contains("Options.") || ["earliest_deadline", "backpressure"].contains(&pattern.name),
+            "{manual}"
+        );
     }
     for kind in ["presets", "faults", "failures", "metrics"] {
         for line in printed(&["list", kind]).lines() {

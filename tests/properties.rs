@@ -16,13 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use blackstart::admission::idempotency;
 use blackstart::engine::{Duration, Stream, Time};
 use blackstart::experiment::{Options, execute};
 use blackstart::measure::{METRICS, Run};
 use blackstart::outcome::Outcome;
 use blackstart::policy::{Blueprint, Enter, Leave, Passage, Policy};
 use blackstart::scenario::Scenario;
-use blackstart::system::plan::Plan;
+use blackstart::system::plan::{Keyed, Plan, Step};
 use blackstart::system::{run, run_to_rest};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -91,6 +92,15 @@ proptest! {
         // The figures of a run that a limit has stopped reach to its last whole step. Recovery is looked for step by step.
         if first.stopped.is_none() {
             assert_same_figures(&first, &second, plan.schedule.windows.len(), &["recovery_time"])?;
+        }
+    }
+
+    #[test]
+    fn with_a_key_that_all_attempts_share_nothing_happens_twice(case in case()) {
+        let plan = with_keys(case.plan());
+        let run = run_to_rest(&plan, case.seed);
+        for (column, value) in run.columns.iter().zip(&run.windows[0]) {
+            prop_assert!(column.metric != "duplicate_effects" || *value == 0.0, "{}: {value}", column.entity);
         }
     }
 
@@ -169,6 +179,26 @@ fn with_witnesses(mut plan: Plan) -> (Plan, Vec<Arc<Witness>>) {
         edge.layers = layers;
     }
     (plan, witnesses)
+}
+
+/// Every operation has an effect and honours keys for ever, and every call carries the key of its request.
+fn with_keys(mut plan: Plan) -> Plan {
+    for operation in plan.services.iter_mut().flat_map(|service| &mut service.operations) {
+        operation.effect = true;
+        let table = idempotency::Spec::default();
+        operation.keyed = Some(match operation.keyed {
+            Some(keyed) => Keyed { table, ..keyed },
+            None => {
+                let entry = plan.steps.len() as u32;
+                plan.steps.extend([Step::Once, Step::Jump(operation.entry)]);
+                Keyed { entry, table }
+            }
+        });
+    }
+    for edge in &mut plan.edges {
+        edge.key = Some(idempotency::Key::Request);
+    }
+    plan
 }
 
 #[test]

@@ -7,9 +7,11 @@ mod adaptive_lifo;
 pub mod codel;
 mod earliest_deadline;
 mod fifo;
+pub mod idempotency;
 mod lifo;
 pub mod limit;
 mod priority;
+pub mod rate_limit;
 pub mod shed;
 
 use std::fmt::Debug;
@@ -43,7 +45,7 @@ pub struct Spec {
     pub codel: Option<Spanned<codel::Spec>>,
     /// What happens to a request that finds the queue full. Default: `refuse`.
     #[serde(default)]
-    pub when_full: WhenFull,
+    pub when_full: Spanned<WhenFull>,
 }
 
 /// What happens to a request that finds the queue full.
@@ -58,6 +60,9 @@ pub enum WhenFull {
     EvictYoungest,
     /// As `evict_youngest`, but of the one that came first, whose caller has the least patience left.
     EvictOldest,
+    /// It waits at the door, without a limit on their number, and the first who came there joins the queue as soon as there is
+    /// room: its producer is blocked instead of refused. `max_wait` and `codel` count from then on.
+    Block,
 }
 
 /// Why a request is refused at the door.
@@ -77,11 +82,13 @@ pub enum Refusal {
     Waited,
     /// `limit`: as many were inside as it allows.
     Limit,
+    /// `rate_limit`: too many came in a time.
+    Rate,
 }
 
 impl Refusal {
     /// The metrics that count them, in the order of the reasons.
-    pub const METRICS: [&'static str; 7] = [
+    pub const METRICS: [&'static str; 8] = [
         "refused.full",
         "refused.evicted",
         "refused.queue",
@@ -89,6 +96,7 @@ impl Refusal {
         "refused.utilisation",
         "refused.waited",
         "refused.limit",
+        "refused.rate",
     ];
 }
 
@@ -117,6 +125,8 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "earliest_deadline": "serve first whose answer is of use for the shortest time";
     "codel": "give up the requests of a queue that stays long";
     "limit": "let in only so many at once, as many as the times of answers say can be served";
+    "idempotency": "answer a request that comes again with the same key, without doing it again";
+    "backpressure": "let those who make too much wait, or tell them to";
     "shed": "turn requests away at the door, the least important first";
 };
 
@@ -138,7 +148,12 @@ impl Spec {
             let (what, way_out) = it.problem()?;
             Some((it.place, what.to_owned(), way_out.to_owned()))
         });
-        order.into_iter().chain(codel).collect()
+        let unblocked = self.when_full.value == WhenFull::Block && self.capacity.is_none();
+        let full = unblocked.then(|| {
+            let what = "a queue without a limit is never full";
+            (self.when_full.place, what.to_owned(), "give the queue a `capacity`".to_owned())
+        });
+        order.into_iter().chain(codel).chain(full).collect()
     }
 }
 

@@ -47,10 +47,13 @@ impl Reference {
         self.schema.get("$defs")?.get(name)
     }
 
-    /// The type of an option of the root: of a choice, or of a key.
+    /// The type of an option of the root: of a choice, or of a key (of the long form, if there is a short one).
     pub(super) fn option(&self, name: &str) -> Option<&str> {
-        let choices = self.schema.get("oneOf").and_then(Value::as_array).into_iter().flatten();
-        choices.chain([&self.schema]).find_map(|it| reference(it.get("properties")?.get(name)?))
+        let list = |key: &str| self.schema.get(key).and_then(Value::as_array).into_iter().flatten();
+        list("oneOf")
+            .chain(list("anyOf"))
+            .chain([&self.schema])
+            .find_map(|it| reference(it.get("properties")?.get(name)?))
     }
 
     /// The manual of a type, without its heading; the types it names are added to `mentioned`, in order.

@@ -12,7 +12,7 @@ use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
-use crate::scenario::model::Service;
+use crate::scenario::model::{Operation, Service};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
 
@@ -245,12 +245,15 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
-        // An order of the queue, an option of the queue, or one of the service.
-        "servers" => {
-            [Reference::of::<admission::Order>(), Reference::of::<admission::Spec>(), Reference::of::<Service>()]
-                .into_iter()
-                .find(|it| it.option(name).is_some())?
-        }
+        // An order of the queue, an option of the queue, one of the service, or one of an operation.
+        "servers" => [
+            Reference::of::<admission::Order>(),
+            Reference::of::<admission::Spec>(),
+            Reference::of::<Service>(),
+            Reference::of::<Operation>(),
+        ]
+        .into_iter()
+        .find(|it| it.option(name).is_some())?,
         _ => return None,
     };
     let mut mentioned = Vec::new();

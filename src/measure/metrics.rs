@@ -73,6 +73,7 @@ pub const METRICS: &[Metric] = metrics! {
     "failed.refused_by.rate_limit", CALLS, PerSecond, false, "refused by the caller's own rate limit";
     "failed.refused_by.adaptive_throttle", CALLS, PerSecond, false, "refused by the caller's own adaptive throttle";
     "failed.refused_by.concurrency_limit", CALLS, PerSecond, false, "refused by the caller's own concurrency limit";
+    "failed.refused_by.credits", CALLS, PerSecond, false, "refused because too many of the caller's own calls waited for credits";
     "failed.refused_by.deadline", CALLS, PerSecond, false, "not sent because the deadline had passed";
     "failed.refused_by.custom", CALLS, PerSecond, false, "refused by a policy written in Rust";
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
@@ -99,6 +100,7 @@ pub const METRICS: &[Metric] = metrics! {
     "busy.mean", BOTH, Count, true, "workers busy, over all instances";
     "exhausted_after", SERVICES, Seconds, false, "from the start of the window until all workers of all instances were busy for the first time; inf if never";
     "queue.mean", BOTH, Count, true, "requests waiting, over all instances";
+    "blocked.mean", SERVICES, Count, true, "requests that wait at the door until the queue has room, over all instances";
     "queue.max", SERVICES, Count, false, "the most that waited at once";
     "queued_share", SERVICES, Share, false, "share of the instances, over time, at which somebody waits";
     "waited_share", SERVICES, Share, false, "share of the requests that had to wait for a worker";
@@ -115,9 +117,12 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.utilisation", SERVICES, PerSecond, false, "requests shed because the workers were too busy";
     "refused.waited", SERVICES, PerSecond, false, "requests shed because somebody had waited too long";
     "refused.limit", SERVICES, PerSecond, true, "requests refused because as many were inside as `limit` allowed";
+    "refused.rate", SERVICES, PerSecond, true, "requests refused with 429 because too many came in a time";
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "limit.mean", CALLED, Count, true, "the limit on concurrency that adapts itself, mean over time and over all instances; of an edge, that of its outermost `concurrency_limit`";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
+    "effects", SERVICES, PerSecond, true, "what operations with an `effect` have brought about, whatever became of the answers";
+    "duplicate_effects", SERVICES, PerSecond, true, "effects that had happened before for the same request";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";

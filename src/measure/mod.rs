@@ -62,6 +62,8 @@ pub(crate) enum Fact {
     Arrived { service: u32, host: u32 },
     /// A request was refused at the door.
     Refused { service: u32, why: Refusal },
+    /// The program of a request with an effect has ended well; again, if one for the same request had before.
+    Effect { service: u32, again: bool },
     /// A request was given up before it was answered: cancelled, too old, or lost in a crash.
     Dropped { service: u32 },
     /// A worker took a request.
@@ -70,6 +72,8 @@ pub(crate) enum Fact {
     Finished { service: u32, host: u32, bucket: u32, sojourn: Duration, outcome: Outcome },
     /// The number of waiting requests changed.
     Queue { service: u32, host: u32, delta: i64 },
+    /// The number of those changed who wait at the door of a service.
+    Blocked { service: u32, delta: i64 },
     /// The number of busy workers changed.
     Busy { service: u32, host: u32, delta: i64 },
     /// The limit of an instance moved.
@@ -124,9 +128,13 @@ mod at {
         pub(crate) const QUEUE_MAX: usize = 10;
         /// The limits of all instances, as an integral over time.
         pub(crate) const LIMIT: usize = 11;
+        pub(crate) const EFFECTS: usize = 12;
+        pub(crate) const DUPLICATES: usize = 13;
+        /// An integral, as that of the queue.
+        pub(crate) const BLOCKED: usize = 14;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 12;
-        pub(crate) const SIZE: usize = 12 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 15;
+        pub(crate) const SIZE: usize = 15 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -302,6 +310,7 @@ pub(crate) struct Measure {
     /// For each service, and for each edge: the gauge of its limits, if there is one.
     limits: Vec<Option<u32>>,
     caller_limits: Vec<Option<u32>>,
+    blocked: Vec<u32>,
     /// For each host: the gauges of its instance (busy, queue), if it is listed.
     host_gauges: Vec<Option<(u32, u32)>>,
     /// For each host: how many wait there.
@@ -367,6 +376,7 @@ impl Measure {
         let services = 0..plan.services.len() as u32;
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
+        let blocked = services.clone().map(|s| gauge(layout.service(s) + at::service::BLOCKED)).collect();
         let queued = services.map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
         let backlogs = layout.queues.iter().map(|queue| queue.map(|at| gauge(at + at::queue::BACKLOG))).collect();
         let host_gauges = layout
@@ -403,6 +413,7 @@ impl Measure {
             queued,
             limits,
             caller_limits,
+            blocked,
             host_gauges,
             waiting: vec![0; layout.instances.len()],
             breaker_gauges,
@@ -501,6 +512,11 @@ impl Measure {
                 self.count_now(at + at::service::WHY + why as usize, 1);
             }
             Fact::Dropped { service } => self.count_now(self.layout.service(service) + at::service::DROPPED, 1),
+            Fact::Effect { service, again } => {
+                let at = self.layout.service(service);
+                self.count_now(at + at::service::EFFECTS, 1);
+                self.count_now(at + at::service::DUPLICATES, u64::from(again));
+            }
             Fact::Started { service, bucket, wait } => {
                 let at = self.layout.service(service);
                 *self.count(bucket as usize, at + at::service::STARTED) += 1;
@@ -523,6 +539,7 @@ impl Measure {
                 self.sojourns[service as usize][segment].record(sojourn);
             }
             Fact::Queue { service, host, delta } => self.on_queue(now, service, host, delta),
+            Fact::Blocked { service, delta } => self.change(self.blocked[service as usize], now, delta),
             Fact::Busy { service, host, delta } => {
                 self.change(self.busy[service as usize], now, delta);
                 self.watch_workers(service as usize, now);

@@ -439,6 +439,7 @@ impl Sums<'_> {
                 "limit.mean" if spec.limit.is_none() => f64::NAN,
                 "limit.mean" => mean(at::service::LIMIT) / replicas,
                 "queue.mean" => mean(at::service::QUEUE),
+                "blocked.mean" => mean(at::service::BLOCKED),
                 "queue.max" => number(at::service::QUEUE_MAX),
                 "queued_share" => mean(at::service::QUEUED) / replicas,
                 "waited_share" => ratio(number(at::service::WAITED), number(at::service::STARTED)),
@@ -449,6 +450,8 @@ impl Sums<'_> {
                 "sojourn.p50" => sojourn.quantile(0.5),
                 "sojourn.p99" => sojourn.quantile(0.99),
                 "refused.share" => ratio(number(at::service::REFUSED), number(at::service::ARRIVALS)),
+                "effects" => rate(at::service::EFFECTS),
+                "duplicate_effects" => rate(at::service::DUPLICATES),
                 "dropped" => rate(at::service::DROPPED),
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),

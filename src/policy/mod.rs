@@ -18,6 +18,7 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 pub mod concurrency_limit;
+pub mod credits;
 pub mod deadline;
 pub mod fallback;
 pub mod hedge;
@@ -268,6 +269,8 @@ pub enum Written {
     RateLimit(rate_limit::Spec),
     /// Refuse calls when the other side has refused too many.
     AdaptiveThrottle(adaptive_throttle::Spec),
+    /// Wait for credits, which the other side gives back in batches.
+    Credits(credits::Spec),
     /// Answer something lesser instead of failing.
     Fallback(fallback::Spec),
     /// Send a spare attempt when the first is slow.
@@ -319,19 +322,21 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "adaptive_throttle": "refuse calls when the other side has refused too many";
     "fallback": "answer something lesser instead of failing";
     "single_flight": "one call for all that want the same thing at the same time";
+    "credits": "call only with a credit from the other side, and wait for one";
     "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
 };
 
 impl Written {
-    /// The blueprint of the running state.
+    /// The blueprint of the running state at a call. It may be repeated without harm if its operation is idempotent, or if it
+    /// carries an idempotency key.
     ///
     /// # Panics
     /// Of `use` and `preset`, which stand for other policies.
     #[must_use]
-    pub fn blueprint(&self) -> Arc<dyn Blueprint> {
+    pub fn blueprint(&self, repeatable: bool) -> Arc<dyn Blueprint> {
         match self {
             Self::Timeout(spec) => Arc::new(spec.clone()),
-            Self::Retry(spec) => Arc::new(spec.clone()),
+            Self::Retry(spec) => Arc::new(spec.at_call(repeatable)),
             Self::Breaker(spec) => Arc::new(spec.clone()),
             Self::Bulkhead(spec) => Arc::new(spec.clone()),
             Self::ConcurrencyLimit(spec) => Arc::new(*spec),
@@ -340,6 +345,7 @@ impl Written {
             Self::Fallback(spec) => Arc::new(spec.clone()),
             Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::SingleFlight(spec) => Arc::new(spec.clone()),
+            Self::Credits(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
             Self::Use(name) | Self::Preset(name) => panic!("`{name}` stands for other policies, and is none itself"),
         }
@@ -355,6 +361,7 @@ impl Written {
             Self::ConcurrencyLimit(spec) => spec.problems(),
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
+            Self::Credits(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(spec) => spec.problems(),
             Self::SingleFlight(_) | Self::Custom(_) => Vec::new(),
@@ -417,6 +424,7 @@ impl When {
                 refused(Refuser::AdaptiveThrottle),
                 refused(Refuser::ConcurrencyLimit),
                 refused(Refuser::Deadline),
+                refused(Refuser::Credits),
                 refused(Refuser::Custom),
             ]),
         }

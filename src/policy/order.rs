@@ -55,7 +55,7 @@ fn by_outcome(stack: &[&Written], found: &mut Vec<Idle>) {
             && !outcomes.meets(set)
             && let Some((because, hides)) = fallback
         {
-            let name = policy.blueprint().name();
+            let name = policy.blueprint(false).name();
             let once = if hides == Hides::Once { " once there has been an answer" } else { "" };
             found.push(Idle {
                 layer,
@@ -77,6 +77,7 @@ fn by_outcome(stack: &[&Written], found: &mut Vec<Idle>) {
             Written::Breaker(_) => outcomes.and(refused(Refuser::Breaker)),
             Written::Bulkhead(_) => outcomes.and(refused(Refuser::Bulkhead)),
             Written::ConcurrencyLimit(_) => outcomes.and(refused(Refuser::ConcurrencyLimit)),
+            Written::Credits(_) => outcomes.and(refused(Refuser::Credits)),
             Written::RateLimit(_) => outcomes.and(refused(Refuser::RateLimit)),
             Written::AdaptiveThrottle(_) => outcomes.and(refused(Refuser::AdaptiveThrottle)),
             Written::Custom(_) | Written::Use(_) | Written::Preset(_) => answers(),
@@ -98,7 +99,7 @@ fn by_time(stack: &[&Written], found: &mut Vec<Idle>) {
         if let (Some((time, what)), Some((limit, because))) = (wanted, tightest)
             && time >= limit
         {
-            let name = policy.blueprint().name();
+            let name = policy.blueprint(false).name();
             let message = match policy {
                 Written::Timeout(_) => {
                     format!("this timeout of {time} never ends a call: the {limit} around it are over first")

@@ -91,7 +91,7 @@ impl Law {
 }
 
 impl Spec {
-    pub(super) fn problems(&self) -> Vec<(String, String)> {
+    pub(crate) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         let mut wrong = |what: &str, way_out: &str| found.push((what.to_owned(), way_out.to_owned()));
         if self.rate.0 <= 0.0 {
@@ -137,6 +137,25 @@ impl Spec {
     fn calls(&self, window: Span) -> u64 {
         libm::round(self.rate.0 * window.0.as_secs()) as u64
     }
+
+    /// The time between two calls at the rate.
+    fn gap(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate.0)
+    }
+
+    /// The memory of a limit at which nobody has called yet.
+    pub(crate) fn turns(&self) -> Turns {
+        let gap = self.gap();
+        let slack = gap * u64::from(self.burst.unwrap_or(1) - 1);
+        match self.by {
+            Law::TokenBucket | Law::LeakyBucket => Turns::Bucket { gap, slack, next: Time::ZERO },
+            Law::FixedWindow(span) => Turns::Fixed { length: span.0, limit: self.calls(span), window: 0, taken: 0 },
+            Law::SlidingLog(span) => Turns::Log { length: span.0, limit: self.calls(span), starts: VecDeque::new() },
+            Law::SlidingCounter(span) => {
+                Turns::Counter { length: span.0, limit: self.calls(span), window: 0, before: 0, taken: 0 }
+            }
+        }
+    }
 }
 
 impl Blueprint for Spec {
@@ -144,21 +163,10 @@ impl Blueprint for Spec {
         "rate_limit"
     }
     fn build(&self, _: Stream) -> Box<dyn Policy> {
-        let gap = Duration::from_secs_f64(1.0 / self.rate.0);
-        let places = self.waiting.map_or(Duration::ZERO, |places| gap * u64::from(places));
-        let slack = gap * u64::from(self.burst.unwrap_or(1) - 1);
+        let places = self.waiting.map_or(Duration::ZERO, |places| self.gap() * u64::from(places));
         Box::new(RateLimit {
             wait: self.wait.map_or(places, |wait| if self.waiting.is_some() { wait.0.min(places) } else { wait.0 }),
-            turns: match self.by {
-                Law::TokenBucket | Law::LeakyBucket => Turns::Bucket { gap, slack, next: Time::ZERO },
-                Law::FixedWindow(span) => Turns::Fixed { length: span.0, limit: self.calls(span), window: 0, taken: 0 },
-                Law::SlidingLog(span) => {
-                    Turns::Log { length: span.0, limit: self.calls(span), starts: VecDeque::new() }
-                }
-                Law::SlidingCounter(span) => {
-                    Turns::Counter { length: span.0, limit: self.calls(span), window: 0, before: 0, taken: 0 }
-                }
-            },
+            turns: self.turns(),
         })
     }
     fn refuser(&self) -> Refuser {
@@ -176,8 +184,8 @@ struct RateLimit {
 }
 
 /// What is remembered of earlier calls, to say whose turn is when.
-#[derive(Debug)]
-enum Turns {
+#[derive(Clone, Debug)]
+pub(crate) enum Turns {
     /// A bucket, written as the generic cell rate algorithm (ITU-T I.371): `next` is when the token for the next call
     /// is due, and calls may be ahead of it by `slack`. The same law as counting tokens, without a counter.
     Bucket { gap: Duration, slack: Duration, next: Time },
@@ -191,7 +199,7 @@ enum Turns {
 
 impl Turns {
     /// When a call that comes now may start; never, if that cannot be said.
-    fn due(&self, now: Time) -> Time {
+    pub(crate) fn due(&self, now: Time) -> Time {
         match self {
             Self::Bucket { slack, next, .. } => now.max(*next - *slack),
             Self::Fixed { length, limit, window, taken } => {
@@ -230,7 +238,7 @@ impl Turns {
     }
 
     /// The turn is taken.
-    fn take(&mut self, due: Time) {
+    pub(crate) fn take(&mut self, due: Time) {
         let counts = self.counts(due);
         match self {
             Self::Bucket { gap, next, .. } => *next = due.max(*next) + *gap,

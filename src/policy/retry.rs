@@ -49,6 +49,11 @@ pub struct Spec {
     /// if listed, because the work may have been done.
     #[serde(default)]
     pub on: Option<Vec<When>>,
+    /// Which outcomes are retried too where the call may be repeated without harm: its operation is `idempotent`, or it carries an
+    /// `idempotency_key`. Whether the server honours the key is not asked. `[ error ]` retries a 500 only there; with `on: []` nothing else
+    /// is ever retried. Default: none.
+    #[serde(default)]
+    pub on_idempotent: Vec<When>,
     /// Whether the balancer is asked for another replica than the one that failed. Default: false.
     #[serde(default)]
     pub elsewhere: bool,
@@ -70,6 +75,7 @@ short_form!(Spec, Attempts, |attempts| Spec {
     within: None,
     jitter: Jitter::None,
     on: None,
+    on_idempotent: Vec::new(),
     elsewhere: false,
     persistence: None,
     budget: None,
@@ -270,10 +276,10 @@ impl Spec {
         if matches!(self.attempts, Attempts::AtMost(tries) if u64::from(tries) > Memory::MADE) {
             found.push(("more attempts than can be counted".into(), "write `unlimited`, or at most 32,767".into()));
         }
-        if self.on.as_ref().is_some_and(|on| on.contains(&When::Rejected)) {
+        if self.on.iter().flatten().chain(&self.on_idempotent).any(|it| *it == When::Rejected) {
             found.push((
                 "a 4xx is never retried: the same request would be wrong again".into(),
-                "take `rejected` out of `on`".into(),
+                "take `rejected` out".into(),
             ));
         }
         found.extend(self.backoff.problems());
@@ -296,9 +302,19 @@ impl Spec {
     }
 
     pub(super) fn retried(&self) -> OutcomeSet {
-        self.on
-            .as_deref()
-            .map_or_else(|| set_of(&[When::Timeout, When::Unreachable, When::Unavailable, When::Throttled]), set_of)
+        set_of(self.on.as_deref().unwrap_or(&Self::USUALLY))
+    }
+
+    const USUALLY: [When; 4] = [When::Timeout, When::Unreachable, When::Unavailable, When::Throttled];
+
+    /// The retry of a call of which it is known whether it may be repeated without harm.
+    pub(super) fn at_call(&self, repeatable: bool) -> Self {
+        let mut retry = Self { on_idempotent: Vec::new(), ..self.clone() };
+        if repeatable {
+            retry.on =
+                Some(self.on.as_deref().unwrap_or(&Self::USUALLY).iter().chain(&self.on_idempotent).copied().collect());
+        }
+        retry
     }
 }
 

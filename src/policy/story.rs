@@ -37,7 +37,7 @@ pub(super) fn story(policy: &str) -> Story {
     let written = read(policy);
     assert_eq!(written.problems(), [], "the policy makes sense");
     Story {
-        policy: written.blueprint().build(Streams::new(1).named("story")),
+        policy: written.blueprint(false).build(Streams::new(1).named("story")),
         now: Time::ZERO,
         key: 0,
         put_off: 0,

@@ -11,6 +11,7 @@ use super::experiment::{Experiment, Fault, LinkFault, Partition};
 use super::model::{self, Client, Load, Model};
 use super::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use super::units::{Share, Span};
+use crate::admission::idempotency;
 use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::{self, Blueprint, When, Written};
@@ -150,11 +151,18 @@ impl Builder<'_> {
             match (&spec.calls, &spec.tasks) {
                 (Some(target), None) => {
                     let entry = self.plan.steps.len() as u32;
-                    let edge = self.edge(part, None, target, &spec.policies, None);
+                    let edge = self.edge(part, None, target, &spec.policies, spec.idempotency_key, None);
                     self.plan.steps.extend([Step::Call { edge, optional: false }, Step::End]);
                     tasks.push((entry, 1.0));
                 }
                 (None, Some(named)) => {
+                    if spec.idempotency_key.is_some() {
+                        self.error(
+                            name.place,
+                            "`idempotency_key` goes with `calls`, not with `tasks`",
+                            "put it at the calls of the tasks",
+                        );
+                    }
                     if !spec.policies.is_empty() {
                         self.error(
                             name.place,
@@ -347,16 +355,15 @@ impl Builder<'_> {
                     "add `operations:`",
                 );
             }
-            let operations = spec.operations.iter().enumerate().map(|(operation, (op_name, it))| Operation {
-                name: op_name.value.clone(),
-                entry: self.program(part, Some(operation), &it.steps),
-                request: it.request.map_or(0, |size| size.0),
-                response: it.response.map_or(0, |size| size.0),
-            });
-            let operations = operations.collect();
+            let operations = spec
+                .operations
+                .iter()
+                .enumerate()
+                .map(|(operation, (op_name, it))| self.operation(part, operation, op_name, it))
+                .collect();
             let refusal = spec.reject_cost.filter(|cost| !cost.0.is_zero()).map(|cost| {
                 let entry = self.plan.steps.len() as u32;
-                self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Fail(Outcome::Unavailable)]);
+                self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Refuse]);
                 entry
             });
             if let Some(warmup) = spec.warmup
@@ -384,6 +391,11 @@ impl Builder<'_> {
             {
                 self.error(limit.place, what, way_out);
             }
+            if let Some(rate_limit) = &spec.rate_limit {
+                for (what, way_out) in rate_limit.problems() {
+                    self.error(rate_limit.place, what, way_out);
+                }
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),
@@ -393,6 +405,7 @@ impl Builder<'_> {
                 queue: spec.queue.clone(),
                 shed: spec.shed.as_ref().map(|it| it.value),
                 limit: spec.limit.as_ref().map(|it| it.value),
+                rate_limit: spec.rate_limit.as_ref().map(|it| it.value.clone()),
                 balance: spec.balance,
                 releases_worker: spec.is_async,
                 cancel: match spec.cancel {
@@ -407,6 +420,35 @@ impl Builder<'_> {
                 refusal,
                 operations,
             });
+        }
+    }
+
+    fn operation(&mut self, part: u32, number: usize, name: &Spanned<String>, spec: &model::Operation) -> Operation {
+        if spec.effect && spec.idempotent {
+            self.error(
+                name.place,
+                "what is idempotent has no effect that could happen twice",
+                "leave `effect` out, or `idempotent`",
+            );
+        }
+        let keyed = spec.idempotency.as_ref().map(|table| {
+            if let Some((what, way_out)) = table.problem() {
+                self.error(table.place, what, way_out);
+            }
+            let entry = self.plan.steps.len() as u32;
+            let lookup = table.lookup.filter(|time| !time.0.is_zero());
+            self.plan.steps.extend(lookup.map(|time| Step::Work(Dist::Constant(time.0))));
+            self.plan.steps.push(Step::Once);
+            plan::Keyed { entry, table: table.value }
+        });
+        Operation {
+            name: name.value.clone(),
+            // What a request with a key does first stands before it, and goes on here.
+            entry: self.program(part, Some(number), &spec.steps),
+            request: spec.request.map_or(0, |size| size.0),
+            response: spec.response.map_or(0, |size| size.0),
+            effect: spec.effect,
+            keyed,
         }
     }
 
@@ -487,7 +529,9 @@ impl Builder<'_> {
                 }
                 Step::Choose(chances, entries) => Step::Choose(chances, entries.iter().map(|to| to + shift).collect()),
                 Step::Jump(to) => Step::Jump(to + shift),
-                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::End) => same,
+                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::Once | Step::Refuse | Step::End) => {
+                    same
+                }
             });
             self.plan.steps.extend(moved);
         }
@@ -510,10 +554,11 @@ impl Builder<'_> {
             );
             return;
         }
-        if step.call.is_none() && (!step.policies.is_empty() || step.optional.is_some() || step.keys.is_some()) {
+        let of_call = [step.optional.is_some(), step.keys.is_some(), step.idempotency_key.is_some()];
+        if step.call.is_none() && (!step.policies.is_empty() || of_call.contains(&true)) {
             self.error(
                 step.place,
-                "`policies`, `optional` and `keys` go with `call`",
+                "`policies`, `optional`, `keys` and `idempotency_key` go with `call`",
                 "put them at a step with a call",
             );
         }
@@ -531,7 +576,7 @@ impl Builder<'_> {
             let law = self.dist(work);
             self.plan.steps.push(Step::Work(law));
         } else if let Some(target) = &step.call {
-            let edge = self.edge(part, operation, target, &step.policies, Some(step));
+            let edge = self.edge(part, operation, target, &step.policies, step.idempotency_key, Some(step));
             self.plan.steps.push(Step::Call { edge, optional: step.optional.unwrap_or(false) });
         } else if let Some(branches) = &step.parallel {
             self.fork(part, operation, step, branches);
@@ -680,8 +725,19 @@ impl Builder<'_> {
         operation: Option<usize>,
         target: &Spanned<String>,
         policies: &[Spanned<Written>],
+        key: Option<idempotency::Key>,
         step: Option<&Spanned<model::Step>>,
     ) -> u32 {
+        let (service, called) = self.target(target).unwrap_or((u32::MAX, 0));
+        let repeatable = key.is_some() || self.is_idempotent(service, called);
+        if let Some((_, it)) = self.operation_of(service, called)
+            && key.is_some()
+            && it.idempotency.is_none()
+        {
+            let message = format!("this call carries an idempotency key, and `{}` does not look at it", target.value);
+            let help = "give the operation `idempotency: {}`; without it a retry does the work again";
+            self.found.push(Diagnostic::warning(target.place, message).help(help));
+        }
         let mut layers: Vec<Arc<dyn Blueprint>> = Vec::new();
         let clients = self.model.clients.len();
         let honours = (caller as usize)
@@ -705,7 +761,7 @@ impl Builder<'_> {
                 tightest = Some((after.0, written.place));
             }
             if fine {
-                layers.push(written.blueprint());
+                layers.push(written.blueprint(repeatable));
             }
         }
         if policies.iter().all(|written| written.problems().is_empty()) {
@@ -714,7 +770,6 @@ impl Builder<'_> {
         if layers.len() > usize::from(u8::MAX) {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");
         }
-        let (service, called) = self.target(target).unwrap_or((u32::MAX, 0));
         let caller_name = match self.model.clients.get_index(caller as usize) {
             Some((name, _)) => &name.value,
             None => &self.model.services.get_index(caller as usize - clients).expect("the caller exists").0.value,
@@ -723,7 +778,7 @@ impl Builder<'_> {
         let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
         let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
         let keys = self.keys(step.and_then(|it| it.keys.as_ref()));
-        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, keys, layers });
+        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, key, keys, layers });
         self.targets.push((target.place, operation));
         self.timeouts.push(tightest);
         self.plan.edges.len() as u32 - 1
@@ -738,6 +793,15 @@ impl Builder<'_> {
             let warning = Diagnostic::warning(place, idle.message).help(idle.help);
             self.found.push(because.into_iter().fold(warning, |it, other| it.also(other, "this one")));
         }
+    }
+
+    /// An operation as it is written; none if there is no such service.
+    fn operation_of(&self, service: u32, operation: u32) -> Option<(&Spanned<String>, &model::Operation)> {
+        self.model.services.get_index(service as usize)?.1.operations.get_index(operation as usize)
+    }
+
+    fn is_idempotent(&self, service: u32, operation: u32) -> bool {
+        self.operation_of(service, operation).is_some_and(|(_, it)| it.idempotent)
     }
 
     /// Links for all pairs of parts that talk to each other.

@@ -24,7 +24,7 @@ pub use super::units::{Rate, Share, Span};
 pub use crate::policy::Written as Layer;
 
 use super::experiment::{Crash, Slow};
-use super::model::{Arrivals, Count, Operation, Users};
+use super::model::{Arrivals, Count, Users};
 use super::source::{Diagnostics, Spanned};
 use super::{build, distribution};
 use crate::engine::Duration;
@@ -174,7 +174,7 @@ impl Service {
     /// Adds an operation: its steps, one after the other.
     #[must_use]
     pub fn operation(mut self, name: &str, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.operations.insert(name, Operation { request: None, response: None, steps: spanned(steps) });
+        self.operations.insert(name, spanned(steps).into());
         self
     }
 }

@@ -63,6 +63,9 @@ pub struct Service {
     /// refused with 503 at the door, at the price of `reject_cost`; `refused.limit` counts them. Default: none.
     #[serde(default)]
     pub limit: Option<Spanned<admission::limit::Spec>>,
+    /// How many requests are let in at the door in a time; asked before `shed`. Default: no limit.
+    #[serde(default)]
+    pub rate_limit: Option<Spanned<admission::rate_limit::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
     pub balance: balance::Spec,
@@ -106,6 +109,7 @@ impl Default for Service {
             queue: admission::Spec::default(),
             shed: None,
             limit: None,
+            rate_limit: None,
             balance: balance::Spec::default(),
             is_async: false,
             cancel: Cancel::default(),
@@ -125,6 +129,7 @@ impl Default for Client {
         Self {
             calls: None,
             policies: Vec::new(),
+            idempotency_key: None,
             tasks: None,
             first: None,
             arrivals: None,
@@ -255,7 +260,7 @@ pub struct Warmup {
 }
 
 /// What can be asked of a service. Short form: its steps.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Vec<Spanned<Step>>>)]
 pub struct Operation {
@@ -265,11 +270,21 @@ pub struct Operation {
     /// The bytes of a response. Default: 0.
     #[serde(default)]
     pub response: Option<Size>,
+    /// Something has happened when its steps have ended well (a charge, an order, a mail), also if the answer is lost or an error is
+    /// made of it: counted as `effects`, and as `duplicate_effects` each time it happens again for the same request. Default: false.
+    #[serde(default)]
+    pub effect: bool,
+    /// To do it again is as to do it once (a read): a `retry` may repeat it where it may not repeat others. Default: false.
+    #[serde(default)]
+    pub idempotent: bool,
+    /// How requests with an idempotency key are treated. Default: as those without one.
+    #[serde(default)]
+    pub idempotency: Option<Spanned<admission::idempotency::Spec>>,
     /// What is done, one step after the other.
     pub steps: Vec<Spanned<Step>>,
 }
 
-short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { request: None, response: None, steps });
+short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { steps, ..Operation::default() });
 
 /// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps` and `fail` says what is done.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -302,6 +317,9 @@ pub struct Step {
     /// With `call`: what the call is about. Default: the same as the request it is made for.
     #[serde(default)]
     pub keys: Option<Spanned<keys::Spec>>,
+    /// With `call`: the idempotency key that it carries. Default: none.
+    #[serde(default)]
+    pub idempotency_key: Option<admission::idempotency::Key>,
     /// With `call`: a failure only degrades the answer. Default: false.
     #[serde(default)]
     pub optional: Option<bool>,
@@ -353,6 +371,9 @@ pub struct Client {
     /// The policies around `calls`, outermost first.
     #[serde(default)]
     pub policies: Vec<Spanned<policy::Written>>,
+    /// With `calls`: the idempotency key that each request carries. Default: none.
+    #[serde(default)]
+    pub idempotency_key: Option<admission::idempotency::Key>,
     /// Several kinds of request, drawn by weight.
     #[serde(default)]
     pub tasks: Option<Named<Task>>,

@@ -19,6 +19,7 @@ use super::keys::Keys;
 use super::plan::{Cancel, Plan};
 use super::task::{About, Count, Purpose, State, Task, Worker};
 use super::{Context, Hosts};
+use crate::admission::idempotency;
 use crate::balance::Balance;
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::{Fact, caller_limit};
@@ -541,7 +542,9 @@ impl Calls {
             if let Some(later) = slot.later {
                 let lost = std::mem::take(&mut slot.put_off);
                 let put_off = &mut self.put_off[later as usize];
-                put_off.waiting.clear();
+                for (about, _) in put_off.waiting.drain(..) {
+                    cx.effects.leave(about.effects);
+                }
                 cx.note(Fact::Backlog { edge: put_off.edge, delta: -(lost as i64) });
             }
         }
@@ -808,6 +811,7 @@ impl Calls {
         let later = self.slots[slot].later.expect("who puts calls off says how they are made");
         let put_off = &mut self.put_off[later as usize];
         put_off.waiting.push_back((About { key: leg.key, ..task.about }, task.pc));
+        cx.effects.join(task.about.effects);
         put_off.well = false;
         self.slots[slot].put_off += 1;
         cx.note(Fact::PutOff { edge: leg.edge });
@@ -840,7 +844,10 @@ impl Calls {
             self.await_turn(cx, slot as usize);
         }
         let purpose = Purpose::PutOff { slot };
-        self.in_background(cx, Background { host, edge, stack, base, about, pc, purpose })
+        let done = self.in_background(cx, Background { host, edge, stack, base, about, pc, purpose });
+        // Its task remembers what has had an effect from here on.
+        cx.effects.leave(about.effects);
+        done
     }
 
     /// A call that was put off has ended.
@@ -853,6 +860,7 @@ impl Calls {
         } else {
             let task = &cx.tasks[task];
             put_off.waiting.push_front((task.about, task.pc));
+            cx.effects.join(task.about.effects);
             self.slots[slot as usize].put_off += 1;
             cx.note(Fact::Backlog { edge: put_off.edge, delta: 1 });
         }
@@ -904,6 +912,7 @@ impl Calls {
         cx.begin(Task {
             number,
             host,
+            from: host,
             edge: u32::MAX,
             pc,
             bucket,
@@ -913,6 +922,7 @@ impl Calls {
             branches: Handle::NONE,
             sibling: Handle::NONE,
             state: State::Ready,
+            token: 0,
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
@@ -951,13 +961,20 @@ impl Calls {
         // A program has each of its calls at a step of its own, so step and identity of the caller name the call.
         let identity = mix(caller.about.identity ^ u64::from(caller.pc));
         let about = About { key: leg.key, identity, ..caller.about };
+        let from = caller.host;
+        let operation = &service.operations[edge.operation as usize];
+        let token = edge.key.map_or(0, |key| match key {
+            idempotency::Key::Request => identity.max(1),
+            idempotency::Key::Call => mix(identity ^ mix(caller.number)).max(1),
+        });
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         let request = cx.begin(Task {
             number,
             host: cx.hosts.of_service(edge.service) + leg.replica,
+            from,
             edge: leg.edge,
-            pc: service.operations[edge.operation as usize].entry,
+            pc: operation.keyed.filter(|_| token != 0).map_or(operation.entry, |keyed| keyed.entry),
             bucket,
             about,
             caller: id,
@@ -965,6 +982,7 @@ impl Calls {
             branches: Handle::NONE,
             sibling: Handle::NONE,
             state: State::Travelling,
+            token,
             arrived: now,
             deadline,
             work: Duration::ZERO,

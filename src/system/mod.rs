@@ -16,6 +16,7 @@
 
 mod call;
 mod client;
+mod effects;
 mod fault;
 pub mod keys;
 mod network;
@@ -23,12 +24,15 @@ pub mod plan;
 mod service;
 mod task;
 
+use crate::admission::idempotency::{Concurrent, Seen, Table};
+use crate::admission::rate_limit::Counts;
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::{Lesser, Outcome};
 
 use call::Process;
 use client::Wish;
+use effects::Effects;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
 use service::{Admission, Gone};
@@ -163,6 +167,13 @@ struct Context<'p> {
     evicted: Option<Handle>,
     /// Requests that a worker has taken, and that fail before any work is done.
     failed: Vec<(Handle, Outcome)>,
+    /// For each service whose replicas count together at their doors: the counts.
+    rates: Vec<Option<Counts>>,
+    /// For each service and operation: the table of idempotency keys, if it honours them.
+    tables: Vec<Vec<Option<Table>>>,
+    effects: Effects,
+    /// Whether an operation says that it has an effect.
+    counts_effects: bool,
 }
 
 impl Context<'_> {
@@ -171,13 +182,21 @@ impl Context<'_> {
     }
 
     fn begin(&mut self, task: Task) -> Handle {
+        if task.about.effects != Handle::NONE {
+            self.effects.join(task.about.effects);
+        }
         self.counted += u64::from(self.counts(&task));
         self.tasks.insert(task)
     }
 
     fn forget(&mut self, id: Handle) {
-        self.counted -= u64::from(self.counts(&self.tasks[id]));
+        let task = &self.tasks[id];
+        let (counts, effects) = (self.counts(task), task.about.effects);
+        self.counted -= u64::from(counts);
         self.tasks.remove(id);
+        if effects != Handle::NONE {
+            self.effects.leave(effects);
+        }
     }
 
     fn counts(&self, task: &Task) -> bool {
@@ -299,6 +318,18 @@ impl<'p> World<'p> {
                 dropped: Vec::new(),
                 evicted: None,
                 failed: Vec::new(),
+                rates: plan
+                    .services
+                    .iter()
+                    .map(|it| it.rate_limit.as_ref().filter(|limit| limit.shared).map(Counts::new))
+                    .collect(),
+                tables: plan
+                    .services
+                    .iter()
+                    .map(|it| it.operations.iter().map(|it| it.keyed.map(|keyed| Table::new(&keyed.table))).collect())
+                    .collect(),
+                effects: Effects::default(),
+                counts_effects: plan.services.iter().flat_map(|it| &it.operations).any(|it| it.effect),
             },
         }
     }
@@ -392,6 +423,15 @@ impl<'p> World<'p> {
                 }
             }
             Event::Service(service::Event::Worked(task)) => self.on_worked(task),
+            Event::Service(service::Event::FirstEnded(task)) => {
+                if let Some(it) = cx.tasks.get_mut(task)
+                    && it.state == State::WaitsForFirst
+                {
+                    // It looks its key up again.
+                    it.state = State::Ready;
+                    cx.ready.push(task);
+                }
+            }
             Event::Service(service::Event::Serves(host)) => {
                 let now = cx.engine.now();
                 self.instances.at(host).serves(now);
@@ -407,6 +447,7 @@ impl<'p> World<'p> {
             Event::Network(network::Event::Request(task) | network::Event::Cancel(task)) => {
                 self.cx.tasks.get(task).map(|task| task.host)
             }
+            Event::Service(service::Event::FirstEnded(task)) => self.cx.tasks.get(task).map(|task| task.host),
             Event::Network(network::Event::Answer(task)) => {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
@@ -465,10 +506,13 @@ impl<'p> World<'p> {
             class: self.cx.plan.clients[client as usize].class,
             key: wish.key,
             identity: mix(number),
+            effects: if self.cx.counts_effects { self.cx.effects.begin() } else { Handle::NONE },
         };
+        let host = self.cx.hosts.of_client(client) + wish.instance;
         let task = self.cx.begin(Task {
             number,
-            host: self.cx.hosts.of_client(client) + wish.instance,
+            host,
+            from: host,
             edge: u32::MAX,
             pc: wish.entry,
             bucket,
@@ -478,6 +522,7 @@ impl<'p> World<'p> {
             branches: Handle::NONE,
             sibling: Handle::NONE,
             state: State::Ready,
+            token: 0,
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
@@ -512,8 +557,9 @@ impl<'p> World<'p> {
     fn refuse(&mut self, id: Handle, outcome: Outcome) {
         let task = &mut self.cx.tasks[id];
         let refusal = self.cx.plan.services[self.instances.at(task.host).service as usize].refusal;
-        if let (Outcome::Unavailable, Some(program)) = (outcome, refusal) {
+        if let (Outcome::Unavailable | Outcome::Throttled(_), Some(program)) = (outcome, refusal) {
             task.pc = program;
+            task.count = Count::Refused(outcome);
             task.started = true;
             task.state = State::Ready;
             task.worker = Worker::NotNeeded;
@@ -532,6 +578,7 @@ impl<'p> World<'p> {
         if under_way && self.cx.plan.services[service as usize].cancel == Cancel::Propagate {
             let (edge, bucket, host, let_in) = (task.edge, task.bucket, task.host, task.worker != Worker::NotNeeded);
             self.stop(id);
+            self.let_go_of_key(id, Outcome::Cancelled);
             if let_in {
                 self.instances.at(host).leaves(id, Gone::Abandoned, &mut self.cx);
             }
@@ -634,12 +681,81 @@ impl<'p> World<'p> {
                     self.end(id, *outcome);
                     return;
                 }
+                Step::Once => {
+                    if !self.is_first(id) {
+                        return;
+                    }
+                    self.cx.tasks[id].pc += 1;
+                }
+                Step::Refuse => {
+                    let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
+                    self.end(id, outcome);
+                    return;
+                }
                 Step::End => {
                     let outcome = if task.lesser == Lesser::NOT { Outcome::Ok } else { Outcome::Degraded(task.lesser) };
                     self.end(id, outcome);
                     return;
                 }
             }
+        }
+    }
+
+    /// The table of keys of the operation that a request asks for.
+    fn table(&mut self, id: Handle) -> Option<&mut Table> {
+        let edge = &self.cx.plan.edges[self.cx.tasks[id].edge as usize];
+        self.cx.tables[edge.service as usize][edge.operation as usize].as_mut()
+    }
+
+    /// A request looks up its key. False if it is not the first: it waits, or has ended.
+    fn is_first(&mut self, id: Handle) -> bool {
+        let (token, now) = (self.cx.tasks[id].token, self.cx.engine.now());
+        let table = self.table(id).expect("only operations that honour keys look them up");
+        match table.look_up(token, id, now) {
+            Seen::First => true,
+            Seen::Answered(outcome) => {
+                self.end(id, outcome);
+                false
+            }
+            Seen::Running => {
+                let edge = &self.cx.plan.edges[self.cx.tasks[id].edge as usize];
+                let operation = &self.cx.plan.services[edge.service as usize].operations[edge.operation as usize];
+                if operation.keyed.is_some_and(|it| it.table.concurrent == Concurrent::Conflict) {
+                    self.end(id, Outcome::Rejected);
+                } else {
+                    self.cx.tasks[id].state = State::WaitsForFirst;
+                    if let Some(table) = self.table(id) {
+                        table.wait(token, id);
+                    }
+                    self.let_go(id);
+                }
+                false
+            }
+        }
+    }
+
+    /// A request with a key is over. Those who wait for it look their key up again. False if another one was the first.
+    fn let_go_of_key(&mut self, id: Handle, outcome: Outcome) -> bool {
+        let (token, now) = (self.cx.tasks[id].token, self.cx.engine.now());
+        if token == 0 {
+            return true;
+        }
+        let Some(table) = self.table(id) else { return true };
+        let waiting = table.ended(token, id, outcome, now);
+        for &other in waiting.iter().flatten() {
+            self.cx.engine.after(Duration::ZERO, Event::Service(service::Event::FirstEnded(other)));
+        }
+        waiting.is_some()
+    }
+
+    /// The program of a request has ended: what it did has happened, whatever becomes of its answer.
+    fn happens(&mut self, id: Handle, outcome: Outcome) {
+        let was_done = self.let_go_of_key(id, outcome) && outcome.is_answer();
+        let task = &self.cx.tasks[id];
+        let edge = &self.cx.plan.edges[task.edge as usize];
+        if was_done && self.cx.plan.services[edge.service as usize].operations[edge.operation as usize].effect {
+            let again = self.cx.effects.happen(task.about.effects, task.about.identity);
+            self.cx.note(Fact::Effect { service: edge.service, again });
         }
     }
 
@@ -740,6 +856,10 @@ impl<'p> World<'p> {
                 self.clients[client as usize].on_done(user, &mut self.cx.engine);
             }
         } else {
+            if self.cx.counts_effects || task.token != 0 {
+                self.happens(id, outcome);
+            }
+            let task = &self.cx.tasks[id];
             let now = self.cx.engine.now();
             let instance = self.instances.at(host);
             let outcome = if outcome.is_answer() { instance.fails(false, now).unwrap_or(outcome) } else { outcome };
@@ -794,7 +914,7 @@ impl<'p> World<'p> {
                 self.instances.at(host).stop(id, &mut self.cx);
             }
             // One that is queued is passed over when its turn comes.
-            State::Queued | State::Travelling | State::Ready | State::Answered(_) => {}
+            State::Queued | State::Travelling | State::Ready | State::WaitsForFirst | State::Answered(_) => {}
         }
         self.let_go_for_good(id);
     }
@@ -911,6 +1031,8 @@ impl<'p> World<'p> {
                 self.cx.forget(id);
                 continue;
             }
+            self.let_go_of_key(id, Outcome::Unreachable);
+            let task = &self.cx.tasks[id];
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
             let service = self.cx.plan.edges[edge as usize].service;
             self.cx.note(Fact::Dropped { service });
@@ -938,7 +1060,12 @@ impl<'p> World<'p> {
                 until - now
             }
             State::WaitsForCpu(time) | State::Frozen(time) => time,
-            State::Travelling | State::Queued | State::Ready | State::Forked | State::Answered(_) => Duration::ZERO,
+            State::Travelling
+            | State::Queued
+            | State::Ready
+            | State::Forked
+            | State::WaitsForFirst
+            | State::Answered(_) => Duration::ZERO,
         };
         let task = &mut self.cx.tasks[id];
         task.worker = Worker::NotNeeded;
@@ -950,6 +1077,9 @@ impl<'p> World<'p> {
             + self.cx.engine.bytes()
             + self.calls.bytes()
             + self.instances.bytes()
+            + self.cx.tables.iter().flatten().flatten().map(Table::bytes).sum::<usize>()
+            + self.cx.effects.bytes()
+            + self.cx.rates.iter().flatten().map(Counts::bytes).sum::<usize>()
             + self.cx.measure.bytes();
         bytes as u64
     }
@@ -964,7 +1094,7 @@ impl<'p> World<'p> {
             Event::Network(
                 network::Event::Request(task) | network::Event::Answer(task) | network::Event::Cancel(task),
             )
-            | Event::Service(service::Event::Worked(task)) => host_of(task),
+            | Event::Service(service::Event::Worked(task) | service::Event::FirstEnded(task)) => host_of(task),
             Event::Service(service::Event::Serves(host)) => Some(host),
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
@@ -982,6 +1112,8 @@ impl<'p> World<'p> {
         if self.cx.tasks.is_empty() && stopped.is_none() {
             assert!(self.calls.at_rest(), "nothing is under way, and yet a policy holds a permit or a place");
             assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");
+            let tables = self.cx.tables.iter().flatten().flatten().all(Table::at_rest);
+            assert!(tables && self.cx.effects.at_rest(), "nothing is under way, and yet a key is in use");
         }
         let plan = self.cx.plan;
         let hosts = &self.cx.hosts;

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::admission::{self, Class};
+use crate::admission::{self, Class, idempotency};
 use crate::balance;
 use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
@@ -184,6 +184,8 @@ pub struct Service {
     pub shed: Option<admission::shed::Spec>,
     /// The limit on the requests inside each instance.
     pub limit: Option<admission::limit::Spec>,
+    /// How many requests are let in at the door in a time.
+    pub rate_limit: Option<admission::rate_limit::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
     /// Whether a worker is given back during calls.
@@ -215,6 +217,19 @@ pub struct Operation {
     pub request: u64,
     /// Bytes of a response.
     pub response: u64,
+    /// Whether something has happened when its program has ended well.
+    pub effect: bool,
+    /// What requests with a key do first, if keys are honoured.
+    pub keyed: Option<Keyed>,
+}
+
+/// How keys are honoured.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyed {
+    /// The first step of a request with a key.
+    pub entry: u32,
+    /// The table of keys.
+    pub table: idempotency::Spec,
 }
 
 /// What a service does with requests whose caller has stopped waiting.
@@ -284,6 +299,8 @@ pub struct Edge {
     pub out: u32,
     /// The way back.
     pub back: u32,
+    /// The idempotency key that its calls carry, if they do.
+    pub key: Option<idempotency::Key>,
     /// What its calls are about, if not the same as the request they are made for.
     pub keys: Option<keys::Spec>,
     /// The policies, outermost first.
@@ -317,6 +334,10 @@ pub enum Step {
     Jump(u32),
     /// End with this outcome.
     Fail(Outcome),
+    /// Go on, but only one at a time of those with the same key, and only until one has ended well.
+    Once,
+    /// End as a request that was refused at the door.
+    Refuse,
     /// End well.
     End,
 }

@@ -5,7 +5,9 @@
 //!               │ no      │ no            (the worker is held meanwhile)
 //!               │         └─► room in the queue? ─► waits for a worker
 //!               │                  │ no
-//!               └─► unreachable    └─► refused (503)
+//!               └─► unreachable    └─► refused (503), or waits at the door (`when_full: block`)
+//!
+//!   between the first two questions: within the rate? (429) too full for its class? (503)
 //! ```
 //!
 //! Always: busy ≤ workers, and waiting ≤ capacity. A worker is held from the moment a request is taken until its answer is
@@ -16,15 +18,16 @@ use std::collections::VecDeque;
 
 use crate::admission::codel::Codel;
 use crate::admission::limit::{Limit, Sample};
+use crate::admission::rate_limit::{Counts, Per};
 use crate::admission::shed::{Door, Shed};
-use crate::admission::{Queue, Refusal, Waiting, WhenFull};
+use crate::admission::{Class, Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
 use crate::measure::Fact;
 use crate::outcome::Outcome;
 
 use super::Context;
 use super::fault::strength;
-use super::plan::{Cancel, Plan};
+use super::plan::{self, Cancel, Plan};
 use super::task::{State, Worker};
 
 /// Something happens at an instance.
@@ -34,6 +37,8 @@ pub(super) enum Event {
     Worked(Handle),
     /// An instance has started up.
     Serves(u32),
+    /// The request that another one with the same key has waited for is over.
+    FirstEnded(Handle),
 }
 
 /// What becomes of a request at the door.
@@ -72,9 +77,13 @@ pub(super) struct Instance {
     pub(super) service: u32,
     host: u32,
     queue: Box<dyn Queue>,
+    /// Those who wait at the door until the queue has room.
+    blocked: VecDeque<Handle>,
     codel: Option<Codel>,
     shed: Option<Shed>,
     limit: Option<Limit>,
+    /// What its own rate limit has counted.
+    rate: Option<Counts>,
     /// Requests that were let in and have not been answered.
     inside: u32,
     busy: u32,
@@ -123,9 +132,11 @@ impl Instances {
                     service: number as u32,
                     host: first_host + all.len() as u32,
                     queue: service.queue.order.build(),
+                    blocked: VecDeque::new(),
                     codel: service.queue.codel.as_ref().map(|spec| Codel::new(spec.value)),
                     shed: service.shed.map(|spec| Shed::new(spec, service.workers, Time::ZERO)),
                     limit: service.limit.map(|spec| Limit::new(spec, stream("limit"))),
+                    rate: own_counts(service),
                     inside: 0,
                     busy: 0,
                     on_cpu: 0,
@@ -149,15 +160,32 @@ impl Instances {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.all.iter().map(|instance| instance.queue.len() * size_of::<Waiting>()).sum()
+        self.all
+            .iter()
+            .map(|it| {
+                it.queue.len() * size_of::<Waiting>()
+                    + it.blocked.len() * size_of::<Handle>()
+                    + it.rate.as_ref().map_or(0, Counts::bytes)
+            })
+            .sum()
     }
 
     /// Asserted when nothing is under way.
     pub(super) fn at_rest(&self) -> bool {
-        self.all
-            .iter()
-            .all(|it| it.inside == 0 && it.busy == 0 && it.on_cpu == 0 && it.queue.is_empty() && it.for_cpu.is_empty())
+        self.all.iter().all(|it| {
+            it.inside == 0
+                && it.busy == 0
+                && it.on_cpu == 0
+                && it.queue.is_empty()
+                && it.blocked.is_empty()
+                && it.for_cpu.is_empty()
+        })
     }
+}
+
+/// The counts of a replica that counts for itself.
+fn own_counts(service: &plan::Service) -> Option<Counts> {
+    service.rate_limit.as_ref().filter(|limit| !limit.shared).map(Counts::new)
 }
 
 impl Instance {
@@ -186,6 +214,12 @@ impl Instance {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
         }
+        if spec.rate_limit.is_some()
+            && let Some(wait) = self.exceeds_rate(task, cx)
+        {
+            cx.note(Fact::Refused { service: self.service, why: Refusal::Rate });
+            return Admission::Refused(Outcome::Throttled(wait));
+        }
         if let Some(shed) = &mut self.shed {
             shed.were_busy(self.busy, now);
             // Some orders have to look for the oldest.
@@ -208,7 +242,13 @@ impl Instance {
             return Admission::Taken;
         }
         if spec.queue.capacity.is_some_and(|capacity| self.queue.len() >= capacity as usize) {
-            let evicted = match spec.queue.when_full {
+            let evicted = match spec.queue.when_full.value {
+                WhenFull::Block => {
+                    cx.tasks[task].state = State::Queued;
+                    self.blocked.push_back(task);
+                    cx.note(Fact::Blocked { service: self.service, delta: 1 });
+                    return Admission::Queued;
+                }
                 WhenFull::Refuse => None,
                 WhenFull::EvictYoungest => self.queue.evict(class, true),
                 WhenFull::EvictOldest => self.queue.evict(class, false),
@@ -222,15 +262,48 @@ impl Instance {
             self.leaves(evicted.task, Gone::Abandoned, cx);
             cx.evicted = Some(evicted.task);
         }
-        self.lets_in(task, cx);
         cx.tasks[task].state = State::Queued;
+        self.join(task, class, deadline, cx);
+        Admission::Queued
+    }
+
+    /// A request that has not been in service joins the queue.
+    fn join(&mut self, task: Handle, class: Class, deadline: Time, cx: &mut Context<'_>) {
+        let (now, spec) = (cx.engine.now(), &cx.plan.services[self.service as usize]);
+        self.lets_in(task, cx);
         let mut patience = spec.queue.max_wait.map_or(Duration::FOREVER, |most| most.0);
         if let Some(codel) = &mut self.codel {
             patience = patience.min(codel.patience(self.queue.is_empty(), now));
         }
         self.queue.push(Waiting { task, since: now, class, deadline, patience, again: false });
-        cx.note(Fact::Queue { service: self.service, host, delta: 1 });
-        Admission::Queued
+        cx.note(Fact::Queue { service: self.service, host: self.host, delta: 1 });
+    }
+
+    /// Those who have waited at the door for the longest time join the queue, as far as it has room or workers are free.
+    fn unblock(&mut self, cx: &mut Context<'_>) {
+        let spec = &cx.plan.services[self.service as usize];
+        let room = spec.queue.capacity.unwrap_or(u32::MAX).max(spec.workers - self.busy) as usize;
+        while self.queue.len() < room
+            && let Some(task) = self.blocked.pop_front()
+        {
+            cx.note(Fact::Blocked { service: self.service, delta: -1 });
+            let it = &cx.tasks[task];
+            self.join(task, it.about.class, it.deadline, cx);
+        }
+    }
+
+    /// The wait that is asked of a request that comes too early.
+    fn exceeds_rate(&mut self, task: Handle, cx: &mut Context<'_>) -> Option<Duration> {
+        let task = &cx.tasks[task];
+        let spec = cx.plan.services[self.service as usize].rate_limit.as_ref()?;
+        let whose = match spec.per {
+            Per::All => 0,
+            Per::Client => task.about.client,
+            Per::Class => task.about.class as u32,
+            Per::Caller => task.from,
+        };
+        let counts = if spec.shared { &mut cx.rates[self.service as usize] } else { &mut self.rate };
+        counts.as_mut()?.refuses(whose, cx.engine.now())
     }
 
     /// A worker takes a task, which begins, or fails at once.
@@ -324,6 +397,9 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         while self.busy < spec.workers {
+            if !self.blocked.is_empty() {
+                self.unblock(cx);
+            }
             let now = cx.engine.now();
             let Some(waiting) = self.queue.next(now) else { break };
             cx.note(Fact::Queue { service: self.service, host: self.host, delta: -1 });
@@ -356,6 +432,9 @@ impl Instance {
                 self.take_again(waiting.task, cx);
                 cx.ready.push(waiting.task);
             }
+        }
+        if !self.blocked.is_empty() {
+            self.unblock(cx);
         }
         if let Some(codel) = &mut self.codel
             && self.queue.is_empty()
@@ -522,7 +601,9 @@ impl Instance {
         let waiting = self.queue.len() as i64;
         cx.note(Fact::Queue { service: self.service, host, delta: -waiting });
         cx.note(Fact::Busy { service: self.service, host, delta: -i64::from(self.busy) });
+        cx.note(Fact::Blocked { service: self.service, delta: -(self.blocked.len() as i64) });
         self.queue.clear();
+        self.blocked.clear();
         let spec = &cx.plan.services[self.service as usize];
         self.inside = 0;
         if let Some(limit) = &mut self.limit {
@@ -530,6 +611,7 @@ impl Instance {
             cx.note(Fact::Limit { service: self.service, delta });
         }
         self.shed = spec.shed.map(|it| Shed::new(it, spec.workers, cx.engine.now()));
+        self.rate = own_counts(spec);
         self.codel = spec.queue.codel.as_ref().map(|spec| Codel::new(spec.value));
         self.for_cpu.clear();
         self.busy = 0;

@@ -16,6 +16,8 @@ pub(super) struct Task {
     pub number: u64,
     /// Where it runs, or is going to.
     pub host: u32,
+    /// Where it was called from; for a client's own where it runs.
+    pub from: u32,
     /// The edge on which it was called; `u32::MAX` for a client's own.
     pub edge: u32,
     /// The next step.
@@ -34,6 +36,8 @@ pub(super) struct Task {
     pub sibling: Handle,
     /// What it is doing.
     pub state: State,
+    /// The idempotency key of the request, or zero.
+    pub token: u64,
     /// When it arrived where it runs.
     pub arrived: Time,
     /// When its answer is of no use any more.
@@ -50,7 +54,7 @@ pub(super) struct Task {
     pub started: bool,
     /// Whether its caller has told that nobody waits.
     pub abandoned: bool,
-    /// The user of a closed loop, or the branches of a fork.
+    /// The user of a closed loop, the branches of a fork, or how it was refused.
     pub count: Count,
 }
 
@@ -68,6 +72,8 @@ pub(super) struct About {
     /// Says which request this is, and stays the same when it is tried again: all attempts of a call share it, also
     /// when the retry happens further up.
     pub identity: u64,
+    /// What has happened because of the client's request, if somebody counts that; see [`super::effects`].
+    pub effects: Handle,
 }
 
 /// How a task stands to the workers of its instance.
@@ -81,7 +87,7 @@ pub(super) enum Worker {
     NotNeeded,
 }
 
-/// What a task counts.
+/// What else is known of a task.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
     Nothing,
@@ -95,6 +101,8 @@ pub(super) enum Count {
         well: u32,
         need: u32,
     },
+    /// It was refused at the door like this, which takes work.
+    Refused(Outcome),
 }
 
 /// Why a call is made that no program waits for.
@@ -125,6 +133,8 @@ pub(super) enum State {
     Calling(CallId),
     /// Waits for its branches.
     Forked,
+    /// Waits for the first request with the same idempotency key.
+    WaitsForFirst,
     /// Has ended; its answer is on its way.
     Answered(Outcome),
 }

@@ -148,10 +148,11 @@ fn retry() -> impl Strategy<Value = String> {
         maybe(one_of(&["elsewhere: true", "persistence: 60%"])),
         maybe(millis(0..60).prop_map(|wait| format!("throttled: {wait}"))),
         maybe(millis(0..200).prop_map(|time| format!("within: {time}"))),
+        maybe(retried().prop_map(|list| list.replace("on:", "on_idempotent:"))),
     );
     (1..=4_u32, waits, maybe(retried()), maybe(budget()), rest, shared()).prop_map(
-        |(attempts, waits, on, budget, (rest, throttled, within), shared)| {
-            format!("retry: {{ attempts: {attempts}{waits}{on}{budget}{rest}{throttled}{within}{shared} }}")
+        |(attempts, waits, on, budget, (rest, throttled, within, again), shared)| {
+            format!("retry: {{ attempts: {attempts}{waits}{on}{again}{budget}{rest}{throttled}{within}{shared} }}")
         },
     )
 }
@@ -270,6 +271,13 @@ fn concurrency_limit() -> impl Strategy<Value = String> {
     (limit(), line, shared()).prop_map(|(law, line, shared)| format!("concurrency_limit: {{ {law}{line}{shared} }}"))
 }
 
+fn credits() -> impl Strategy<Value = String> {
+    let waiting = maybe((0..6_u32).prop_map(|waiting| format!("waiting: {waiting}")));
+    (1..6_u32, 1..6_u32, waiting, shared()).prop_map(|(initial, batch, waiting, shared)| {
+        format!("credits: {{ initial: {initial}, batch: {}{waiting}{shared} }}", batch.min(initial))
+    })
+}
+
 fn rate_limit() -> impl Strategy<Value = String> {
     let wait = || maybe(millis(0..100).prop_map(|wait| format!("wait: {wait}")));
     let law = prop_oneof![
@@ -377,6 +385,7 @@ fn stack() -> BoxedStrategy<String> {
         2 => single_flight(),
         2 => hedge(),
         1 => preset(),
+        2 => credits(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
 }
@@ -393,8 +402,15 @@ enum Step {
 }
 
 fn call() -> impl Strategy<Value = Step> {
-    (any::<usize>(), stack(), maybe(Just("optional: true".to_owned())), keys())
-        .prop_map(|(to, policies, optional, keys)| Step::Call { to, options: format!("{policies}{optional}{keys}") })
+    let rest = (
+        maybe(Just("optional: true".to_owned())),
+        maybe(one_of(&["idempotency_key: call", "idempotency_key: request"])),
+        keys(),
+    );
+    (any::<usize>(), stack(), rest).prop_map(|(to, policies, (optional, key, keys))| Step::Call {
+        to,
+        options: format!("{policies}{optional}{key}{keys}"),
+    })
 }
 
 fn leaf() -> BoxedStrategy<Step> {
@@ -463,7 +479,7 @@ impl Caller {
 }
 
 /// A service: its options, and what it does. The name comes later.
-fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
+fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
     let limits = (
         option::weighted(0.8, 1..5_u32)
             .prop_map(|workers| workers.map_or_else(String::new, |workers| format!(", workers: {workers}"))),
@@ -487,7 +503,7 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
                         }
                     ),
                 ]),
-                maybe(one_of(&["when_full: evict_youngest", "when_full: evict_oldest"])),
+                maybe(one_of(&["when_full: evict_youngest", "when_full: evict_oldest", "when_full: block"])),
                 maybe(one_of(&[
                     "shed: { queue: 3, classes: {} }",
                     "shed: { in_flight: 4 }",
@@ -512,20 +528,49 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
         maybe(millis(1..300).prop_map(|time| format!("warmup: {{ for: {time}, factor: 3 }}"))),
         maybe(millis(0..5).prop_map(|cost| format!("reject_cost: {cost}"))),
         maybe(one_of(&["slowdown: { linear: 20% }"])),
+        option::weighted(
+            0.2,
+            (
+                10..300_u32,
+                one_of(&[
+                    "burst: 3",
+                    "by: { fixed_window: 100ms }",
+                    "by: { sliding_log: 1s }",
+                    "by: { sliding_counter: 100ms }",
+                ]),
+                one_of(&["all", "client", "class", "caller"]),
+                shared(),
+            )
+                .prop_map(|(tens, by, per, shared)| {
+                    format!(", rate_limit: {{ rate: {}/s, {by}, per: {per}{shared} }}", 10 * tens)
+                }),
+        )
+        .prop_map(Option::unwrap_or_default),
     );
-    (1..4_u32, limits, habits, life, steps()).prop_map(|(replicas, limits, habits, life, steps)| {
-        let options =
-            [limits.0, limits.1, limits.2, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2, life.3];
-        let mut options = options.concat() + &limits.3;
-        // Without deadlines there is nothing to go by.
-        if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
-            options.push_str(", deadline: propagate");
-        }
-        if options.contains("utilisation") && !options.contains("workers:") {
-            options.push_str(", workers: 2");
-        }
-        (replicas, options, steps)
-    })
+    let effects = (
+        maybe(one_of(&["effect: true", "idempotent: true"])),
+        maybe((millis(1..300), one_of(&["wait", "conflict"]), millis(0..3)).prop_map(|(ttl, concurrent, lookup)| {
+            format!("idempotency: {{ ttl: {ttl}, concurrent: {concurrent}, lookup: {lookup} }}")
+        })),
+    )
+        .prop_map(|(effect, keys)| format!("{effect}{keys}"));
+    (1..4_u32, limits, habits, life, (effects, steps())).prop_map(
+        |(replicas, limits, habits, life, (effects, steps))| {
+            let options = [
+                limits.0, limits.1, limits.2, limits.3, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2,
+                life.3, life.4,
+            ];
+            let mut options = options.concat();
+            // Without deadlines there is nothing to go by.
+            if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
+                options.push_str(", deadline: propagate");
+            }
+            if options.contains("utilisation") && !options.contains("workers:") {
+                options.push_str(", workers: 2");
+            }
+            (replicas, options, effects, steps)
+        },
+    )
 }
 
 /// Where requests come from; and whether it can surge.
@@ -622,11 +667,11 @@ pub fn case() -> impl Strategy<Value = Case> {
                 format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
             });
             let client_lines: Vec<String> = client_lines.collect();
-            let service_lines = services.iter().enumerate().map(|(number, (replicas, options, steps))| {
+            let service_lines = services.iter().enumerate().map(|(number, (replicas, options, effects, steps))| {
                 let mut caller = Caller::new(format!("s{number}"), number + 1..count);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
-                let operation = format!("{{ request: 300B, response: 1KiB, steps: {steps} }}");
+                let operation = format!("{{ request: 300B, response: 1KiB{effects}, steps: {steps} }}");
                 format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation} }} }}\n")
             });
             let service_lines: Vec<String> = service_lines.collect();

@@ -6,6 +6,8 @@
 mod balance;
 mod cancel;
 mod clients;
+mod door;
+mod effects;
 mod faults;
 mod limits;
 mod luck;
