@@ -867,6 +867,11 @@ impl Calls {
         self.await_turn(cx, slot as usize);
     }
 
+    /// Whether calls wait to be made later.
+    pub(super) fn has_put_off(&self) -> bool {
+        self.put_off.iter().any(|it| !it.waiting.is_empty())
+    }
+
     /// The host of the calls that a slot puts off.
     pub(super) fn host_of_put_off(&self, slot: u32) -> Option<u32> {
         self.slots[slot as usize].host
