@@ -5,15 +5,15 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::admission;
 use crate::experiment::Results;
 use crate::measure::METRICS;
-use crate::policy::{PATTERNS, Written};
+use crate::policy::{PATTERNS, Pattern, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
 use crate::scenario::model::Service;
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
+use crate::{admission, balance};
 
 /// Every fault, with one line.
 const FAULTS: [(&str, &str); 7] = [
@@ -39,6 +39,11 @@ const FAILURES: [(&str, &str, &str); 2] = [
         include_str!("../../docs/failures/cascade.md"),
     ),
 ];
+
+/// The patterns of callers, of servers and of balancers.
+fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
+    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS)
+}
 
 /// The verdict of an experiment in a few lines.
 pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
@@ -161,9 +166,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
     for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
         let lines = match kind {
             "models" | "experiments" => files(kind),
-            "patterns" => {
-                PATTERNS.iter().chain(admission::PATTERNS).map(|it| (it.name.to_owned(), it.line.to_owned())).collect()
-            }
+            "patterns" => all_patterns().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
@@ -186,10 +189,12 @@ pub(super) fn list(what: Option<&str>) -> u8 {
 pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
+    let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
-    let all: Vec<(&str, String, &str)> = patterns.chain(servers).chain(faults).chain(failures).chain(metrics).collect();
+    let all: Vec<(&str, String, &str)> =
+        patterns.chain(servers).chain(balancers).chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -199,7 +204,7 @@ pub(super) fn explain(name: &str) -> u8 {
     };
     say(&format!("{name} ({kind}): {line}"));
     let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
-    let pattern = PATTERNS.iter().chain(admission::PATTERNS).find(|it| it.name == *name).map(|it| it.page);
+    let pattern = all_patterns().find(|it| it.name == *name).map(|it| it.page);
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
@@ -215,6 +220,10 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
+        // An algorithm, or an option around it.
+        "balancers" => [Reference::of::<balance::By>(), Reference::of::<balance::Spec>()]
+            .into_iter()
+            .find(|it| it.option(name).is_some())?,
         // An order of the queue, an option of the queue, or one of the service.
         "servers" => {
             [Reference::of::<admission::Order>(), Reference::of::<admission::Spec>(), Reference::of::<Service>()]

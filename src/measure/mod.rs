@@ -42,6 +42,10 @@ pub(crate) enum Fact {
     CallOpened { edge: u32 },
     /// An attempt of a call was sent; `root` is the bucket in which the client's request behind it was opened.
     AttemptSent { edge: u32, bucket: u32, root: u32 },
+    /// An attempt was sent to another zone than that of the caller.
+    ZoneLeft { edge: u32, bucket: u32 },
+    /// By so many more replicas of a service is one of its callers ejecting, after so many ejections.
+    Ejected { service: u32, delta: i64, ejections: u64 },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// An answer came back, and this much work was done for it; late, if nobody waited any more.
@@ -90,7 +94,9 @@ mod at {
         pub(crate) const WASTED: usize = 4 + super::KINDS;
         /// Attempts, counted where the client's request behind them was opened.
         pub(crate) const BY_ROOT: usize = 5 + super::KINDS;
-        pub(crate) const SIZE: usize = 6 + super::KINDS;
+        /// Attempts sent to another zone.
+        pub(crate) const ZONE_LEFT: usize = 6 + super::KINDS;
+        pub(crate) const SIZE: usize = 7 + super::KINDS;
     }
     pub(super) mod service {
         pub(crate) const ARRIVALS: usize = 0;
@@ -107,9 +113,12 @@ mod at {
         pub(crate) const QUEUED: usize = 9;
         /// The most that waited, over all instances together.
         pub(crate) const QUEUE_MAX: usize = 10;
+        /// Ejections by callers, and the integral of the replicas that are ejected, over all callers.
+        pub(crate) const EJECTIONS: usize = 11;
+        pub(crate) const EJECTED: usize = 12;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 11;
-        pub(crate) const SIZE: usize = 11 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 13;
+        pub(crate) const SIZE: usize = 13 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -264,6 +273,7 @@ pub(crate) struct Measure {
     exhausted: Vec<Vec<Option<Time>>>,
     queue: Vec<u32>,
     queued: Vec<u32>,
+    ejected: Vec<u32>,
     /// For each host: the gauges of its instance (busy, queue), if it is listed.
     host_gauges: Vec<Option<(u32, u32)>>,
     /// For each host: how many wait there.
@@ -303,7 +313,8 @@ impl Measure {
         let services = 0..plan.services.len() as u32;
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
-        let queued = services.map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let queued = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let ejected = services.map(|s| gauge(layout.service(s) + at::service::EJECTED)).collect();
         let host_gauges = layout
             .instances
             .iter()
@@ -335,6 +346,7 @@ impl Measure {
             exhausted: vec![vec![None; segments]; plan.services.len()],
             queue,
             queued,
+            ejected,
             host_gauges,
             waiting: vec![0; layout.instances.len()],
             breaker_gauges,
@@ -387,6 +399,13 @@ impl Measure {
             Fact::AttemptSent { edge, bucket, root } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ATTEMPTS) += 1;
                 *self.count(root as usize, self.layout.edge(edge) + at::edge::BY_ROOT) += 1;
+            }
+            Fact::ZoneLeft { edge, bucket } => {
+                *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ZONE_LEFT) += 1;
+            }
+            Fact::Ejected { service, delta, ejections } => {
+                self.change(self.ejected[service as usize], now, delta);
+                self.count_now(self.layout.service(service) + at::service::EJECTIONS, ejections);
             }
             Fact::CallClosed { edge, bucket, outcome, took } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;

@@ -334,6 +334,12 @@ impl Sums<'_> {
             for metric in metrics.filter(|metric| !in_time || !metric.name.starts_with("latency")) {
                 values.push(match metric.name {
                     "calls_per_request" => self.calls_per_request(plan, &[edge]),
+                    "cross_zone_share" => {
+                        let (from, to) = (plan.edges[edge].caller as usize, plan.edges[edge].service as usize);
+                        let zoned = !plan.zones(from).is_empty() && !plan.services[to].zones.is_empty();
+                        let left = if zoned { self.row[at + at::edge::ZONE_LEFT] as f64 } else { f64::NAN };
+                        ratio(left, counts.attempts as f64)
+                    }
                     name => counts.value(name, self.seconds, latency.as_ref()),
                 });
             }
@@ -428,6 +434,8 @@ impl Sums<'_> {
                 "sojourn.p99" => sojourn.quantile(0.99),
                 "refused.share" => ratio(number(at::service::REFUSED), number(at::service::ARRIVALS)),
                 "dropped" => rate(at::service::DROPPED),
+                "ejected.mean" => ratio(mean(at::service::EJECTED), callers(plan, service) as f64),
+                "ejections" => number(at::service::EJECTIONS),
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),
                     None => unreachable!("a service has no metric {other}"),
@@ -489,6 +497,15 @@ impl Sums<'_> {
         requests.for_each(|open| count(&format!("client/{}", plan.clients[open.0 as usize].name)));
         calls.for_each(|open| count(&plan.edge_entity(open.0 as usize)));
     }
+}
+
+/// How many instances call a service.
+fn callers(plan: &Plan, service: usize) -> usize {
+    let calls = |part: &usize| {
+        let mut edges = plan.edges.iter();
+        edges.any(|edge| edge.caller as usize == *part && edge.service as usize == service)
+    };
+    (0..plan.parts()).filter(calls).map(|part| plan.instances(part)).sum()
 }
 
 /// The counts of a client or an edge.

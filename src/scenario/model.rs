@@ -57,7 +57,11 @@ pub struct Service {
     pub shed: Option<Spanned<admission::shed::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
-    pub balance: balance::Spec,
+    pub balance: Spanned<balance::Spec>,
+    /// The zones over which the replicas are spread in turn: with `[a, b, c]` the first is in `a`, the fourth again. A zone
+    /// that stands twice gets twice as many. Default: none.
+    #[serde(default)]
+    pub zones: Vec<Spanned<String>>,
     /// Whether a worker is given back while its request waits for calls (an event loop) instead of being held (a
     /// thread for each request). Default: false.
     #[serde(default, rename = "async")]
@@ -97,7 +101,8 @@ impl Default for Service {
             cpus: Count::default(),
             queue: admission::Spec::default(),
             shed: None,
-            balance: balance::Spec::default(),
+            balance: balance::Spec::default().into(),
+            zones: Vec::new(),
             is_async: false,
             cancel: Cancel::default(),
             deadline: Deadline::default(),
@@ -125,6 +130,7 @@ impl Default for Client {
             keys: None,
             priority: admission::Class::default(),
             instances: one(),
+            zones: Vec::new(),
         }
     }
 }
@@ -371,6 +377,9 @@ pub struct Client {
     /// Processes that share the load, each with its own state of the policies. Default: 1.
     #[serde(default = "one")]
     pub instances: u32,
+    /// The zones over which the instances are spread in turn. Default: none.
+    #[serde(default)]
+    pub zones: Vec<Spanned<String>>,
 }
 
 /// A kind of request.

@@ -16,10 +16,10 @@
 use std::collections::VecDeque;
 
 use super::keys::Keys;
-use super::plan::{Cancel, Plan};
+use super::plan::{Cancel, Plan, Service};
 use super::task::{About, Count, State, Task, Worker};
 use super::{Context, Hosts};
-use crate::balance::Balance;
+use crate::balance::{Balancer, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::Fact;
 use crate::outcome::{Outcome, Refuser};
@@ -50,7 +50,8 @@ pub(super) struct Calls {
     /// Where the stacks of a host begin, and its first edge.
     of_host: Vec<(u32, u32)>,
     slots: Vec<Slot>,
-    balancers: Vec<Box<dyn Balance>>,
+    /// The balancers of all hosts, and the services that they are for.
+    balancers: Vec<(Balancer, u32)>,
     /// The keys of the edges that choose their own.
     keys: Vec<Option<Keys>>,
     legs: Slab<Leg>,
@@ -64,6 +65,8 @@ pub(super) struct Calls {
 struct Stack {
     slots: Box<[u32]>,
     balancer: u32,
+    /// The zone of the caller, if its requests can leave it: if the service has zones too.
+    zone: Option<u32>,
 }
 
 /// A policy with its state, and those who stand in line at it.
@@ -162,6 +165,11 @@ impl Calls {
             frames: Vec::new(),
             stride: plan.edges.iter().map(|edge| edge.layers.len()).max().unwrap_or(0),
         };
+        let ring = |it: &Service| it.balance.ring(it.replicas as usize, &it.name, streams);
+        let rings: Vec<_> = plan.services.iter().map(ring).collect();
+        let zones_of_replicas: Vec<Vec<u32>> = (plan.clients.len()..plan.parts())
+            .map(|part| (0..plan.instances(part)).filter_map(|replica| plan.zone(part, replica)).collect())
+            .collect();
         let mut breakers = 0;
         for part in 0..plan.parts() {
             let first_edge = plan.edges.partition_point(|edge| (edge.caller as usize) < part);
@@ -174,13 +182,20 @@ impl Calls {
                 let host = hosts.first(part) + instance as u32;
                 calls.of_host.push((calls.stacks.len() as u32, first_edge as u32));
                 let mut balancer_of = vec![None; plan.services.len()];
+                let zone = plan.zone(part, instance);
                 for (local, common) in common.iter_mut().enumerate() {
                     let edge = &plan.edges[first_edge + local];
                     let service = edge.service as usize;
                     let balancer = *balancer_of[service].get_or_insert_with(|| {
                         let target = &plan.services[service];
                         let name = format!("{}/{instance}->{}/balance", plan.part_name(part), target.name);
-                        calls.balancers.push(target.balance.build(target.replicas as usize, streams.named(&name)));
+                        let place = Place {
+                            replicas: target.replicas as usize,
+                            ring: rings[service].as_ref(),
+                            zone,
+                            zones: &zones_of_replicas[service],
+                        };
+                        calls.balancers.push((target.balance.build(&place, &name, streams), edge.service));
                         calls.balancers.len() as u32 - 1
                     });
                     common.resize(edge.layers.len(), None);
@@ -213,7 +228,8 @@ impl Calls {
                         slot
                     });
                     let slots = slots.collect();
-                    calls.stacks.push(Stack { slots, balancer });
+                    let zone = zone.filter(|_| !zones_of_replicas[service].is_empty());
+                    calls.stacks.push(Stack { slots, balancer, zone });
                 }
             }
         }
@@ -299,17 +315,17 @@ impl Calls {
         if !is_over && self.legs[runs_for].runners != Handle::NONE {
             return None;
         }
-        self.end_runners(cx, runs_for);
+        self.end_runners(cx, runs_for, Outcome::Cancelled);
         self.frame(runs_for, base as usize - 1).at = At::Inside;
         self.outward(cx, runs_for, base as usize, outcome)
     }
 
     /// All runners of a leg are abandoned.
-    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId) {
+    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId, why: Outcome) {
         let mut next = std::mem::take(&mut self.legs[id].runners);
         while next != Handle::NONE {
             let Leg { base, before, .. } = self.legs[next];
-            self.abandon_inside(cx, next, base as usize);
+            self.abandon_inside(cx, next, base as usize, why);
             self.legs.remove(next);
             next = before;
         }
@@ -328,7 +344,7 @@ impl Calls {
                 self.inward(cx, leg, layer + 1)
             }
             At::Inside => {
-                self.abandon_inside(cx, leg, layer + 1);
+                self.abandon_inside(cx, leg, layer + 1, Outcome::Timeout);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }
             At::Racing => {
@@ -378,7 +394,7 @@ impl Calls {
 
     /// The task that waited is gone: nobody wants the answer any more.
     pub(super) fn abandon(&mut self, id: CallId, cx: &mut Context<'_>) {
-        self.abandon_inside(cx, id, 0);
+        self.abandon_inside(cx, id, 0, Outcome::Cancelled);
         self.close(cx, id, Outcome::Cancelled);
     }
 
@@ -387,6 +403,22 @@ impl Calls {
         for slot in self.slots.iter_mut().filter(|slot| slot.host == Some(host)) {
             slot.policy.reset();
             slot.watch(cx);
+        }
+        let first = self.of_host[host as usize].0 as usize;
+        let end = self.of_host.get(host as usize + 1).map_or(self.stacks.len(), |next| next.0 as usize);
+        for stack in &self.stacks[first..end] {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            balancer.reset();
+            tell(balancer, *service, cx);
+        }
+    }
+
+    /// A replica has started up, and those who call it are told.
+    pub(super) fn started(&mut self, host: u32, cx: &Context<'_>) {
+        let service = (cx.hosts.part_of(host) - cx.plan.clients.len()) as u32;
+        let replica = (host - cx.hosts.of_service(service)) as usize;
+        for (balancer, _) in self.balancers.iter_mut().filter(|(_, of)| *of == service) {
+            balancer.started(replica, cx.engine.now());
         }
     }
 
@@ -416,7 +448,7 @@ impl Calls {
     pub(super) fn at_rest(&self) -> bool {
         self.legs.is_empty()
             && self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
-            && self.balancers.iter().all(|balancer| balancer.at_rest())
+            && self.balancers.iter().all(|(balancer, _)| balancer.at_rest())
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -428,8 +460,10 @@ impl Calls {
         let leg = &mut self.legs[id];
         leg.request = Handle::NONE;
         let stack = &self.stacks[leg.stack as usize];
-        self.balancers[stack.balancer as usize].done(leg.replica as usize);
         let layers = stack.slots.len();
+        let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+        balancer.done(leg.replica as usize, outcome, cx.engine.now());
+        tell(balancer, *service, cx);
         self.outward(cx, id, layers, outcome)
     }
 
@@ -519,19 +553,21 @@ impl Calls {
         Some(self.close(cx, id, outcome))
     }
 
-    /// Abandons all layers from `first` inwards, and the request that is under way.
-    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize) {
+    /// Abandons all layers from `first` inwards, and the request that is under way: because it took too long, or because
+    /// nobody wants the answer any more. The layers are left with `cancelled` either way; the balancer is told why.
+    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize, why: Outcome) {
         let leg = &mut self.legs[id];
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
         if request != Handle::NONE {
-            self.balancers[self.stacks[stack].balancer as usize].done(leg.replica as usize);
-            let service = cx.plan.edges[leg.edge as usize].service;
-            if cx.plan.services[service as usize].cancel != Cancel::None {
+            let (balancer, service) = &mut self.balancers[self.stacks[stack].balancer as usize];
+            balancer.done(leg.replica as usize, why, cx.engine.now());
+            tell(balancer, *service, cx);
+            if cx.plan.services[*service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
-        self.end_runners(cx, id);
+        self.end_runners(cx, id, why);
         for layer in (first..self.stacks[stack].slots.len()).rev() {
             let slot_id = self.stacks[stack].slots[layer] as usize;
             let slot = &mut self.slots[slot_id];
@@ -585,9 +621,11 @@ impl Calls {
         let now = cx.engine.now();
         let leg = &mut self.legs[id];
         let stack = &self.stacks[leg.stack as usize];
-        let balancer = &mut self.balancers[stack.balancer as usize];
+        let (balancer, service) = &mut self.balancers[stack.balancer as usize];
         let avoid = leg.elsewhere.then_some(leg.replica as usize);
-        let Some(replica) = balancer.pick(avoid) else {
+        let picked = balancer.pick(now, leg.key, avoid);
+        tell(balancer, *service, cx);
+        let Some(replica) = picked else {
             let layers = stack.slots.len();
             return self.outward(cx, id, layers, Outcome::Unavailable);
         };
@@ -631,6 +669,11 @@ impl Calls {
         });
         leg.request = request;
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
+        if let Some(zone) = stack.zone
+            && service.zones[replica % service.zones.len()] != zone
+        {
+            cx.note(Fact::ZoneLeft { edge: leg.edge, bucket: leg.bucket });
+        }
         cx.send_request(request);
         None
     }
@@ -642,6 +685,13 @@ impl Calls {
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);
         done
+    }
+}
+
+/// Tells the measurements what a balancer has ejected.
+fn tell(balancer: &mut Balancer, service: u32, cx: &mut Context<'_>) {
+    if let Some((delta, ejections)) = balancer.news() {
+        cx.note(Fact::Ejected { service, delta, ejections });
     }
 }
 

@@ -383,8 +383,9 @@ impl<'p> World<'p> {
             }
             Event::Service(service::Event::Worked(task)) => self.on_worked(task),
             Event::Service(service::Event::Serves(host)) => {
-                let now = cx.engine.now();
-                self.instances.at(host).serves(now);
+                if self.instances.at(host).serves(cx.engine.now()) {
+                    self.calls.started(host, cx);
+                }
             }
             Event::Fault(event) => self.on_fault(event),
         }
@@ -857,9 +858,12 @@ impl<'p> World<'p> {
     }
 
     fn hosts_of(&mut self, fault: u32, service: u32, which: plan::Which) -> Vec<u32> {
+        let plan = self.cx.plan;
         let first = self.cx.hosts.of_service(service);
-        let replicas = self.cx.plan.services[service as usize].replicas;
-        self.faults.replicas(fault, which, replicas).into_iter().map(|replica| first + replica).collect()
+        let replicas = plan.services[service as usize].replicas;
+        let part = plan.clients.len() + service as usize;
+        let in_zone = |replica: u32| plan.zone(part, replica as usize);
+        self.faults.replicas(fault, which, replicas, in_zone).into_iter().map(|replica| first + replica).collect()
     }
 
     /// A process is gone, with everything it held. Its callers are told, unless it went silently.

@@ -65,6 +65,22 @@ impl Plan {
         }
     }
 
+    /// The zones over which the instances of a part are spread in turn.
+    #[must_use]
+    pub fn zones(&self, part: usize) -> &[u32] {
+        match self.clients.get(part) {
+            Some(client) => &client.zones,
+            None => &self.services[part - self.clients.len()].zones,
+        }
+    }
+
+    /// The zone of an instance of a part, if it has one.
+    #[must_use]
+    pub fn zone(&self, part: usize, instance: usize) -> Option<u32> {
+        let zones = self.zones(part);
+        (!zones.is_empty()).then(|| zones[instance % zones.len()])
+    }
+
     /// The entity under which an edge is measured, e.g. `edge/web->payment.charge`.
     #[must_use]
     pub fn edge_entity(&self, edge: usize) -> String {
@@ -90,6 +106,8 @@ pub struct Client {
     pub class: Class,
     /// What its requests are about.
     pub keys: keys::Spec,
+    /// The zones over which its instances are spread in turn; empty if it has none.
+    pub zones: Vec<u32>,
 }
 
 /// Where requests come from.
@@ -184,6 +202,8 @@ pub struct Service {
     pub shed: Option<admission::shed::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
+    /// The zones over which the instances are spread in turn; empty if it has none.
+    pub zones: Vec<u32>,
     /// Whether a worker is given back during calls.
     pub releases_worker: bool,
     /// What happens to requests whose caller has gone.
@@ -372,6 +392,8 @@ pub enum Which {
     One(u32),
     /// So many, drawn for each run.
     Some(u32),
+    /// All in this zone.
+    Zone(u32),
 }
 
 /// What a fault does while it is there.

@@ -508,11 +508,13 @@ impl Instance {
         }
     }
 
-    /// It has started up, unless it has crashed again meanwhile.
-    pub(super) fn serves(&mut self, now: Time) {
-        if self.state == (Life::Starting { until: now }) {
+    /// It has started up, unless it has crashed again meanwhile: then this is false.
+    pub(super) fn serves(&mut self, now: Time) -> bool {
+        let is_up = self.state == (Life::Starting { until: now });
+        if is_up {
             self.state = Life::Up;
             self.started = now;
         }
+        is_up
     }
 }
