@@ -19,13 +19,35 @@ pub enum Refuser {
     Custom,
 }
 
+/// How much lesser a degraded answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lesser {
+    /// What it is: 1 is the mildest. See [`crate::policy::fallback::Answer`].
+    pub level: u8,
+    /// What it is worth, in percent of a full answer.
+    pub quality: u8,
+}
+
+impl Lesser {
+    /// A full answer, which is not lesser.
+    pub const NOT: Self = Self { level: 0, quality: 100 };
+    /// An answer in which an optional part is missing.
+    pub const PARTIAL: Self = Self { level: 1, quality: 75 };
+
+    /// What is made of both is as good as the worse of them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { level: self.level.max(other.level), quality: self.quality.min(other.quality) }
+    }
+}
+
 /// How a call, an attempt or a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A full answer, in time.
     Ok,
-    /// An answer of lesser quality: 1 is the mildest level.
-    Degraded(u8),
+    /// An answer of lesser quality.
+    Degraded(Lesser),
     /// The caller stopped waiting. The server may still be working.
     Timeout,
     /// 503: the queue was full, the request was shed, or no instance was there.
@@ -174,7 +196,7 @@ mod tests {
     #[test]
     fn failures_leave_out_answers_and_cancelled_calls() {
         let failures = OutcomeSet::failures();
-        for outcome in [Outcome::Ok, Outcome::Degraded(1), Outcome::Cancelled] {
+        for outcome in [Outcome::Ok, Outcome::Degraded(Lesser::PARTIAL), Outcome::Cancelled] {
             assert!(!failures.has(outcome), "{outcome:?} is no failure");
         }
         for outcome in [Outcome::Timeout, Outcome::Rejected, Outcome::RefusedBy(Refuser::Custom)] {

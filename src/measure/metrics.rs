@@ -21,7 +21,7 @@ pub enum Quantity {
 pub struct Metric {
     /// Its name, as in files and tables.
     pub name: &'static str,
-    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `link`.
+    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `link`.
     pub of: &'static [&'static str],
     /// Its unit.
     pub quantity: Quantity,
@@ -40,6 +40,7 @@ impl Metric {
 }
 
 const CALLS: &[&str] = &["client", "edge"];
+const QUEUES: &[&str] = &["queue"];
 const CALLED: &[&str] = &["edge", "service"];
 const SERVICES: &[&str] = &["service"];
 const EDGES: &[&str] = &["edge"];
@@ -78,6 +79,7 @@ pub const METRICS: &[Metric] = metrics! {
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
     "goodput", CALLS, PerSecond, true, "answers in time, full or degraded";
     "success_rate", CALLS, Share, true, "share of the requests that were answered in time, full or degraded";
+    "quality", CALLS, Share, true, "what the requests that have ended were worth, mean: 1 for a full answer, the quality of a degraded one, 0 for a failure";
     "latency.mean", CALLS, Seconds, true, "time to the answer, of answered requests, mean";
     "latency.p50", CALLS, Seconds, true, "time to the answer, of answered requests, median";
     "latency.p90", CALLS, Seconds, false, "time to the answer, of answered requests, 90th percentile";
@@ -120,6 +122,9 @@ pub const METRICS: &[Metric] = metrics! {
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";
+    "put_off", QUEUES, PerSecond, true, "calls that a fallback put off, to be made later; one that fails again is not counted twice";
+    "caught_up", QUEUES, PerSecond, true, "calls that had been put off and have ended well";
+    "backlog.mean", QUEUES, Count, true, "calls that wait to be made later, over all instances of the caller";
     "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
     "lost", LINKS, PerSecond, false, "messages lost on the link";
     "bytes", LINKS, PerSecond, false, "bytes of the messages carried";

@@ -21,7 +21,7 @@ use crate::admission::Refusal;
 use crate::engine::{Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Position;
-use crate::system::plan::Plan;
+use crate::system::plan::{Edge, Plan};
 
 pub use histogram::Histogram;
 pub use metrics::{METRICS, Metric, Quantity, metric};
@@ -48,6 +48,12 @@ pub(crate) enum Fact {
     Ejected { service: u32, delta: i64, ejections: u64 },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
+    /// A call was put off, to be made later.
+    PutOff { edge: u32 },
+    /// The number of calls that wait to be made later changed.
+    Backlog { edge: u32, delta: i64 },
+    /// A call that had been put off has ended well.
+    CaughtUp { edge: u32 },
     /// An answer came back, and this much work was done for it; late, if nobody waited any more.
     Answered { edge: u32, bucket: u32, work: Duration, late: bool },
     /// Work was done for an answer that never came back.
@@ -83,7 +89,9 @@ mod at {
     pub(super) mod client {
         pub(crate) const OPENED: usize = 0;
         pub(crate) const KIND: usize = 1;
-        pub(crate) const SIZE: usize = 1 + super::KINDS;
+        /// What degraded answers are worth, in percent of a full one each.
+        pub(crate) const QUALITY: usize = 1 + super::KINDS;
+        pub(crate) const SIZE: usize = 2 + super::KINDS;
     }
     pub(super) mod edge {
         pub(crate) const OPENED: usize = 0;
@@ -94,9 +102,10 @@ mod at {
         pub(crate) const WASTED: usize = 4 + super::KINDS;
         /// Attempts, counted where the client's request behind them was opened.
         pub(crate) const BY_ROOT: usize = 5 + super::KINDS;
+        pub(crate) const QUALITY: usize = 6 + super::KINDS;
         /// Attempts sent to another zone.
-        pub(crate) const ZONE_LEFT: usize = 6 + super::KINDS;
-        pub(crate) const SIZE: usize = 7 + super::KINDS;
+        pub(crate) const ZONE_LEFT: usize = 7 + super::KINDS;
+        pub(crate) const SIZE: usize = 8 + super::KINDS;
     }
     pub(super) mod service {
         pub(crate) const ARRIVALS: usize = 0;
@@ -133,6 +142,12 @@ mod at {
         pub(crate) const HALF_OPEN: usize = 2;
         pub(crate) const SIZE: usize = 3;
     }
+    pub(super) mod queue {
+        pub(crate) const PUT_OFF: usize = 0;
+        pub(crate) const CAUGHT_UP: usize = 1;
+        pub(crate) const BACKLOG: usize = 2;
+        pub(crate) const SIZE: usize = 3;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -150,6 +165,8 @@ struct Layout {
     /// For each host, the offset of its instance, or none.
     instances: Vec<Option<u32>>,
     breakers: usize,
+    /// For each edge that puts calls off, the offset of its queue.
+    queues: Vec<Option<usize>>,
     links: usize,
     width: usize,
 }
@@ -168,13 +185,21 @@ impl Layout {
                 next += if listed { at::instance::SIZE } else { 0 };
             }
         }
-        let links = next + breakers * at::breaker::SIZE;
+        let mut links = next + breakers * at::breaker::SIZE;
+        let queues = plan.edges.iter().map(|edge| {
+            puts_off(edge).then(|| {
+                links += at::queue::SIZE;
+                links - at::queue::SIZE
+            })
+        });
+        let queues = queues.collect();
         Self {
             clients,
             edges,
             services,
             instances,
             breakers: next,
+            queues,
             links,
             width: links + plan.links.len() * at::link::SIZE,
         }
@@ -266,6 +291,8 @@ pub(crate) struct Measure {
     row: Vec<u64>,
     rows: Vec<u64>,
     gauges: Vec<Gauge>,
+    /// For each edge that puts calls off, the gauge of its queue.
+    backlogs: Vec<Option<u32>>,
     busy: Vec<u32>,
     /// For each service: its workers, over all instances.
     workers: Vec<i64>,
@@ -285,6 +312,11 @@ pub(crate) struct Measure {
     edges: Vec<Latency>,
     waits: Vec<Vec<Histogram>>,
     sojourns: Vec<Vec<Histogram>>,
+}
+
+/// Whether calls along this edge can be put off.
+pub(crate) fn puts_off(edge: &Edge) -> bool {
+    edge.layers.iter().any(|layer| layer.catching_up().is_some())
 }
 
 /// The breakers of a plan, in the order in which the pipeline numbers them: their names, and how many there are of each.
@@ -315,6 +347,7 @@ impl Measure {
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
         let queued = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
         let ejected = services.map(|s| gauge(layout.service(s) + at::service::EJECTED)).collect();
+        let backlogs = layout.queues.iter().map(|queue| queue.map(|at| gauge(at + at::queue::BACKLOG))).collect();
         let host_gauges = layout
             .instances
             .iter()
@@ -337,6 +370,7 @@ impl Measure {
             ends,
             segment_of,
             gauges,
+            backlogs,
             busy,
             workers: plan
                 .services
@@ -409,9 +443,18 @@ impl Measure {
             }
             Fact::CallClosed { edge, bucket, outcome, took } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;
+                if let Outcome::Degraded(lesser) = outcome {
+                    let at = self.layout.edge(edge) + at::edge::QUALITY;
+                    *self.count(bucket as usize, at) += u64::from(lesser.quality);
+                }
                 let segment = self.segment_of[bucket as usize] as usize;
                 self.edges[edge as usize].record(segment, outcome, took);
             }
+            Fact::PutOff { edge } => self.count_queue(edge, at::queue::PUT_OFF),
+            Fact::Backlog { edge, delta } => {
+                self.change(self.backlogs[edge as usize].expect("the edge has a queue"), now, delta);
+            }
+            Fact::CaughtUp { edge } => self.count_queue(edge, at::queue::CAUGHT_UP),
             Fact::Answered { edge, bucket, work, late } => {
                 let at = self.layout.edge(edge);
                 *self.count(bucket as usize, at + at::edge::WORK) += work.nanos();
@@ -478,6 +521,9 @@ impl Measure {
 
     fn on_closed(&mut self, client: u32, bucket: usize, outcome: Outcome, took: Duration) {
         *self.count(bucket, self.layout.client(client) + at::client::KIND + outcome.kind()) += 1;
+        if let Outcome::Degraded(lesser) = outcome {
+            *self.count(bucket, self.layout.client(client) + at::client::QUALITY) += u64::from(lesser.quality);
+        }
         let segment = self.segment_of[bucket] as usize;
         let track = &mut self.tracks[client as usize];
         let recent = bucket.checked_sub(track.first).and_then(|place| track.recent.get_mut(place));
@@ -548,6 +594,12 @@ impl Measure {
         if !self.ended {
             *self.count(self.bucket, offset) += by;
         }
+    }
+
+    /// Counts something at the queue of an edge, now.
+    fn count_queue(&mut self, edge: u32, offset: usize) {
+        let at = self.layout.queues[edge as usize].expect("the edge has a queue");
+        self.count_now(at + offset, 1);
     }
 
     fn change(&mut self, gauge: u32, now: Time, delta: i64) {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measure, at, breakers, metrics::METRICS};
+use super::{Measure, at, breakers, metrics::METRICS, puts_off};
 use crate::admission::Refusal;
 use crate::engine::Time;
-use crate::outcome::Outcome;
+use crate::outcome::{Lesser, Outcome};
 use crate::policy::Position;
 use crate::system::Stopped;
 use crate::system::plan::{Plan, Source};
@@ -288,6 +288,9 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     for (name, _) in breakers(plan) {
         add("breaker", format!("breaker/{name}"));
     }
+    for edge in plan.edges.iter().filter(|edge| puts_off(edge)) {
+        add("queue", format!("queue/{}", edge.name));
+    }
     if !in_time {
         for link in &plan.links {
             add("link", format!("link/{}", link.name));
@@ -309,6 +312,7 @@ impl Sums<'_> {
             let counts = Counts {
                 opened: self.row[layout.client(caller) + at::client::OPENED],
                 kinds: &self.row[layout.client(caller) + at::client::KIND..][..at::KINDS],
+                quality: self.row[layout.client(caller) + at::client::QUALITY],
                 attempts: of_edges(at::edge::ATTEMPTS),
                 late: of_edges(at::edge::LATE),
                 work: of_edges(at::edge::WORK),
@@ -324,6 +328,7 @@ impl Sums<'_> {
             let counts = Counts {
                 opened: self.row[at + at::edge::OPENED],
                 kinds: &self.row[at + at::edge::KIND..][..at::KINDS],
+                quality: self.row[at + at::edge::QUALITY],
                 attempts: self.row[at + at::edge::ATTEMPTS],
                 late: self.row[at + at::edge::LATE],
                 work: self.row[at + at::edge::WORK],
@@ -355,6 +360,15 @@ impl Sums<'_> {
                     "open_share" => ratio(self.row[at + at::breaker::OPEN] as f64 / 1e9, whole),
                     "half_open_share" => ratio(self.row[at + at::breaker::HALF_OPEN] as f64 / 1e9, whole),
                     _ => self.row[at + at::breaker::MOVES] as f64,
+                });
+            }
+        }
+        for at in layout.queues.iter().flatten() {
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"queue") && timed(metric)) {
+                values.push(match metric.name {
+                    "put_off" => ratio(self.row[at + at::queue::PUT_OFF] as f64, self.seconds),
+                    "caught_up" => ratio(self.row[at + at::queue::CAUGHT_UP] as f64, self.seconds),
+                    _ => ratio(self.row[at + at::queue::BACKLOG] as f64 / 1e9, self.seconds),
                 });
             }
         }
@@ -512,6 +526,7 @@ fn callers(plan: &Plan, service: usize) -> usize {
 struct Counts<'a> {
     opened: u64,
     kinds: &'a [u64],
+    quality: u64,
     attempts: u64,
     late: u64,
     work: u64,
@@ -521,7 +536,8 @@ struct Counts<'a> {
 impl Counts<'_> {
     fn value(&self, metric: &str, seconds: f64, latency: Option<&(super::Histogram, super::Histogram)>) -> f64 {
         let kind = |outcome: Outcome| self.kinds[outcome.kind()];
-        let (ok, degraded, cancelled) = (kind(Outcome::Ok), kind(Outcome::Degraded(0)), kind(Outcome::Cancelled));
+        let (ok, degraded, cancelled) =
+            (kind(Outcome::Ok), kind(Outcome::Degraded(Lesser::PARTIAL)), kind(Outcome::Cancelled));
         let answered = ok + degraded;
         let ended: u64 = self.kinds.iter().sum();
         let rate = |count: u64| ratio(count as f64, seconds);
@@ -536,6 +552,7 @@ impl Counts<'_> {
             "cancelled" => rate(cancelled),
             "goodput" => rate(answered),
             "success_rate" => ratio(answered as f64, self.opened as f64),
+            "quality" => ratio(ok as f64 + self.quality as f64 / 100.0, (ended - cancelled) as f64),
             "latency.mean" => latency.map_or(f64::NAN, |(answers, _)| answers.mean()),
             "latency.p50" => quantile(0.5),
             "latency.p90" => quantile(0.9),

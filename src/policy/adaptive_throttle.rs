@@ -129,7 +129,8 @@ mod tests {
         let now = Time::ZERO + now;
         let mut sent = 0;
         for _ in 0..calls {
-            let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut 0 };
+            let passage =
+                &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, put_off: 0, word: &mut 0 };
             if policy.enter(passage) == Enter::Proceed {
                 sent += 1;
                 policy.leave(passage, outcome);

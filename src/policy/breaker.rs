@@ -688,6 +688,7 @@ impl Results {
 mod tests {
     use super::super::story::{Story, ms, story};
     use super::*;
+    use crate::outcome::Lesser;
 
     /// As in resilience4j's own tests: half of 20 s, five calls at least, four probes.
     fn by_rate() -> Story {
@@ -917,7 +918,7 @@ mod tests {
         {
             in_a_row().ends_at_once(failure).ends_at_once(failure).is(Position::Open);
         }
-        for fine in [Outcome::Ok, Outcome::Degraded(2), Outcome::Rejected] {
+        for fine in [Outcome::Ok, Outcome::Degraded(Lesser::PARTIAL), Outcome::Rejected] {
             in_a_row().fails().ends_at_once(fine).fails().is(Position::Closed);
         }
         let chosen = || story("breaker: { consecutive_failures: 1, open_for: 1s, on: [rejected, refused] }");

@@ -195,7 +195,7 @@ mod tests {
     fn a_permit_that_comes_back_twice_is_noticed() {
         let mut bulkhead = Bulkhead { free: 1, permits: 1, line: 0, wait: Duration::FOREVER };
         let (now, mut word) = (crate::engine::Time::ZERO, 0);
-        let passage = &mut Passage { now, opened: now, deadline: now, key: 0, waiting: 0, word: &mut word };
+        let passage = &mut Passage { now, opened: now, deadline: now, key: 0, waiting: 0, put_off: 0, word: &mut word };
         bulkhead.leave(passage, Outcome::Ok);
     }
 }

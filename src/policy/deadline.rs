@@ -46,7 +46,7 @@ mod tests {
 
     fn answer(now: u64, deadline: Time) -> Enter {
         let now = Time::from_nanos(now);
-        let passage = &mut Passage { now, opened: now, deadline, key: 0, waiting: 0, word: &mut 0 };
+        let passage = &mut Passage { now, opened: now, deadline, key: 0, waiting: 0, put_off: 0, word: &mut 0 };
         Deadline.build(Streams::new(1).named("story")).enter(passage)
     }
 

@@ -22,6 +22,7 @@ pub mod fallback;
 pub mod hedge;
 pub mod rate_limit;
 pub mod retry;
+pub mod single_flight;
 mod slices;
 #[cfg(test)]
 mod story;
@@ -49,6 +50,8 @@ pub struct Passage<'a> {
     pub key: u64,
     /// How many passages wait at this layer, this one not counted.
     pub waiting: usize,
+    /// How many calls wait here to be made later; see [`Leave::Later`].
+    pub put_off: usize,
     /// A word of memory of this passage at this layer: zero at each `enter`, but for one that has waited in line; kept
     /// until the layer is left.
     pub word: &'a mut u64,
@@ -99,6 +102,30 @@ pub enum Leave {
     },
     /// Go on outwards with another outcome.
     Replace(Outcome),
+    /// As [`Leave::Replace`], after a time. The layer is left all the same.
+    ReplaceAfter {
+        /// The other outcome.
+        outcome: Outcome,
+        /// The time.
+        after: Duration,
+    },
+    /// As [`Leave::ReplaceAfter`]; and the call is kept, and made again in the background, from this layer inwards, as
+    /// [`Blueprint::catching_up`] says.
+    Later {
+        /// The other outcome.
+        outcome: Outcome,
+        /// The time.
+        after: Duration,
+    },
+}
+
+/// How calls that were put off are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Catching {
+    /// From one to the next, while they end well.
+    pub gap: Duration,
+    /// From a failure to the next try.
+    pub probe: Duration,
 }
 
 /// What a circuit breaker is doing; for measurements and charts.
@@ -168,6 +195,16 @@ pub trait Blueprint: Debug + Send + Sync {
         false
     }
 
+    /// Whether those who stand in line at it get the outcome of the passage with the same key that is inside.
+    fn shares_outcomes(&self) -> bool {
+        false
+    }
+
+    /// How calls are made later that it answers with [`Leave::Later`]. Must be there if it does.
+    fn catching_up(&self) -> Option<Catching> {
+        None
+    }
+
     /// The time after which it interrupts what is inside it, if that is constant. Known before the run, such
     /// timers are much cheaper.
     fn limit(&self) -> Option<Duration> {
@@ -206,6 +243,8 @@ pub enum Written {
     Fallback(fallback::Spec),
     /// Send a spare attempt when the first is slow.
     Hedge(hedge::Spec),
+    /// One call for all that want the same thing at the same time.
+    SingleFlight(single_flight::Spec),
     /// A policy written in Rust.
     #[serde(skip)]
     Custom(Custom),
@@ -244,6 +283,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "rate_limit": "limit how many calls start in a time";
     "adaptive_throttle": "refuse calls when the other side has refused too many";
     "fallback": "answer something lesser instead of failing";
+    "single_flight": "one call for all that want the same thing at the same time";
     "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
 };
 
@@ -260,6 +300,7 @@ impl Written {
             Self::AdaptiveThrottle(spec) => Arc::new(spec.clone()),
             Self::Fallback(spec) => Arc::new(spec.clone()),
             Self::Hedge(spec) => Arc::new(spec.clone()),
+            Self::SingleFlight(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
         }
     }
@@ -274,7 +315,8 @@ impl Written {
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
-            Self::Fallback(_) | Self::Custom(_) => Vec::new(),
+            Self::Fallback(spec) => spec.problems(),
+            Self::SingleFlight(_) | Self::Custom(_) => Vec::new(),
         }
     }
 }

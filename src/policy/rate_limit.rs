@@ -345,7 +345,8 @@ mod tests {
         // Asked once each millisecond, for 2 s less one.
         for millis in 0..2_000 {
             let now = Time::ZERO + ms(millis);
-            let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut 0 };
+            let passage =
+                &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, put_off: 0, word: &mut 0 };
             started += u32::from(bucket.enter(passage) == Enter::Proceed);
         }
         // 5 at the start, and one each 20 ms: at 20, 40, .. 1,980 ms.

@@ -524,7 +524,7 @@ impl Policy for Retry {
 mod tests {
     use super::super::story::{Story, ms, story};
     use super::*;
-    use crate::outcome::Refuser;
+    use crate::outcome::{Lesser, Refuser};
 
     fn again(after: Duration) -> Leave {
         Leave::Again { after, elsewhere: false }
@@ -594,7 +594,7 @@ mod tests {
 
     #[test]
     fn a_success_ends_it_and_so_does_being_abandoned() {
-        story("retry: 3").succeeds().ends_at_once(Outcome::Degraded(1)).ends_at_once(Outcome::Cancelled);
+        story("retry: 3").succeeds().ends_at_once(Outcome::Degraded(Lesser::PARTIAL)).ends_at_once(Outcome::Cancelled);
         story("retry: 3").begins("a").leaves("a", Outcome::Timeout, again(ms(0))).ends("a", Outcome::Cancelled);
     }
 

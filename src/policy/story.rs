@@ -39,6 +39,8 @@ pub(super) fn story(policy: &str) -> Story {
     Story {
         policy: written.blueprint().build(Streams::new(1).named("story")),
         now: Time::ZERO,
+        key: 0,
+        put_off: 0,
         under_way: BTreeMap::new(),
         line: VecDeque::new(),
     }
@@ -68,8 +70,12 @@ pub(super) fn ms(millis: u64) -> Duration {
 pub(super) struct Story {
     policy: Box<dyn Policy>,
     now: Time,
-    /// The calls that have entered: when they did so first, and what the policy remembers of them.
-    under_way: BTreeMap<&'static str, (Time, u64)>,
+    /// What calls that come in are about.
+    key: u64,
+    /// How many calls wait to be made later.
+    put_off: usize,
+    /// The calls that have entered: when they did so first, what they are about, and what the policy remembers of them.
+    under_way: BTreeMap<&'static str, (Time, u64, u64)>,
     /// The calls that stand in line.
     line: VecDeque<&'static str>,
 }
@@ -83,6 +89,18 @@ impl Story {
         self
     }
 
+    /// The calls that come in from now on are about this.
+    pub fn about(mut self, key: u64) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// So many calls wait to be made later.
+    pub fn put_off(mut self, calls: usize) -> Self {
+        self.put_off = calls;
+        self
+    }
+
     /// A call comes in and gets this answer. It is under way if it was let in.
     #[track_caller]
     pub fn enters(mut self, call: &'static str, answer: Enter) -> Self {
@@ -93,8 +111,9 @@ impl Story {
             now: self.now,
             opened: self.now,
             deadline: Time::NEVER,
-            key: 0,
+            key: self.key,
             waiting,
+            put_off: self.put_off,
             word: &mut word,
         });
         assert_eq!(got, answer, "the answer to `{call}`");
@@ -102,7 +121,7 @@ impl Story {
             Enter::Wait { .. } => self.line.push_back(call),
             Enter::Refuse => {}
             Enter::Proceed | Enter::ProceedFor(_) | Enter::Delay(_) | Enter::Race(_) => {
-                self.under_way.insert(call, (self.now, word));
+                self.under_way.insert(call, (self.now, self.key, word));
             }
         }
         self
@@ -111,13 +130,14 @@ impl Story {
     /// The wait of a race is over, and this is how it goes on.
     #[track_caller]
     pub fn spares(mut self, call: &'static str, race: Option<Race>) -> Self {
-        let (opened, word) = self.under_way.get_mut(call).expect("the call is under way");
+        let (opened, key, word) = self.under_way.get_mut(call).expect("the call is under way");
         let got = self.policy.spare(&mut Passage {
             now: self.now,
             opened: *opened,
             deadline: Time::NEVER,
-            key: 0,
+            key: *key,
             waiting: self.line.len(),
+            put_off: self.put_off,
             word,
         });
         assert_eq!(got, race, "a spare for `{call}`");
@@ -170,9 +190,17 @@ impl Story {
     /// What the policy answers to a call that comes out with this outcome.
     #[track_caller]
     pub fn leave(&mut self, call: &'static str, outcome: Outcome) -> Leave {
-        let (opened, word) = self.under_way.get_mut(call).expect("only who is under way comes out");
+        let (opened, key, word) = self.under_way.get_mut(call).expect("only who is under way comes out");
         let waiting = self.line.len();
-        let passage = &mut Passage { now: self.now, opened: *opened, deadline: Time::NEVER, key: 0, waiting, word };
+        let passage = &mut Passage {
+            now: self.now,
+            opened: *opened,
+            deadline: Time::NEVER,
+            key: *key,
+            waiting,
+            put_off: self.put_off,
+            word,
+        };
         let answer = self.policy.leave(passage, outcome);
         if !matches!(answer, Leave::Again { .. }) {
             self.under_way.remove(call);

@@ -333,6 +333,7 @@ mod tests {
     use super::super::story::{assert_refused, ms, story};
     use super::*;
     use crate::engine::Streams;
+    use crate::outcome::Lesser;
 
     #[test]
     fn what_is_inside_has_so_much_time_from_each_entering() {
@@ -397,7 +398,8 @@ mod tests {
     /// What a call is given that comes now.
     fn limit(policy: &mut dyn Policy, now: Duration) -> Duration {
         let now = Time::ZERO + now;
-        let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut 0 };
+        let passage =
+            &mut Passage { now, opened: now, deadline: Time::NEVER, key: 0, waiting: 0, put_off: 0, word: &mut 0 };
         let Enter::ProceedFor(limit) = policy.enter(passage) else { panic!("a timeout gives a time") };
         policy.leave(passage, Outcome::Cancelled);
         limit
@@ -409,8 +411,15 @@ mod tests {
         for _ in 0..calls {
             let mut word = 0;
             let start = Time::ZERO + now;
-            let mut passage =
-                Passage { now: start, opened: start, deadline: Time::NEVER, key: 0, waiting: 0, word: &mut word };
+            let mut passage = Passage {
+                now: start,
+                opened: start,
+                deadline: Time::NEVER,
+                key: 0,
+                waiting: 0,
+                put_off: 0,
+                word: &mut word,
+            };
             let Enter::ProceedFor(limit) = policy.enter(&mut passage) else { panic!("a timeout gives a time") };
             let late = time > limit;
             now += time.min(limit);
@@ -441,7 +450,7 @@ mod tests {
         assert_near(limit(policy.as_mut(), now), ms(40));
         // Of a thousand, ten are beyond the 99th percentile and the eleventh is not.
         let now = calls(policy.as_mut(), now, 900, ms(20), Outcome::Ok);
-        let now = calls(policy.as_mut(), now, 10, ms(30), Outcome::Degraded(1));
+        let now = calls(policy.as_mut(), now, 10, ms(30), Outcome::Degraded(Lesser::PARTIAL));
         assert_near(limit(policy.as_mut(), now), ms(40));
         let now = calls(policy.as_mut(), now, 1, ms(30), Outcome::Ok);
         assert_near(limit(policy.as_mut(), now), ms(60));

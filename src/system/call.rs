@@ -17,13 +17,13 @@ use std::collections::VecDeque;
 
 use super::keys::Keys;
 use super::plan::{Cancel, Plan, Service};
-use super::task::{About, Count, State, Task, Worker};
+use super::task::{About, Count, Purpose, State, Task, Worker};
 use super::{Context, Hosts};
 use crate::balance::{Balancer, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::Fact;
-use crate::outcome::{Outcome, Refuser};
-use crate::policy::{Enter, Leave, Passage, Policy, Position};
+use crate::outcome::{Lesser, Outcome, Refuser};
+use crate::policy::{Catching, Enter, Leave, Passage, Policy, Position};
 
 /// Names a leg.
 pub(super) type CallId = Handle;
@@ -52,12 +52,49 @@ pub(super) struct Calls {
     slots: Vec<Slot>,
     /// The balancers of all hosts, and the services that they are for.
     balancers: Vec<(Balancer, u32)>,
+    /// Calls that were put off, for each slot that does so.
+    put_off: Vec<PutOff>,
     /// The keys of the edges that choose their own.
     keys: Vec<Option<Keys>>,
     legs: Slab<Leg>,
     /// `stride` frames for each place in `legs`.
     frames: Vec<Frame>,
     stride: usize,
+}
+
+/// The calls of one caller instance that a policy has put off, oldest first.
+#[derive(Debug)]
+struct PutOff {
+    host: u32,
+    stack: u32,
+    edge: u32,
+    layer: u32,
+    catching: Catching,
+    /// For whom each is made, and at which step.
+    waiting: VecDeque<(About, u32)>,
+    /// Whether somebody will have a turn.
+    awaited: bool,
+    /// Whether the last one ended well.
+    well: bool,
+}
+
+impl PutOff {
+    fn new(host: u32, stack: u32, edge: u32, layer: u32, catching: Catching) -> Self {
+        Self { host, stack, edge, layer, catching, waiting: VecDeque::new(), awaited: false, well: false }
+    }
+}
+
+/// A call that no program waits for.
+struct Background {
+    host: u32,
+    edge: u32,
+    stack: u32,
+    /// The first layer that it walks.
+    base: u32,
+    about: About,
+    /// The step at which it is written.
+    pc: u32,
+    purpose: Purpose,
 }
 
 /// The policies of one caller instance for one edge, outermost first.
@@ -77,6 +114,11 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
+    /// Whether those in line get the outcome of the one inside that is about the same.
+    shares: bool,
+    /// Calls that wait here to be made later, and their place in `put_off`.
+    put_off: usize,
+    later: Option<u32>,
     /// A breaker: its number in the measurements, and where it stood.
     watched: Option<(u32, Position)>,
     /// The host it belongs to; none if it is shared.
@@ -99,8 +141,11 @@ struct Leg {
     deadline: Time,
     /// What it is about.
     key: u64,
-    /// The first layer that it walks: 0, or for a runner the one inside the race.
+    /// The first layer that it walks: 0, or for a runner the one inside the race, or for a call that was put off the one
+    /// inside the policy that did.
     base: u32,
+    /// What a policy has given it as outcome, to go outwards with.
+    given: Outcome,
     /// The leg that a runner runs for.
     runs_for: CallId,
     /// The runners of this leg, latest first.
@@ -120,6 +165,8 @@ enum At {
     Delayed,
     /// Entered, and gone on.
     Inside,
+    /// Not entered, or left; goes outwards with what it was given when the timer runs out.
+    Given,
     /// Entered, and runners have gone on; the timer asks for the next.
     Racing,
 }
@@ -152,6 +199,7 @@ impl Calls {
             of_host: Vec::new(),
             slots: Vec::new(),
             balancers: Vec::new(),
+            put_off: Vec::new(),
             keys: plan
                 .edges
                 .iter()
@@ -216,7 +264,15 @@ impl Calls {
                             (breakers - 1, policy.position())
                         });
                         let slot = calls.slots.len() as u32;
+                        let later = blueprint.catching_up().map(|catching| {
+                            let (stack, edge) = (calls.stacks.len() as u32, (first_edge + local) as u32);
+                            calls.put_off.push(PutOff::new(host, stack, edge, layer as u32, catching));
+                            calls.put_off.len() as u32 - 1
+                        });
                         calls.slots.push(Slot {
+                            shares: blueprint.shares_outcomes(),
+                            put_off: 0,
+                            later,
                             refuser: blueprint.refuser(),
                             limit: blueprint.limit().map(|limit| engine.lane(limit)),
                             line: VecDeque::new(),
@@ -254,6 +310,7 @@ impl Calls {
             opened: now,
             deadline: caller.deadline,
             key,
+            given: Outcome::Cancelled,
             base: 0,
             runs_for: Handle::NONE,
             runners: Handle::NONE,
@@ -296,9 +353,13 @@ impl Calls {
         self.inward(cx, runner, layer + 1)
     }
 
-    /// A runner has ended, and is no more. An answer ends the race, as a 4xx does; another failure waits for the others.
+    /// A runner has ended, and is no more; or a call that was put off. An answer ends the race, as a 4xx does; another failure waits for the others.
     fn on_run(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Option<Done> {
-        let Leg { runs_for, base, before, replica, .. } = self.legs[id];
+        let Leg { runs_for, base, before, replica, task, .. } = self.legs[id];
+        if runs_for == Handle::NONE {
+            self.legs.remove(id);
+            return Some(Done { task, outcome });
+        }
         // Who tries elsewhere means elsewhere than this.
         self.legs[runs_for].replica = replica;
         if self.legs[runs_for].runners == id {
@@ -351,8 +412,11 @@ impl Calls {
                 let leg_here = &self.legs[leg];
                 let slot = &mut self.slots[self.stacks[leg_here.stack as usize].slots[layer] as usize];
                 let frame = &mut self.frames[leg.index() * self.stride + layer];
-                let race =
-                    slot.policy.spare(&mut leg_here.passage(cx.engine.now(), slot.line.len(), &mut frame.word))?;
+                let race = slot.policy.spare(&mut leg_here.passage(
+                    cx.engine.now(),
+                    (slot.line.len(), slot.put_off),
+                    &mut frame.word,
+                ))?;
                 if race.next != Duration::FOREVER {
                     frame.timer = cx.engine.after(race.next, super::Event::Call(event));
                 }
@@ -364,6 +428,11 @@ impl Calls {
                 slot.leave_line(leg);
                 let refused = Outcome::RefusedBy(slot.refuser);
                 self.outward(cx, leg, layer, refused)
+            }
+            At::Given => {
+                frame.at = At::Out;
+                let given = self.legs[leg].given;
+                self.outward(cx, leg, layer, given)
             }
             At::Out => unreachable!("a layer that is left has no timer"),
         }
@@ -395,7 +464,11 @@ impl Calls {
     /// The task that waited is gone: nobody wants the answer any more.
     pub(super) fn abandon(&mut self, id: CallId, cx: &mut Context<'_>) {
         self.abandon_inside(cx, id, 0, Outcome::Cancelled);
-        self.close(cx, id, Outcome::Cancelled);
+        if self.legs[id].base == 0 {
+            self.close(cx, id, Outcome::Cancelled);
+        } else {
+            self.legs.remove(id);
+        }
     }
 
     /// The process of this host starts afresh.
@@ -403,6 +476,12 @@ impl Calls {
         for slot in self.slots.iter_mut().filter(|slot| slot.host == Some(host)) {
             slot.policy.reset();
             slot.watch(cx);
+            if let Some(later) = slot.later {
+                let lost = std::mem::take(&mut slot.put_off);
+                let put_off = &mut self.put_off[later as usize];
+                put_off.waiting.clear();
+                cx.note(Fact::Backlog { edge: put_off.edge, delta: -(lost as i64) });
+            }
         }
         let first = self.of_host[host as usize].0 as usize;
         let end = self.of_host.get(host as usize + 1).map_or(self.stacks.len(), |next| next.0 as usize);
@@ -440,7 +519,7 @@ impl Calls {
 
     /// Calls that have not ended: their edges, and the buckets in which they began.
     pub(super) fn open(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.legs.iter().filter(|(_, leg)| leg.runs_for == Handle::NONE).map(|(_, leg)| (leg.edge, leg.bucket))
+        self.legs.iter().filter(|(_, leg)| leg.base == 0).map(|(_, leg)| (leg.edge, leg.bucket))
     }
 
     /// Whether no call is under way, and every policy and balancer as free as at the start: asserted when nothing is
@@ -480,7 +559,8 @@ impl Calls {
             let slot = &mut self.slots[stack.slots[layer] as usize];
             let frame = &mut self.frames[id.index() * self.stride + layer];
             *frame = Frame::OUT;
-            let answer = slot.policy.enter(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word));
+            let answer =
+                slot.policy.enter(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word));
             slot.watch(cx);
             let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
             match answer {
@@ -531,12 +611,24 @@ impl Calls {
             debug_assert!(frame.at == At::Inside, "a layer was left that was not entered");
             frame.stop_timer(&mut cx.engine);
             let leg = &mut self.legs[id];
-            let answer =
-                slot.policy.leave(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word), outcome);
+            let answer = slot
+                .policy
+                .leave(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word), outcome);
             slot.watch(cx);
             match answer {
                 Leave::Pass => {}
                 Leave::Replace(other) => outcome = other,
+                Leave::ReplaceAfter { outcome, after } | Leave::Later { outcome, after } => {
+                    leg.given = outcome;
+                    frame.at = At::Given;
+                    let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
+                    frame.timer = cx.engine.after(after, timer);
+                    if matches!(answer, Leave::Later { .. }) {
+                        self.put_off(cx, id, slot_id);
+                    }
+                    self.call_in(cx, slot_id);
+                    return None;
+                }
                 Leave::Again { after, elsewhere } => {
                     leg.elsewhere = elsewhere;
                     frame.at = At::Delayed;
@@ -545,7 +637,12 @@ impl Calls {
                 }
             }
             frame.at = At::Out;
-            self.call_in(cx, slot_id);
+            if slot.shares {
+                let key = leg.key;
+                self.share(cx, slot_id, key, outcome);
+            } else {
+                self.call_in(cx, slot_id);
+            }
         }
         if base > 0 {
             return self.on_run(cx, id, outcome);
@@ -574,15 +671,22 @@ impl Calls {
             let frame = &mut self.frames[id.index() * self.stride + layer];
             frame.stop_timer(&mut cx.engine);
             match std::mem::replace(&mut frame.at, At::Out) {
-                At::Out => {}
+                At::Out | At::Given => {}
                 At::InLine => slot.leave_line(id),
                 At::Delayed | At::Inside | At::Racing => {
                     let leg = &self.legs[id];
                     // Whatever it answers, there is nobody left to act on it.
-                    slot.policy
-                        .leave(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word), Outcome::Cancelled);
+                    slot.policy.leave(
+                        &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word),
+                        Outcome::Cancelled,
+                    );
                     slot.watch(cx);
-                    self.call_in(cx, slot_id);
+                    if slot.shares {
+                        let key = leg.key;
+                        self.share(cx, slot_id, key, Outcome::Cancelled);
+                    } else {
+                        self.call_in(cx, slot_id);
+                    }
                 }
             }
         }
@@ -593,16 +697,13 @@ impl Calls {
     fn call_in(&mut self, cx: &mut Context<'_>, slot: usize) {
         while !self.slots[slot].line.is_empty() && self.slots[slot].policy.has_room() {
             let id = self.slots[slot].line.pop_front().expect("somebody is in line");
+            let layer = self.layer_of(id, slot);
             let leg = &self.legs[id];
-            let layer = self.stacks[leg.stack as usize]
-                .slots
-                .iter()
-                .position(|&other| other as usize == slot)
-                .expect("who is in line at a policy has it among its layers");
             let frame = &mut self.frames[id.index() * self.stride + layer];
             frame.stop_timer(&mut cx.engine);
             let slot = &mut self.slots[slot];
-            let answer = slot.policy.enter(&mut leg.passage(cx.engine.now(), slot.line.len(), &mut frame.word));
+            let answer =
+                slot.policy.enter(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word));
             slot.watch(cx);
             let wait = match answer {
                 Enter::Proceed => Duration::ZERO,
@@ -614,6 +715,160 @@ impl Calls {
             frame.at = At::Delayed;
             frame.timer = cx.engine.after(wait, super::Event::Call(Event { leg: id, layer: layer as u8 }));
         }
+    }
+
+    /// Somebody left a policy that shares outcomes. Who waits for the same gets the same; but if the one inside was
+    /// abandoned, the first of them goes in its place.
+    fn share(&mut self, cx: &mut Context<'_>, slot: usize, key: u64, outcome: Outcome) {
+        let mut place = 0;
+        while let Some(&id) = self.slots[slot].line.get(place) {
+            if self.legs[id].key != key {
+                place += 1;
+                continue;
+            }
+            self.slots[slot].line.remove(place);
+            let layer = self.layer_of(id, slot);
+            let leg = &mut self.legs[id];
+            let slot = &mut self.slots[slot];
+            let frame = &mut self.frames[id.index() * self.stride + layer];
+            frame.stop_timer(&mut cx.engine);
+            let goes_in = outcome == Outcome::Cancelled;
+            if goes_in {
+                let passage = &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word);
+                let answer = slot.policy.enter(passage);
+                assert_eq!(answer, Enter::Proceed, "who goes in the place of one that was abandoned goes in");
+                frame.at = At::Delayed;
+            } else {
+                leg.given = outcome;
+                frame.at = At::Given;
+            }
+            let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
+            frame.timer = cx.engine.after(Duration::ZERO, timer);
+            if goes_in {
+                return;
+            }
+        }
+    }
+
+    /// The layer at which the policy of a slot is among those of a leg.
+    fn layer_of(&self, leg: CallId, slot: usize) -> usize {
+        let mut slots = self.stacks[self.legs[leg].stack as usize].slots.iter();
+        slots.position(|&other| other as usize == slot).expect("who is in line at a policy has it among its layers")
+    }
+
+    /// A call is kept, to be made later.
+    fn put_off(&mut self, cx: &mut Context<'_>, id: CallId, slot: usize) {
+        let leg = &self.legs[id];
+        let task = &cx.tasks[leg.task];
+        let later = self.slots[slot].later.expect("who puts calls off says how they are made");
+        let put_off = &mut self.put_off[later as usize];
+        put_off.waiting.push_back((About { key: leg.key, ..task.about }, task.pc));
+        put_off.well = false;
+        self.slots[slot].put_off += 1;
+        cx.note(Fact::PutOff { edge: leg.edge });
+        cx.note(Fact::Backlog { edge: leg.edge, delta: 1 });
+        self.await_turn(cx, slot);
+    }
+
+    /// The next call that was put off has its turn after a while.
+    fn await_turn(&mut self, cx: &mut Context<'_>, slot: usize) {
+        let later = self.slots[slot].later.expect("only some slots put calls off");
+        let put_off = &mut self.put_off[later as usize];
+        if !put_off.awaited && !put_off.waiting.is_empty() {
+            put_off.awaited = true;
+            let wait = if put_off.well { put_off.catching.gap } else { put_off.catching.probe };
+            cx.engine.after(wait, super::Event::PutOff { slot: slot as u32 });
+        }
+    }
+
+    /// A call that was put off has its turn.
+    pub(super) fn on_turn(&mut self, slot: u32, cx: &mut Context<'_>) -> Option<Done> {
+        let later = self.slots[slot as usize].later.expect("only some slots put calls off");
+        let put_off = &mut self.put_off[later as usize];
+        put_off.awaited = false;
+        let (about, pc) = put_off.waiting.pop_front()?;
+        let (host, edge, stack, base) = (put_off.host, put_off.edge, put_off.stack, put_off.layer + 1);
+        let well = put_off.well;
+        self.slots[slot as usize].put_off -= 1;
+        cx.note(Fact::Backlog { edge, delta: -1 });
+        if well {
+            self.await_turn(cx, slot as usize);
+        }
+        let purpose = Purpose::PutOff { slot };
+        self.in_background(cx, Background { host, edge, stack, base, about, pc, purpose })
+    }
+
+    /// A call that was put off has ended.
+    pub(super) fn on_turn_done(&mut self, cx: &mut Context<'_>, slot: u32, task: Handle, outcome: Outcome) {
+        let later = self.slots[slot as usize].later.expect("only some slots put calls off");
+        let put_off = &mut self.put_off[later as usize];
+        put_off.well = outcome.is_answer() || outcome == Outcome::Rejected;
+        if put_off.well {
+            cx.note(Fact::CaughtUp { edge: put_off.edge });
+        } else {
+            let task = &cx.tasks[task];
+            put_off.waiting.push_front((task.about, task.pc));
+            self.slots[slot as usize].put_off += 1;
+            cx.note(Fact::Backlog { edge: put_off.edge, delta: 1 });
+        }
+        self.await_turn(cx, slot as usize);
+    }
+
+    /// The host of the calls that a slot puts off.
+    pub(super) fn host_of_put_off(&self, slot: u32) -> Option<u32> {
+        self.slots[slot as usize].host
+    }
+
+    /// A call that no program waits for begins. When it ends, the world is told of a task with this purpose.
+    fn in_background(&mut self, cx: &mut Context<'_>, call: Background) -> Option<Done> {
+        let Background { host, edge, stack, base, about, pc, purpose } = call;
+        let now = cx.engine.now();
+        let bucket = cx.measure.bucket(now);
+        let number = cx.next_number();
+        let task = cx.begin(Task {
+            number,
+            host,
+            edge: u32::MAX,
+            pc,
+            bucket,
+            about,
+            caller: Handle::NONE,
+            parent: Handle::NONE,
+            branches: Handle::NONE,
+            sibling: Handle::NONE,
+            state: State::Ready,
+            arrived: now,
+            deadline: Time::NEVER,
+            work: Duration::ZERO,
+            lesser: Lesser::NOT,
+            worker: Worker::NotNeeded,
+            started: true,
+            abandoned: false,
+            count: Count::Background(purpose),
+        });
+        let leg = self.legs.insert(Leg {
+            task,
+            edge,
+            stack,
+            request: Handle::NONE,
+            replica: 0,
+            elsewhere: false,
+            bucket,
+            opened: now,
+            deadline: Time::NEVER,
+            key: about.key,
+            base,
+            given: Outcome::Cancelled,
+            runs_for: Handle::NONE,
+            runners: Handle::NONE,
+            before: Handle::NONE,
+        });
+        cx.tasks[task].state = State::Calling(leg);
+        if base == 0 {
+            cx.note(Fact::CallOpened { edge });
+        }
+        self.clear_frames(leg);
+        self.inward(cx, leg, base as usize)
     }
 
     /// All layers are passed: an attempt is sent.
@@ -661,7 +916,7 @@ impl Calls {
             arrived: now,
             deadline,
             work: Duration::ZERO,
-            level: 0,
+            lesser: Lesser::NOT,
             worker: Worker::Wanted,
             started: false,
             abandoned: false,
@@ -696,8 +951,8 @@ fn tell(balancer: &mut Balancer, service: u32, cx: &mut Context<'_>) {
 }
 
 impl Leg {
-    fn passage<'a>(&self, now: Time, waiting: usize, word: &'a mut u64) -> Passage<'a> {
-        Passage { now, opened: self.opened, deadline: self.deadline, key: self.key, waiting, word }
+    fn passage<'a>(&self, now: Time, (waiting, put_off): (usize, usize), word: &'a mut u64) -> Passage<'a> {
+        Passage { now, opened: self.opened, deadline: self.deadline, key: self.key, waiting, put_off, word }
     }
 }
 

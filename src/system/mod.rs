@@ -25,13 +25,13 @@ mod task;
 
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
-use crate::outcome::Outcome;
+use crate::outcome::{Lesser, Outcome};
 
 use client::Wish;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
 use service::Admission;
-use task::{About, Count, State, Task, Worker};
+use task::{About, Count, Purpose, State, Task, Worker};
 
 /// What happens next, somewhere.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,10 @@ enum Event {
     Client(client::Event),
     Network(network::Event),
     Call(call::Event),
+    /// A call that was put off has its turn.
+    PutOff {
+        slot: u32,
+    },
     Service(service::Event),
     Fault(fault::Event),
 }
@@ -339,7 +343,7 @@ impl<'p> World<'p> {
     fn rest(&mut self) {
         loop {
             while let Some(event) = self.cx.engine.next() {
-                if !matches!(event, Event::Client(_)) {
+                if !matches!(event, Event::Client(_) | Event::PutOff { .. }) {
                     self.handle(event);
                 }
             }
@@ -381,6 +385,11 @@ impl<'p> World<'p> {
                     self.on_done(done);
                 }
             }
+            Event::PutOff { slot } => {
+                if let Some(done) = self.calls.on_turn(slot, cx) {
+                    self.on_done(done);
+                }
+            }
             Event::Service(service::Event::Worked(task)) => self.on_worked(task),
             Event::Service(service::Event::Serves(host)) => {
                 if self.instances.at(host).serves(cx.engine.now()) {
@@ -402,6 +411,7 @@ impl<'p> World<'p> {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
             Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
+            Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
             Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
         };
@@ -471,7 +481,7 @@ impl<'p> World<'p> {
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
-            level: 0,
+            lesser: Lesser::NOT,
             worker: Worker::NotNeeded,
             started: true,
             abandoned: false,
@@ -540,6 +550,13 @@ impl<'p> World<'p> {
 
     /// A call has ended.
     fn on_done(&mut self, done: call::Done) {
+        if let Count::Background(purpose) = self.cx.tasks[done.task].count {
+            match purpose {
+                Purpose::PutOff { slot } => self.calls.on_turn_done(&mut self.cx, slot, done.task, done.outcome),
+            }
+            self.cx.forget(done.task);
+            return;
+        }
         if self.take(done) {
             self.cx.ready.push(done.task);
         }
@@ -555,12 +572,12 @@ impl<'p> World<'p> {
         task.state = State::Ready;
         match done.outcome {
             Outcome::Ok => true,
-            Outcome::Degraded(level) => {
-                task.level = task.level.max(level);
+            Outcome::Degraded(lesser) => {
+                task.lesser = task.lesser.and(lesser);
                 true
             }
             _ if optional => {
-                task.level = task.level.max(1);
+                task.lesser = task.lesser.and(Lesser::PARTIAL);
                 true
             }
             // A client sees what it got; a service translates it for those above.
@@ -616,7 +633,7 @@ impl<'p> World<'p> {
                     return;
                 }
                 Step::End => {
-                    let outcome = if task.level == 0 { Outcome::Ok } else { Outcome::Degraded(task.level) };
+                    let outcome = if task.lesser == Lesser::NOT { Outcome::Ok } else { Outcome::Degraded(task.lesser) };
                     self.end(id, outcome);
                     return;
                 }
@@ -636,7 +653,7 @@ impl<'p> World<'p> {
             caller: Handle::NONE,
             state: State::Ready,
             work: Duration::ZERO,
-            level: 0,
+            lesser: Lesser::NOT,
             worker: if own_workers { Worker::Wanted } else { Worker::NotNeeded },
             count: Count::Nothing,
             ..parent.clone()
@@ -665,8 +682,8 @@ impl<'p> World<'p> {
         *running -= 1;
         if outcome.is_answer() {
             *well += 1;
-            if let Outcome::Degraded(level) = outcome {
-                parent.level = parent.level.max(level);
+            if let Outcome::Degraded(lesser) = outcome {
+                parent.lesser = parent.lesser.and(lesser);
             }
         }
         let enough = *well >= *need;
@@ -891,6 +908,10 @@ impl<'p> World<'p> {
         }
         for id in here {
             let Some(task) = self.cx.tasks.get(id) else { continue };
+            if let Count::Background(_) = task.count {
+                self.cx.forget(id);
+                continue;
+            }
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
             let service = self.cx.plan.edges[edge as usize].service;
             self.cx.note(Fact::Dropped { service });
@@ -947,6 +968,7 @@ impl<'p> World<'p> {
             | Event::Service(service::Event::Worked(task)) => host_of(task),
             Event::Service(service::Event::Serves(host)) => Some(host),
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
+            Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {
@@ -966,7 +988,8 @@ impl<'p> World<'p> {
         let hosts = &self.cx.hosts;
         let mut open_requests: Vec<(u32, u32)> = Vec::new();
         for (_, task) in self.cx.tasks.iter() {
-            if hosts.is_client(task.host) && task.parent == Handle::NONE {
+            let in_background = matches!(task.count, Count::Background(_));
+            if hosts.is_client(task.host) && task.parent == Handle::NONE && !in_background {
                 open_requests.push((hosts.part_of(task.host) as u32, task.bucket));
             }
         }

@@ -7,7 +7,7 @@
 use super::call::CallId;
 use crate::admission::Class;
 use crate::engine::{Duration, Handle, Key, Time};
-use crate::outcome::Outcome;
+use crate::outcome::{Lesser, Outcome};
 
 /// A program being run.
 #[derive(Clone, Debug)]
@@ -40,8 +40,8 @@ pub(super) struct Task {
     pub deadline: Time,
     /// The work done for it here, its branches included.
     pub work: Duration,
-    /// The worst level of the degraded answers that it has got.
-    pub level: u8,
+    /// The worst of the degraded answers that it has got.
+    pub lesser: Lesser,
     /// Whether it holds a worker.
     pub worker: Worker,
     /// Whether it has been taken by a worker before.
@@ -83,6 +83,8 @@ pub(super) enum Worker {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Count {
     Nothing,
+    /// It makes a call that no program waits for.
+    Background(Purpose),
     /// The user whose request this is.
     User(u32),
     /// Branches that are still running, that ended well, and that must.
@@ -91,6 +93,13 @@ pub(super) enum Count {
         well: u32,
         need: u32,
     },
+}
+
+/// Why a call is made that no program waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// It had been put off by a policy, in this slot.
+    PutOff { slot: u32 },
 }
 
 /// What a task is doing.

@@ -274,8 +274,33 @@ fn timeout() -> impl Strategy<Value = String> {
 }
 
 fn fallback() -> impl Strategy<Value = String> {
-    (one_of(&["stale", "default", "empty"]), maybe(on()))
-        .prop_map(|(answer, on)| format!("fallback: {{ answer: {answer}{on} }}"))
+    let latency = || maybe(millis(0..100).prop_map(|latency| format!("latency: {latency}")));
+    let stale = (maybe(Just("max_age: 500ms".to_owned())), maybe(Just("capacity: 3".to_owned())), latency())
+        .prop_map(|(age, capacity, latency)| format!("{{ answer: stale{age}{capacity}{latency} }}"));
+    let later = (5..200_u32, 1..10_u32, millis(1..500), latency()).prop_map(|(rate, capacity, probe, latency)| {
+        format!("{{ answer: later, rate: {rate}/s, capacity: {capacity}, probe: {probe}{latency} }}")
+    });
+    let last = (one_of(&["default", "empty", "message"]), latency())
+        .prop_map(|(answer, latency)| format!("{{ answer: {answer}{latency} }}"));
+    let levels = (option::of(stale), option::of(later), option::of(last))
+        .prop_map(|(stale, later, last)| [stale, later, last].into_iter().flatten().collect::<Vec<_>>().join(", "))
+        .prop_map(|levels| if levels.is_empty() { "stale".to_owned() } else { levels });
+    (levels, maybe(on())).prop_map(|(levels, on)| format!("fallback: {{ levels: [ {levels} ]{on} }}"))
+}
+
+fn single_flight() -> impl Strategy<Value = String> {
+    one_of(&["single_flight: {}", "single_flight: { shared: true }"])
+}
+
+/// Keys for a client or a call, for a list of options.
+fn keys() -> impl Strategy<Value = String> {
+    maybe(one_of(&[
+        "keys: distinct",
+        "keys: same",
+        "keys: { uniform: 5 }",
+        "keys: { zipf: { of: 20 } }",
+        "keys: { hot: { of: 9, hot: 1, share: 60% } }",
+    ]))
 }
 
 /// Policies, outermost first, as `policies: [...]`.
@@ -289,6 +314,7 @@ fn stack() -> BoxedStrategy<String> {
         2 => rate_limit(),
         2 => adaptive_throttle(),
         2 => fallback(),
+        2 => single_flight(),
         2 => hedge(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
@@ -306,8 +332,8 @@ enum Step {
 }
 
 fn call() -> impl Strategy<Value = Step> {
-    (any::<usize>(), stack(), maybe(Just("optional: true".to_owned())))
-        .prop_map(|(to, policies, optional)| Step::Call { to, options: format!("{policies}{optional}") })
+    (any::<usize>(), stack(), maybe(Just("optional: true".to_owned())), keys())
+        .prop_map(|(to, policies, optional, keys)| Step::Call { to, options: format!("{policies}{optional}{keys}") })
 }
 
 fn leaf() -> BoxedStrategy<Step> {
@@ -464,7 +490,7 @@ fn source() -> impl Strategy<Value = (bool, String)> {
 
 /// A client: what it calls, where its requests come from, and the rest.
 fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
-    let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])));
+    let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])), keys());
     (
         prop_oneof![2 => call().prop_map(|call| vec![call]).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
         vec![Step::Parallel { need: Some(1), branches: calls }]
@@ -472,8 +498,8 @@ fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
         source(),
         rest,
     )
-        .prop_map(|(steps, (surges, source), (instances, priority))| {
-            (steps, surges, format!("instances: {instances}, {source}{priority}"))
+        .prop_map(|(steps, (surges, source), (instances, priority, keys))| {
+            (steps, surges, format!("instances: {instances}, {source}{priority}{keys}"))
         })
 }
 

@@ -13,6 +13,7 @@ mod network;
 mod policies;
 mod programs;
 mod queues;
+mod sharing;
 mod workers;
 
 use std::fs;

@@ -249,10 +249,10 @@ fn a_call_may_wait_for_its_token() {
 
 #[test]
 fn a_fallback_makes_a_failure_a_lesser_answer() {
-    let ran = one("{ fallback: stale }, { timeout: 100ms }", "work: 10s");
+    let ran = one("{ fallback: default }, { timeout: 100ms }", "work: 10s");
     assert_eq!(ran.count("client/c", "degraded"), 1);
     assert_eq!(ran.millis("client/c", "latency.mean"), 100);
-    let ran = one("fallback: { answer: empty, on: [unavailable] }", "fail: error");
+    let ran = one("fallback: { levels: [empty], on: [unavailable] }", "fail: error");
     assert_eq!(ran.count("client/c", "failed.error"), 1);
 }
 

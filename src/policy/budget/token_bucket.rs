@@ -111,7 +111,7 @@ mod tests {
     use super::super::super::story::Story;
     use super::super::tests;
     use crate::engine::Streams;
-    use crate::outcome::Outcome;
+    use crate::outcome::{Lesser, Outcome};
 
     fn retry(bucket: &str) -> Story {
         tests::retry(&format!("token_bucket: {bucket}"))
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(retries(&mut first, "a"), 1, "a first try brings a token, and a retry none");
         let mut success = retry("{ deposit: 1, on: success, initial: 0 }").begins("a");
         assert_eq!(retries(&mut success, "a"), 0, "a failure brings none");
-        let mut success = success.succeeds().ends_at_once(Outcome::Degraded(1)).begins("b");
+        let mut success = success.succeeds().ends_at_once(Outcome::Degraded(Lesser::PARTIAL)).begins("b");
         assert_eq!(retries(&mut success, "b"), 2, "each answer brings one");
     }
 

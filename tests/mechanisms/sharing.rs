@@ -1,0 +1,171 @@
+//! Answers that are shared, remembered, or given later.
+
+use super::run;
+
+#[test]
+fn those_who_ask_for_the_same_meanwhile_share_one_call() {
+    // Requests at 10, 20, .. ms; each call takes 95 ms.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ work: 95ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 100/s }, policies: [ single_flight: {} ] } }
+        ",
+        "{ length: 205ms, resolution: 1ms }",
+    );
+    assert_eq!(ran.when("service/s", "arrivals"), [10, 110]);
+    let each: Vec<u64> = (1..=10).map(|n| 105 - 10 * n).collect();
+    assert_eq!(ran.latencies("c"), [each.clone(), each].concat());
+}
+
+#[test]
+fn different_keys_do_not_wait_for_each_other_and_a_call_can_choose_its_own() {
+    for (keys, sent) in [("distinct", 10), ("same", 1)] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ operations: {{ get: [ work: 95ms ] }} }} }}
+                clients:
+                  c:
+                    arrivals: {{ constant: 100/s }}
+                    keys: {}
+                    tasks:
+                      all: {{ steps: [ {{ call: s.get, keys: {keys}, policies: [ single_flight: {{}} ] }} ] }}
+                ",
+                if keys == "same" { "distinct" } else { "same" }
+            ),
+            "{ length: 105ms }",
+        );
+        assert_eq!(ran.count("service/s", "arrivals"), sent, "{keys}");
+    }
+}
+
+#[test]
+fn the_next_in_line_goes_in_when_the_one_inside_is_abandoned() {
+    // The first, made at 10 ms, is given up at 60 ms; the second then goes in itself, until 70 ms.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ work: 100ms ] } } }
+        clients:
+          c: { calls: s.get, arrivals: { constant: 100/s }, policies: [ timeout: 50ms, single_flight: {} ] }
+        ",
+        "{ length: 25ms, resolution: 1ms, drain: 1s }",
+    );
+    assert_eq!(ran.count("client/c", "failed.timeout"), 2);
+    assert_eq!(
+        ran.run.value(&ran.plan, "all", "edge/c->s.get", "attempts").map(|it| super::whole(it * 0.025)),
+        Some(2)
+    );
+}
+
+#[test]
+fn a_failure_is_shared_too_and_instances_share_only_if_told() {
+    for (shared, calls) in [(false, 2), (true, 1)] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ operations: {{ get: [ work: 95ms, fail: error ] }} }} }}
+                clients:
+                  c:
+                    calls: s.get
+                    instances: 2
+                    users: {{ count: 2, think: 10ms }}
+                    policies: [ single_flight: {{ shared: {shared} }} ]
+                "
+            ),
+            "{ length: 50ms, drain: 1s }",
+        );
+        assert_eq!(ran.count("client/c", "failed.error"), 2);
+        assert_eq!(ran.count("edge/c->s.get", "attempts"), calls, "{shared}");
+    }
+}
+
+#[test]
+fn a_lesser_answer_takes_its_latency_and_has_its_quality() {
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ choice: [ { weight: 1, steps: [ fail: error ] } ] ] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 10/s }
+            policies: [ fallback: [ { answer: default, latency: 30ms, quality: 80% } ] ]
+        ",
+        "{ length: 1.05s }",
+    );
+    assert_eq!(ran.count("client/c", "degraded"), 10);
+    assert_eq!(ran.millis("client/c", "latency.max"), 30);
+    assert!((ran.value("client/c", "quality") - 0.8).abs() < 1e-12);
+    assert!((ran.value("edge/c->s.get", "quality") - 0.8).abs() < 1e-12);
+}
+
+#[test]
+fn quality_is_the_mean_of_full_lesser_and_failed_requests() {
+    // The service is gone from 0.25 s to 0.65 s, in which four of ten requests are made; the last two find the answer of
+    // 0.2 s too old.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 10/s }
+            policies: [ fallback: [ { answer: stale, max_age: 250ms } ] ]
+        ",
+        "{ length: 1.05s, faults: [ { at: 250ms, for: 400ms, crash: { service: s } } ] }",
+    );
+    assert_eq!(ran.count("client/c", "ok"), 6);
+    assert_eq!(ran.count("client/c", "degraded"), 2);
+    assert_eq!(ran.count("client/c", "failed.unreachable"), 2);
+    assert!((ran.value("client/c", "quality") - (6.0 + 2.0 * 0.75) / 10.0).abs() < 1e-12);
+}
+
+#[test]
+fn what_was_put_off_is_made_up_for_when_the_service_is_back() {
+    // Nine requests, at 100, 200, .. 900 ms, find the service gone. The first has its turn at 600 ms, fails again, and
+    // has it again at 1,100 ms; the others follow with gaps of 50 ms.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 10/s }
+            policies: [ fallback: [ { answer: later, rate: 20/s, probe: 500ms } ] ]
+        ",
+        "{ length: 2.05s, resolution: 50ms, faults: [ { at: 50ms, for: 900ms, crash: { service: s } } ] }",
+    );
+    let queue = "queue/c->s.get";
+    assert_eq!(ran.count("client/c", "degraded"), 9);
+    assert_eq!(ran.count("client/c", "ok"), 11);
+    assert_eq!(ran.count(queue, "put_off"), 9);
+    assert_eq!(ran.when(queue, "caught_up"), (0..9).map(|n| 1_100 + 50 * n).collect::<Vec<_>>());
+    // The waits: 1,000 ms, and 1,150 + 50 (k - 2) - 100 k for k from 2 to 9.
+    assert!((ran.value(queue, "backlog.mean") - 7.2 / 2.05).abs() < 1e-9);
+    // Attempts at the service: eleven that were answered, and nine made up for.
+    assert_eq!(ran.count("service/s", "throughput"), 20);
+    // They are attempts of the edge, and no new calls.
+    assert_eq!(ran.count("edge/c->s.get", "offered"), 20);
+    assert_eq!(ran.count("edge/c->s.get", "attempts"), 20 + 10);
+}
+
+#[test]
+fn a_queue_of_calls_is_lost_with_its_instance() {
+    let ran = run(
+        "
+        services:
+          front: { operations: { get: [ { call: s.get, policies: [ fallback: [ { answer: later, rate: 20/s } ] ] } ] } }
+          s: { operations: { get: [] } }
+        clients: { c: { calls: front.get, arrivals: { constant: 10/s } } }
+        ",
+        "
+        length: 3s
+        faults:
+          - { at: 50ms, for: 1s, crash: { service: s } }
+          - { at: 550ms, for: 100ms, crash: { service: front } }
+        ",
+    );
+    // Five before the crash, of which none has had its turn; 700, 800, 900 and 1,000 ms after it.
+    let queue = "queue/front->s.get";
+    assert_eq!(ran.count(queue, "put_off"), 9);
+    assert_eq!(ran.count(queue, "caught_up"), 4);
+}
