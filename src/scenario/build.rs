@@ -891,7 +891,8 @@ impl Builder<'_> {
         let parts_with_keys = self.parts_with_keys();
         for (number, (name, spec)) in model.services.iter().enumerate() {
             let place = spec.balance.place;
-            if spec.balance.by.points().is_some() && spec.replicas > 1 && !parts_with_keys[clients + number] {
+            let without_keys = parts_with_keys[clients + number] == (true, false);
+            if spec.balance.by.points().is_some() && spec.replicas > 1 && without_keys {
                 let message = format!("no request to `{}` has a key: all would go to one replica", name.value);
                 let help = "say what the requests of a client, or the calls, are about, e.g. `keys: { uniform: 1000 }`";
                 self.error(place, message, help);
@@ -912,23 +913,23 @@ impl Builder<'_> {
         }
     }
 
-    /// For each part, whether requests that it makes or gets have keys.
-    fn parts_with_keys(&self) -> Vec<bool> {
-        let mut have: Vec<bool> = (0..self.plan.parts())
-            .map(|part| self.plan.clients.get(part).is_some_and(|client| client.keys != keys::Spec::Same))
-            .collect();
+    /// For each part, whether it makes or gets requests at all, and whether some of them have keys.
+    fn parts_with_keys(&self) -> Vec<(bool, bool)> {
+        let clients = self.plan.clients.iter().map(|client| (true, client.keys != keys::Spec::Same));
+        let mut parts: Vec<(bool, bool)> = clients.collect();
+        parts.resize(self.plan.parts(), (false, false));
+        // What is new at a part is new for those below it. Nothing is ever taken back, so this ends.
         loop {
-            let hands_on = |edge: &&Edge| match edge.keys {
-                Some(own) => own != keys::Spec::Same,
-                None => have[edge.caller as usize],
-            };
-            let to = |edge: &Edge| self.plan.clients.len().saturating_add(edge.service as usize);
-            let gets = self.plan.edges.iter().filter(hands_on).map(to);
-            let new: Vec<usize> = gets.filter(|&part| part < have.len() && !have[part]).collect();
-            if new.is_empty() {
-                return have;
+            let before = parts.clone();
+            for edge in self.plan.edges.iter().filter(|edge| edge.service != u32::MAX) {
+                let (is_made, has_key) = before[edge.caller as usize];
+                let has_key = edge.keys.map_or(has_key, |own| own != keys::Spec::Same);
+                let to = &mut parts[self.plan.clients.len() + edge.service as usize];
+                *to = (to.0 || is_made, to.1 || (is_made && has_key));
             }
-            new.into_iter().for_each(|part| have[part] = true);
+            if parts == before {
+                return parts;
+            }
         }
     }
 

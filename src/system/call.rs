@@ -203,10 +203,9 @@ impl Calls {
             keys: plan
                 .edges
                 .iter()
-                .enumerate()
-                .map(|(number, edge)| {
+                .map(|edge| {
                     let stream = streams.named(&format!("{}/keys", edge.name));
-                    edge.keys.map(|spec| Keys::new(spec, (plan.clients.len() + number) as u32, stream))
+                    edge.keys.map(|spec| Keys::new(spec, &edge.name, stream))
                 })
                 .collect(),
             legs: Slab::default(),
