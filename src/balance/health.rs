@@ -11,15 +11,16 @@
 //! judgement about the others is likely to be wrong; so health is ignored. With zones, each side has its own, and only
 //! panics if both together cannot carry the load.
 
+use super::health_check::Checks;
 use super::outlier_ejection::Outliers;
 use super::slow_start::SlowStart;
-use super::{Balance, zones};
+use super::{Balance, News, zones};
 use crate::engine::{Stream, Time};
 use crate::outcome::Outcome;
 
 #[derive(Debug)]
 pub(super) struct Health {
-    outliers: Option<Outliers>,
+    judges: Judges,
     slow_start: Option<SlowStart>,
     /// Below this share of healthy replicas health is ignored.
     panic: f64,
@@ -30,7 +31,30 @@ pub(super) struct Health {
     /// Candidates of the present pick.
     candidates: Vec<u32>,
     back: Vec<u32>,
-    told: (u32, u64),
+    told: (u32, u64, u32),
+}
+
+/// Who tells which replicas are healthy.
+#[derive(Debug)]
+pub(super) struct Judges {
+    pub outliers: Option<Outliers>,
+    pub checks: Option<Checks>,
+}
+
+impl Judges {
+    pub(super) fn are_there(&self) -> bool {
+        self.outliers.is_some() || self.checks.is_some()
+    }
+
+    fn is_healthy(&self, replica: usize) -> bool {
+        self.outliers.as_ref().is_none_or(|it| !it.is_ejected(replica))
+            && self.checks.as_ref().is_none_or(|it| it.is_healthy(replica))
+    }
+
+    fn counts(&self) -> (u32, u64, u32) {
+        let (ejected, ejections) = self.outliers.as_ref().map_or((0, 0), Outliers::count);
+        (ejected, ejections, self.checks.as_ref().map_or(0, Checks::unhealthy))
+    }
 }
 
 /// The two sides between which a caller in a zone chooses.
@@ -54,9 +78,9 @@ impl Zones {
         Self { spec, own: Group::new(members(true)), others: Group::new(members(false)), stays: None, chance }
     }
 
-    fn refresh(&mut self, all: &Group, outliers: Option<&Outliers>, panic: f64) {
-        self.own.refresh(outliers);
-        self.others.refresh(outliers);
+    fn refresh(&mut self, all: &Group, judges: &Judges, panic: f64) {
+        self.own.refresh(judges);
+        self.others.refresh(judges);
         let (own, others) = (self.own.share(), self.others.share());
         let calm = self.spec.suffices(own, others);
         self.own.panics = !calm && own < panic;
@@ -80,10 +104,9 @@ impl Group {
         Self { healthy: members.clone(), members, panics: false }
     }
 
-    fn refresh(&mut self, outliers: Option<&Outliers>) {
-        let is_healthy = |replica: &&u32| outliers.is_none_or(|it| !it.is_ejected(**replica as usize));
+    fn refresh(&mut self, judges: &Judges) {
         self.healthy.clear();
-        self.healthy.extend(self.members.iter().filter(is_healthy));
+        self.healthy.extend(self.members.iter().filter(|&&replica| judges.is_healthy(replica as usize)));
     }
 
     /// The share of the replicas that are healthy.
@@ -100,12 +123,12 @@ impl Health {
     pub(super) fn new(
         replicas: usize,
         panic: f64,
-        outliers: Option<Outliers>,
+        judges: Judges,
         slow_start: Option<SlowStart>,
         zones: Option<Zones>,
     ) -> Self {
         Self {
-            outliers,
+            judges,
             slow_start,
             panic,
             all: Group::new((0..replicas as u32).collect()),
@@ -113,7 +136,7 @@ impl Health {
             is_stale: true,
             candidates: Vec::new(),
             back: Vec::new(),
-            told: (0, 0),
+            told: (0, 0, 0),
         }
     }
 
@@ -158,8 +181,17 @@ impl Health {
     /// The caller has its answer, or has stopped waiting for it.
     pub(super) fn done(&mut self, replica: usize, outcome: Outcome, now: Time) {
         self.look(now);
-        if let Some(outliers) = &mut self.outliers {
+        if let Some(outliers) = &mut self.judges.outliers {
             self.is_stale |= outliers.ended(replica, outcome, now);
+        }
+    }
+
+    /// A probe has ended.
+    pub(super) fn probed(&mut self, replica: usize, well: bool, now: Time) {
+        let changed = self.judges.checks.as_mut().is_some_and(|it| it.probed(replica, well));
+        self.is_stale |= changed;
+        if changed && well {
+            self.started(replica, now);
         }
     }
 
@@ -172,8 +204,11 @@ impl Health {
 
     /// The caller starts afresh.
     pub(super) fn reset(&mut self) {
-        if let Some(outliers) = &mut self.outliers {
+        if let Some(outliers) = &mut self.judges.outliers {
             outliers.reset();
+        }
+        if let Some(checks) = &mut self.judges.checks {
+            checks.reset();
         }
         if let Some(slow_start) = &mut self.slow_start {
             slow_start.reset();
@@ -181,15 +216,20 @@ impl Health {
         self.is_stale = true;
     }
 
-    /// By how many more replicas are ejected than when it was asked before, and how many ejections there were since.
-    pub(super) fn news(&mut self) -> Option<(i64, u64)> {
-        let (ejected, ejections) = self.outliers.as_ref()?.count();
-        let before = std::mem::replace(&mut self.told, (ejected, ejections));
-        (before != self.told).then(|| (i64::from(ejected) - i64::from(before.0), ejections - before.1))
+    /// What has changed since it was asked before.
+    pub(super) fn news(&mut self) -> Option<News> {
+        let now = self.judges.counts();
+        let before = std::mem::replace(&mut self.told, now);
+        let more = |now: u32, before: u32| i64::from(now) - i64::from(before);
+        (now != before).then(|| News {
+            ejected: more(now.0, before.0),
+            ejections: now.1 - before.1,
+            unhealthy: more(now.2, before.2),
+        })
     }
 
     fn look(&mut self, now: Time) {
-        let Some(outliers) = &mut self.outliers else { return };
+        let Some(outliers) = &mut self.judges.outliers else { return };
         if outliers.look(now, &mut self.back) {
             self.is_stale = true;
             for replica in self.back.drain(..) {
@@ -201,11 +241,10 @@ impl Health {
     }
 
     fn refresh(&mut self) {
-        let outliers = self.outliers.as_ref();
-        self.all.refresh(outliers);
+        self.all.refresh(&self.judges);
         self.all.panics = self.all.share() < self.panic;
         if let Some(zones) = &mut self.zones {
-            zones.refresh(&self.all, outliers, self.panic);
+            zones.refresh(&self.all, &self.judges, self.panic);
         }
     }
 }

@@ -8,10 +8,11 @@
 //!
 //! Each caller instance has a balancer of its own for each service that it calls, and sees only its own requests,
 //! as client-side balancers do. By itself a balancer does not know which replicas are healthy: a crashed one still gets
-//! its share. The options around the algorithm learn it from what becomes of the requests. One file each; algorithms in one
+//! its share. The options around the algorithm learn it from what becomes of the requests, or ask. One file each; algorithms in one
 //! list, [`By`].
 
 mod health;
+pub mod health_check;
 mod least_requests;
 pub mod outlier_ejection;
 mod power_of_choices;
@@ -35,7 +36,8 @@ use crate::scenario::tree::or_short;
 use crate::scenario::units::Share;
 use crate::short_form;
 
-use health::{Health, Zones};
+use health::{Health, Judges, Zones};
+use health_check::Checks;
 use outlier_ejection::Outliers;
 use ring_hash::Ring;
 use slow_start::SlowStart;
@@ -52,6 +54,9 @@ pub struct Spec {
     /// Do not pick replicas that keep failing. Default: all are picked.
     #[serde(default)]
     pub outlier_ejection: Option<outlier_ejection::Spec>,
+    /// Ask each replica now and then whether it is well. Default: nobody asks.
+    #[serde(default)]
+    pub health_check: Option<health_check::Spec>,
     /// When fewer than this share of the replicas are healthy, all are picked, healthy or not. 0%: never; if none is
     /// healthy, a request then ends with `unavailable`. Default: 50%, as in Envoy.
     #[serde(default)]
@@ -106,6 +111,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "ring_hash": "give each key a replica of its own, and the next one while that is away";
     "zones": "prefer the replicas in the caller's zone, and spill over when they are too few";
     "outlier_ejection": "do not pick a replica for a time after it has failed too often";
+    "health_check": "ask each replica now and then whether it is well";
     "panic_threshold": "ignore health when too few replicas are healthy";
     "slow_start": "give a replica that has come back a share that grows";
 };
@@ -155,11 +161,12 @@ impl Spec {
         let mut found: Vec<(String, String)> = self.by.problem(replicas).into_iter().collect();
         found.extend(self.outlier_ejection.as_ref().and_then(outlier_ejection::Spec::problem).map(owned));
         found.extend(self.slow_start.as_ref().and_then(slow_start::Spec::problem).map(owned));
+        found.extend(self.health_check.as_ref().and_then(health_check::Spec::problem).map(owned));
         found.extend(self.zones.as_ref().and_then(zones::Spec::problem).map(owned));
-        if self.panic_threshold.is_some() && self.outlier_ejection.is_none() {
+        if self.panic_threshold.is_some() && self.outlier_ejection.is_none() && self.health_check.is_none() {
             found.push(owned((
                 "nothing here tells who is healthy: `panic_threshold` has no effect",
-                "add `outlier_ejection: {}`",
+                "add `outlier_ejection: {}` or a `health_check`",
             )));
         }
         if self.slow_start.is_some() && self.by.points().is_some() {
@@ -187,9 +194,11 @@ impl Spec {
         };
         let outliers = self.outlier_ejection.as_ref().map(|spec| Outliers::new(spec, replicas));
         let slow_start = self.slow_start.map(|spec| SlowStart::new(spec, replicas, stream("slow_start")));
-        let health = (zones.is_some() || outliers.is_some() || slow_start.is_some()).then(|| {
+        let checks = self.health_check.as_ref().map(|spec| Checks::new(spec, replicas));
+        let judges = Judges { outliers, checks };
+        let health = (zones.is_some() || judges.are_there() || slow_start.is_some()).then(|| {
             let panic = self.panic_threshold.map_or(0.5, |share| share.0);
-            Box::new(Health::new(replicas, panic, outliers, slow_start, zones))
+            Box::new(Health::new(replicas, panic, judges, slow_start, zones))
         });
         Balancer { by: self.by.build(place, name, streams), health }
     }
@@ -248,6 +257,17 @@ pub trait Balance: Debug + Send {
     }
 }
 
+/// What has changed in a balancer's view of the replicas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// By how many more are ejected.
+    pub ejected: i64,
+    /// Ejections since.
+    pub ejections: u64,
+    /// By how many more are unhealthy, as their probes say.
+    pub unhealthy: i64,
+}
+
 /// What a caller has for a service: an algorithm, and what is known of the replicas.
 #[derive(Debug)]
 pub(crate) struct Balancer {
@@ -294,8 +314,15 @@ impl Balancer {
         }
     }
 
-    /// By how many more replicas are ejected than when it was asked before, and how many ejections there were since.
-    pub(crate) fn news(&mut self) -> Option<(i64, u64)> {
+    /// A probe of this replica has ended.
+    pub(crate) fn probed(&mut self, replica: usize, well: bool, now: Time) {
+        if let Some(health) = &mut self.health {
+            health.probed(replica, well, now);
+        }
+    }
+
+    /// What it thinks of the replicas, if that has changed since it was asked before.
+    pub(crate) fn news(&mut self) -> Option<News> {
         self.health.as_mut()?.news()
     }
 
@@ -360,6 +387,10 @@ mod tests {
         Spec { by, outlier_ejection: Some(ejection), ..Spec::default() }
     }
 
+    fn ejections(ejected: i64, ejections: u64) -> Option<News> {
+        Some(News { ejected, ejections, ..News::default() })
+    }
+
     #[test]
     fn no_replicas_no_choice() {
         for by in all(0) {
@@ -419,7 +450,7 @@ mod tests {
         for by in all(4) {
             let mut balance = balancer(&ejecting(by.clone(), 0.25), 4);
             fail(&mut balance, 2, at(1));
-            assert_eq!(balance.news(), Some((1, 1)));
+            assert_eq!(balance.news(), ejections(1, 1));
             assert_eq!(balance.news(), None);
             // More than the share that may be ejected.
             fail(&mut balance, 3, at(2));
@@ -427,13 +458,37 @@ mod tests {
             assert!(gone[2] == 0 && gone.iter().filter(|&&n| n > 100).count() == 3, "{by:?}: {gone:?}");
             let back = seen(&mut balance, 4, at(40), 900);
             assert!(back.iter().all(|&n| n > 80), "{by:?}: {back:?}");
-            assert_eq!(balance.news(), Some((-1, 0)));
+            assert_eq!(balance.news(), ejections(-1, 0));
             fail(&mut balance, 1, at(41));
-            assert_eq!(balance.news(), Some((1, 1)));
+            assert_eq!(balance.news(), ejections(1, 1));
             balance.reset();
             assert!(seen(&mut balance, 4, at(42), 900)[1] > 80, "{by:?}");
-            assert_eq!(balance.news(), Some((-1, 0)));
+            assert_eq!(balance.news(), ejections(-1, 0));
         }
+    }
+
+    #[test]
+    fn a_replica_whose_probes_fail_gets_nothing_until_they_are_answered() {
+        let check = health_check::Spec {
+            operation: "health".into(),
+            every: None,
+            timeout: None,
+            unhealthy_after: 1,
+            healthy_after: 1,
+        };
+        let slow_start = Some(Span(Duration::from_secs(10)).into());
+        let spec = Spec { health_check: Some(check), slow_start, ..Spec::default() };
+        let mut balance = balancer(&spec, 4);
+        balance.probed(0, true, at(1));
+        assert_eq!(balance.news(), None);
+        balance.probed(2, false, at(1));
+        assert_eq!(balance.news(), Some(News { unhealthy: 1, ..News::default() }));
+        assert_eq!(seen(&mut balance, 4, at(2), 300), [100, 100, 0, 100]);
+        balance.probed(2, true, at(3));
+        assert_eq!(balance.news(), Some(News { unhealthy: -1, ..News::default() }));
+        // A tenth of its share at first: Binomial(1000, 0.1) has a standard deviation of 9.5.
+        assert!(seen(&mut balance, 4, at(3), 3_100)[2].abs_diff(100) < 48);
+        assert_eq!(seen(&mut balance, 4, at(13), 400), [100; 4]);
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The law is that of Envoy's slow start mode. What comes back: a replica that has started up after a crash, or (as with
-//! `slow_start` of nginx Plus) one whose ejection is over. A pick that falls on such a replica is
+//! `slow_start` of nginx Plus) one whose ejection is over or whose probes are answered again. A pick that falls on such a replica is
 //! taken with the chance of its share; otherwise it goes to another one.
 
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ use crate::engine::{Stream, Time};
 use crate::scenario::units::{Share, Span};
 use crate::short_form;
 
-/// Give a replica that has come back (started up again, or its ejection over) a share of the requests that
+/// Give a replica that has come back (started up again, its ejection over, or its probes answered again) a share of the requests that
 /// grows. Short form: `slow_start: 30s`. Without effect if all replicas have come back at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Prefer the replicas of the caller's own zone, and spill over to the others when too few of those are healthy. The
-/// service and its callers need `zones`. What is healthy, `outlier_ejection` knows. `zones: {}` has the
+/// service and its callers need `zones`. What is healthy, `outlier_ejection` and `health_check` know. `zones: {}` has the
 /// defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

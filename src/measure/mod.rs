@@ -46,6 +46,8 @@ pub(crate) enum Fact {
     ZoneLeft { edge: u32, bucket: u32 },
     /// By so many more replicas of a service is one of its callers ejecting, after so many ejections.
     Ejected { service: u32, delta: i64, ejections: u64 },
+    /// For so many more replicas of a service the probes of one of its callers fail.
+    Unhealthy { service: u32, delta: i64 },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call was put off, to be made later.
@@ -125,9 +127,10 @@ mod at {
         /// Ejections by callers, and the integral of the replicas that are ejected, over all callers.
         pub(crate) const EJECTIONS: usize = 11;
         pub(crate) const EJECTED: usize = 12;
+        pub(crate) const UNHEALTHY: usize = 13;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 13;
-        pub(crate) const SIZE: usize = 13 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 14;
+        pub(crate) const SIZE: usize = 14 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -301,6 +304,7 @@ pub(crate) struct Measure {
     queue: Vec<u32>,
     queued: Vec<u32>,
     ejected: Vec<u32>,
+    unhealthy: Vec<u32>,
     /// For each host: the gauges of its instance (busy, queue), if it is listed.
     host_gauges: Vec<Option<(u32, u32)>>,
     /// For each host: how many wait there.
@@ -346,6 +350,7 @@ impl Measure {
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
         let queued = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let unhealthy = services.clone().map(|s| gauge(layout.service(s) + at::service::UNHEALTHY)).collect();
         let ejected = services.map(|s| gauge(layout.service(s) + at::service::EJECTED)).collect();
         let backlogs = layout.queues.iter().map(|queue| queue.map(|at| gauge(at + at::queue::BACKLOG))).collect();
         let host_gauges = layout
@@ -381,6 +386,7 @@ impl Measure {
             queue,
             queued,
             ejected,
+            unhealthy,
             host_gauges,
             waiting: vec![0; layout.instances.len()],
             breaker_gauges,
@@ -441,6 +447,7 @@ impl Measure {
                 self.change(self.ejected[service as usize], now, delta);
                 self.count_now(self.layout.service(service) + at::service::EJECTIONS, ejections);
             }
+            Fact::Unhealthy { service, delta } => self.change(self.unhealthy[service as usize], now, delta),
             Fact::CallClosed { edge, bucket, outcome, took } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;
                 if let Outcome::Degraded(lesser) = outcome {

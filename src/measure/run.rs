@@ -8,7 +8,7 @@ use crate::engine::Time;
 use crate::outcome::{Lesser, Outcome};
 use crate::policy::Position;
 use crate::system::Stopped;
-use crate::system::plan::{Plan, Source};
+use crate::system::plan::{self, Plan, Source};
 
 /// A figure's entity and metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,7 +306,8 @@ impl Sums<'_> {
         let timed = |metric: &super::Metric| !in_time || metric.in_time;
         for client in 0..plan.clients.len() {
             let caller = client as u32;
-            let edges = || (0..plan.edges.len()).filter(|&edge| plan.edges[edge].caller == caller);
+            let makes = |edge: &plan::Edge| edge.caller == caller && edge.probes.is_none();
+            let edges = || (0..plan.edges.len()).filter(|&edge| makes(&plan.edges[edge]));
             let of_edges =
                 |offset: usize| -> u64 { edges().map(|edge| self.row[layout.edge(edge as u32) + offset]).sum() };
             let counts = Counts {
@@ -432,7 +433,8 @@ impl Sums<'_> {
                 "utilisation" => mean(at::service::BUSY) / (workers * replicas),
                 "busy.mean" => mean(at::service::BUSY),
                 "calls_per_request" => {
-                    let into = |&edge: &usize| plan.edges[edge].service as usize == service;
+                    let calls = |edge: &plan::Edge| edge.service as usize == service && edge.probes.is_none();
+                    let into = |&edge: &usize| calls(&plan.edges[edge]);
                     self.calls_per_request(plan, &(0..plan.edges.len()).filter(into).collect::<Vec<_>>())
                 }
                 "exhausted_after" => self.exhausted_after(service),
@@ -449,6 +451,7 @@ impl Sums<'_> {
                 "refused.share" => ratio(number(at::service::REFUSED), number(at::service::ARRIVALS)),
                 "dropped" => rate(at::service::DROPPED),
                 "ejected.mean" => ratio(mean(at::service::EJECTED), callers(plan, service) as f64),
+                "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), callers(plan, service) as f64),
                 "ejections" => number(at::service::EJECTIONS),
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),

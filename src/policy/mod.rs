@@ -21,6 +21,7 @@ pub mod deadline;
 pub mod fallback;
 pub mod hedge;
 pub mod rate_limit;
+pub mod recent;
 pub mod retry;
 pub mod single_flight;
 mod slices;
@@ -203,6 +204,12 @@ pub trait Blueprint: Debug + Send + Sync {
     /// How calls are made later that it answers with [`Leave::Later`]. Must be there if it does.
     fn catching_up(&self) -> Option<Catching> {
         None
+    }
+
+    /// Whether attempts that have lost a race, or whose race is over, run on: the server is not told that nobody waits, also
+    /// if it would listen.
+    fn lets_losers_run(&self) -> bool {
+        false
     }
 
     /// The time after which it interrupts what is inside it, if that is constant. Known before the run, such

@@ -104,10 +104,17 @@ impl Story {
     /// A call comes in and gets this answer. It is under way if it was let in.
     #[track_caller]
     pub fn enters(mut self, call: &'static str, answer: Enter) -> Self {
+        assert_eq!(self.enters_with(call), answer, "the answer to `{call}`");
+        self
+    }
+
+    /// A call comes in; what it is answered.
+    #[track_caller]
+    pub fn enters_with(&mut self, call: &'static str) -> Enter {
         assert!(!self.under_way.contains_key(call), "`{call}` is under way already");
         let mut word = 0;
         let waiting = self.line.len();
-        let got = self.policy.enter(&mut Passage {
+        let answer = self.policy.enter(&mut Passage {
             now: self.now,
             opened: self.now,
             deadline: Time::NEVER,
@@ -116,7 +123,6 @@ impl Story {
             put_off: self.put_off,
             word: &mut word,
         });
-        assert_eq!(got, answer, "the answer to `{call}`");
         match answer {
             Enter::Wait { .. } => self.line.push_back(call),
             Enter::Refuse => {}
@@ -124,7 +130,7 @@ impl Story {
                 self.under_way.insert(call, (self.now, self.key, word));
             }
         }
-        self
+        answer
     }
 
     /// The wait of a race is over, and this is how it goes on.

@@ -193,6 +193,7 @@ impl Builder<'_> {
             if spec.instances == 0 {
                 self.error(name.place, "a client needs at least one instance", "1 is the default");
             }
+            self.probes(part);
             let source = self.source(name, spec);
             let keys = self.keys(spec.keys.as_ref()).unwrap_or_default();
             let zones = self.zones(&spec.zones);
@@ -358,8 +359,10 @@ impl Builder<'_> {
                 entry: self.program(part, Some(operation), &it.steps),
                 request: it.request.map_or(0, |size| size.0),
                 response: it.response.map_or(0, |size| size.0),
+                own_worker: it.own_worker,
             });
-            let operations = operations.collect();
+            let operations: Vec<Operation> = operations.collect();
+            self.probes(part);
             let refusal = spec.reject_cost.filter(|cost| !cost.0.is_zero()).map(|cost| {
                 let entry = self.plan.steps.len() as u32;
                 self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Fail(Outcome::Unavailable)]);
@@ -407,6 +410,7 @@ impl Builder<'_> {
                 startup: spec.startup.map_or(Duration::ZERO, |span| span.0),
                 warmup: spec.warmup.map_or((Duration::ZERO, 1.0), |it| (it.lasts.0, it.factor)),
                 refusal,
+                has_own_workers: operations.iter().any(|it| it.own_worker),
                 operations,
             });
         }
@@ -722,10 +726,32 @@ impl Builder<'_> {
         let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
         let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
         let keys = self.keys(step.and_then(|it| it.keys.as_ref()));
-        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, keys, layers });
+        let probes = None;
+        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, keys, probes, layers });
         self.targets.push((target.place, operation));
         self.timeouts.push(tightest);
         self.plan.edges.len() as u32 - 1
+    }
+
+    /// The health checks that a part makes: one call for each service that it calls and that wants them.
+    fn probes(&mut self, caller: u32) {
+        let model = self.model;
+        let mut called: Vec<u32> =
+            self.plan.edges.iter().filter(|it| it.caller == caller).map(|it| it.service).collect();
+        called.sort_unstable();
+        called.dedup();
+        for service in called {
+            let Some((name, spec)) = model.services.get_index(service as usize) else { continue };
+            let Some(check) = &spec.balance.health_check else { continue };
+            if spec.operations.get(&check.operation.value).is_none() {
+                // The service is told so.
+                continue;
+            }
+            let target = Spanned::new(format!("{}.{}", name.value, check.operation.value), check.operation.place);
+            let timeout = Written::Timeout(check.timeout().into());
+            let edge = self.edge(caller, None, &target, &[timeout.into()], None);
+            self.plan.edges[edge as usize].probes = Some(check.every());
+        }
     }
 
     /// Links for all pairs of parts that talk to each other.
@@ -897,6 +923,12 @@ impl Builder<'_> {
                 let help = "say what the requests of a client, or the calls, are about, e.g. `keys: { uniform: 1000 }`";
                 self.error(place, message, help);
             }
+            if let Some(check) = &spec.balance.health_check
+                && spec.operations.get(&check.operation.value).is_none()
+            {
+                let known = names(&spec.operations);
+                self.unknown(&check.operation, "the service has no such operation", known);
+            }
             if spec.balance.zones.is_none() {
                 continue;
             }
@@ -921,7 +953,7 @@ impl Builder<'_> {
         // What is new at a part is new for those below it. Nothing is ever taken back, so this ends.
         loop {
             let before = parts.clone();
-            for edge in self.plan.edges.iter().filter(|edge| edge.service != u32::MAX) {
+            for edge in self.plan.edges.iter().filter(|edge| edge.service != u32::MAX && edge.probes.is_none()) {
                 let (is_made, has_key) = before[edge.caller as usize];
                 let has_key = edge.keys.map_or(has_key, |own| own != keys::Spec::Same);
                 let to = &mut parts[self.plan.clients.len() + edge.service as usize];

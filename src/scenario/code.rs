@@ -177,7 +177,8 @@ impl Service {
     /// Adds an operation: its steps, one after the other.
     #[must_use]
     pub fn operation(mut self, name: &str, steps: impl IntoIterator<Item = Step>) -> Self {
-        self.operations.insert(name, Operation { request: None, response: None, steps: spanned(steps) });
+        self.operations
+            .insert(name, Operation { request: None, response: None, own_worker: false, steps: spanned(steps) });
         self
     }
 }

@@ -262,11 +262,20 @@ pub struct Operation {
     /// The bytes of a response. Default: 0.
     #[serde(default)]
     pub response: Option<Size>,
+    /// Whether its requests are served beside the `workers` and the queue, as a health check is by a thread of its own. Its
+    /// work still takes a CPU. Default: false.
+    #[serde(default)]
+    pub own_worker: bool,
     /// What is done, one step after the other.
     pub steps: Vec<Spanned<Step>>,
 }
 
-short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { request: None, response: None, steps });
+short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation {
+    request: None,
+    response: None,
+    own_worker: false,
+    steps
+});
 
 /// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps` and `fail` says what is done.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]

@@ -19,7 +19,8 @@ use super::keys::Keys;
 use super::plan::{Cancel, Plan, Service};
 use super::task::{About, Count, Purpose, State, Task, Worker};
 use super::{Context, Hosts};
-use crate::balance::{Balancer, Place};
+use crate::admission::Class;
+use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::Fact;
 use crate::outcome::{Lesser, Outcome, Refuser};
@@ -94,6 +95,8 @@ struct Background {
     about: About,
     /// The step at which it is written.
     pc: u32,
+    /// The replica to which a probe goes.
+    replica: u32,
     purpose: Purpose,
 }
 
@@ -114,6 +117,8 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
+    /// Whether attempts whose race is over run on.
+    losers_run: bool,
     /// Whether those in line get the outcome of the one inside that is about the same.
     shares: bool,
     /// Calls that wait here to be made later, and their place in `put_off`.
@@ -144,6 +149,8 @@ struct Leg {
     /// The first layer that it walks: 0, or for a runner the one inside the race, or for a call that was put off the one
     /// inside the policy that did.
     base: u32,
+    /// Whether nobody is told if it is abandoned.
+    quiet: bool,
     /// What a policy has given it as outcome, to go outwards with.
     given: Outcome,
     /// The leg that a runner runs for.
@@ -269,6 +276,7 @@ impl Calls {
                             calls.put_off.len() as u32 - 1
                         });
                         calls.slots.push(Slot {
+                            losers_run: blueprint.lets_losers_run(),
                             shares: blueprint.shares_outcomes(),
                             put_off: 0,
                             later,
@@ -309,6 +317,7 @@ impl Calls {
             opened: now,
             deadline: caller.deadline,
             key,
+            quiet: false,
             given: Outcome::Cancelled,
             base: 0,
             runs_for: Handle::NONE,
@@ -335,12 +344,14 @@ impl Calls {
         let limits = self.frames[first..=first + layer].iter().map(|frame| frame.until);
         let leg = &self.legs[id];
         let before = leg.runners;
+        let slot = &self.slots[self.stacks[leg.stack as usize].slots[layer] as usize];
         let runner = Leg {
             request: Handle::NONE,
             replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
             elsewhere: if before == Handle::NONE { leg.elsewhere } else { elsewhere },
             deadline: limits.fold(leg.deadline, Time::min),
             base: layer as u32 + 1,
+            quiet: leg.quiet || slot.losers_run,
             runs_for: id,
             runners: Handle::NONE,
             before,
@@ -539,9 +550,11 @@ impl Calls {
         leg.request = Handle::NONE;
         let stack = &self.stacks[leg.stack as usize];
         let layers = stack.slots.len();
-        let (balancer, service) = &mut self.balancers[stack.balancer as usize];
-        balancer.done(leg.replica as usize, outcome, cx.engine.now());
-        tell(balancer, *service, cx);
+        if cx.plan.edges[leg.edge as usize].probes.is_none() {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            balancer.done(leg.replica as usize, outcome, cx.engine.now());
+            tell(balancer, *service, cx);
+        }
         self.outward(cx, id, layers, outcome)
     }
 
@@ -656,10 +669,13 @@ impl Calls {
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
         if request != Handle::NONE {
-            let (balancer, service) = &mut self.balancers[self.stacks[stack].balancer as usize];
-            balancer.done(leg.replica as usize, why, cx.engine.now());
-            tell(balancer, *service, cx);
-            if cx.plan.services[*service as usize].cancel != Cancel::None {
+            let edge = &cx.plan.edges[leg.edge as usize];
+            if edge.probes.is_none() {
+                let (balancer, service) = &mut self.balancers[self.stacks[stack].balancer as usize];
+                balancer.done(leg.replica as usize, why, cx.engine.now());
+                tell(balancer, *service, cx);
+            }
+            if !leg.quiet && cx.plan.services[edge.service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
@@ -794,7 +810,7 @@ impl Calls {
             self.await_turn(cx, slot as usize);
         }
         let purpose = Purpose::PutOff { slot };
-        self.in_background(cx, Background { host, edge, stack, base, about, pc, purpose })
+        self.in_background(cx, Background { host, edge, stack, base, about, pc, replica: 0, purpose })
     }
 
     /// A call that was put off has ended.
@@ -813,6 +829,41 @@ impl Calls {
         self.await_turn(cx, slot as usize);
     }
 
+    /// The first probe of each replica by each caller, at a time that is drawn.
+    pub(super) fn start_probing(plan: &Plan, hosts: &Hosts, streams: &Streams, engine: &mut Engine<super::Event>) {
+        for (number, edge) in plan.edges.iter().enumerate() {
+            let Some(every) = edge.probes else { continue };
+            let caller = edge.caller as usize;
+            for instance in 0..plan.instances(caller) {
+                let mut chance = streams.named(&format!("{}/{instance}/probes", edge.name));
+                for replica in 0..plan.services[edge.service as usize].replicas {
+                    let host = hosts.first(caller) + instance as u32;
+                    let probe = super::Event::Probe { host, edge: number as u32, replica };
+                    engine.after(every.scale(chance.unit()), probe);
+                }
+            }
+        }
+    }
+
+    /// A probe is sent to a replica.
+    pub(super) fn probe(&mut self, host: u32, edge: u32, replica: u32, cx: &mut Context<'_>) -> Option<Done> {
+        let (first_stack, first_edge) = self.of_host[host as usize];
+        let stack = first_stack + (edge - first_edge);
+        let balancer = self.stacks[stack as usize].balancer;
+        let root = cx.measure.bucket(cx.engine.now());
+        let identity = mix(cx.next_number());
+        let about = About { root, client: About::NOBODY, class: Class::Critical, key: u64::from(replica), identity };
+        let purpose = Purpose::Probe { balancer, replica };
+        self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, replica, purpose })
+    }
+
+    /// A probe has ended.
+    pub(super) fn probed(&mut self, balancer: u32, replica: u32, outcome: Outcome, cx: &mut Context<'_>) {
+        let (balancer, service) = &mut self.balancers[balancer as usize];
+        balancer.probed(replica as usize, outcome.is_answer(), cx.engine.now());
+        tell(balancer, *service, cx);
+    }
+
     /// The host of the calls that a slot puts off.
     pub(super) fn host_of_put_off(&self, slot: u32) -> Option<u32> {
         self.slots[slot as usize].host
@@ -820,7 +871,7 @@ impl Calls {
 
     /// A call that no program waits for begins. When it ends, the world is told of a task with this purpose.
     fn in_background(&mut self, cx: &mut Context<'_>, call: Background) -> Option<Done> {
-        let Background { host, edge, stack, base, about, pc, purpose } = call;
+        let Background { host, edge, stack, base, about, pc, replica, purpose } = call;
         let now = cx.engine.now();
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
@@ -850,13 +901,14 @@ impl Calls {
             edge,
             stack,
             request: Handle::NONE,
-            replica: 0,
+            replica,
             elsewhere: false,
             bucket,
             opened: now,
             deadline: Time::NEVER,
             key: about.key,
             base,
+            quiet: false,
             given: Outcome::Cancelled,
             runs_for: Handle::NONE,
             runners: Handle::NONE,
@@ -875,17 +927,19 @@ impl Calls {
         let now = cx.engine.now();
         let leg = &mut self.legs[id];
         let stack = &self.stacks[leg.stack as usize];
-        let (balancer, service) = &mut self.balancers[stack.balancer as usize];
-        let avoid = leg.elsewhere.then_some(leg.replica as usize);
-        let picked = balancer.pick(now, leg.key, avoid);
-        tell(balancer, *service, cx);
-        let Some(replica) = picked else {
-            let layers = stack.slots.len();
-            return self.outward(cx, id, layers, Outcome::Unavailable);
-        };
-        balancer.sent(replica);
-        leg.replica = replica as u32;
         let edge = &cx.plan.edges[leg.edge as usize];
+        if edge.probes.is_none() {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            let avoid = leg.elsewhere.then_some(leg.replica as usize);
+            let picked = balancer.pick(now, leg.key, avoid);
+            tell(balancer, *service, cx);
+            let Some(replica) = picked else {
+                let layers = stack.slots.len();
+                return self.outward(cx, id, layers, Outcome::Unavailable);
+            };
+            balancer.sent(replica);
+            leg.replica = replica as u32;
+        }
         let service = &cx.plan.services[edge.service as usize];
         let deadline = if service.deadline {
             let first = id.index() * self.stride;
@@ -924,7 +978,7 @@ impl Calls {
         leg.request = request;
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
         if let Some(zone) = stack.zone
-            && service.zones[replica % service.zones.len()] != zone
+            && service.zones[leg.replica as usize % service.zones.len()] != zone
         {
             cx.note(Fact::ZoneLeft { edge: leg.edge, bucket: leg.bucket });
         }
@@ -942,10 +996,11 @@ impl Calls {
     }
 }
 
-/// Tells the measurements what a balancer has ejected.
+/// Tells the measurements what a balancer thinks of the replicas, if that has changed.
 fn tell(balancer: &mut Balancer, service: u32, cx: &mut Context<'_>) {
-    if let Some((delta, ejections)) = balancer.news() {
-        cx.note(Fact::Ejected { service, delta, ejections });
+    if let Some(News { ejected, ejections, unhealthy }) = balancer.news() {
+        cx.note(Fact::Ejected { service, delta: ejected, ejections });
+        cx.note(Fact::Unhealthy { service, delta: unhealthy });
     }
 }
 

@@ -43,6 +43,12 @@ enum Event {
     PutOff {
         slot: u32,
     },
+    /// A caller asks whether a replica is well.
+    Probe {
+        host: u32,
+        edge: u32,
+        replica: u32,
+    },
     Service(service::Event),
     Fault(fault::Event),
 }
@@ -266,6 +272,7 @@ impl<'p> World<'p> {
         // Prepared first, because there are only so many lanes and this delay is the most common one.
         let network = network::Network::new(plan, &streams, &mut engine);
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
+        call::Calls::start_probing(plan, &hosts, &streams, &mut engine);
         let first_service = hosts.first[plan.clients.len()];
         let choices = (0..plan.parts()).flat_map(|part| {
             let name = plan.part_name(part);
@@ -343,7 +350,7 @@ impl<'p> World<'p> {
     fn rest(&mut self) {
         loop {
             while let Some(event) = self.cx.engine.next() {
-                if !matches!(event, Event::Client(_) | Event::PutOff { .. }) {
+                if !matches!(event, Event::Client(_) | Event::PutOff { .. } | Event::Probe { .. }) {
                     self.handle(event);
                 }
             }
@@ -390,6 +397,15 @@ impl<'p> World<'p> {
                     self.on_done(done);
                 }
             }
+            Event::Probe { host, edge, replica } => {
+                let every = cx.plan.edges[edge as usize].probes.expect("only some calls probe");
+                cx.engine.after(every, event);
+                // A process that is not there does not ask.
+                let is_there = cx.hosts.is_client(host) || self.instances.at(host).is_up();
+                if is_there && let Some(done) = self.calls.probe(host, edge, replica, cx) {
+                    self.on_done(done);
+                }
+            }
             Event::Service(service::Event::Worked(task)) => self.on_worked(task),
             Event::Service(service::Event::Serves(host)) => {
                 if self.instances.at(host).serves(cx.engine.now()) {
@@ -412,6 +428,7 @@ impl<'p> World<'p> {
             }
             Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
+            Event::Probe { host, .. } => Some(host),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
             Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
         };
@@ -553,6 +570,9 @@ impl<'p> World<'p> {
         if let Count::Background(purpose) = self.cx.tasks[done.task].count {
             match purpose {
                 Purpose::PutOff { slot } => self.calls.on_turn_done(&mut self.cx, slot, done.task, done.outcome),
+                Purpose::Probe { balancer, replica } => {
+                    self.calls.probed(balancer, replica, done.outcome, &mut self.cx);
+                }
             }
             self.cx.forget(done.task);
             return;
@@ -654,7 +674,7 @@ impl<'p> World<'p> {
             state: State::Ready,
             work: Duration::ZERO,
             lesser: Lesser::NOT,
-            worker: if own_workers { Worker::Wanted } else { Worker::NotNeeded },
+            worker: if own_workers && parent.worker != Worker::Own { Worker::Wanted } else { Worker::NotNeeded },
             count: Count::Nothing,
             ..parent.clone()
         };
@@ -969,6 +989,7 @@ impl<'p> World<'p> {
             Event::Service(service::Event::Serves(host)) => Some(host),
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
+            Event::Probe { host, .. } => Some(host),
             Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {

@@ -81,6 +81,13 @@ impl Plan {
         (!zones.is_empty()).then(|| zones[instance % zones.len()])
     }
 
+    /// Whether the requests of an edge are served beside the workers and the queue.
+    #[must_use]
+    pub fn own_worker(&self, edge: u32) -> bool {
+        let edge = &self.edges[edge as usize];
+        self.services[edge.service as usize].operations[edge.operation as usize].own_worker
+    }
+
     /// The entity under which an edge is measured, e.g. `edge/web->payment.charge`.
     #[must_use]
     pub fn edge_entity(&self, edge: usize) -> String {
@@ -218,6 +225,8 @@ pub struct Service {
     pub warmup: (Duration, f64),
     /// The program of a refusal, if that costs work.
     pub refusal: Option<u32>,
+    /// Whether one of the operations has a worker of its own.
+    pub has_own_workers: bool,
     /// The operations, in order of the file: name, first step, sizes of request and response in bytes.
     pub operations: Vec<Operation>,
 }
@@ -233,6 +242,8 @@ pub struct Operation {
     pub request: u64,
     /// Bytes of a response.
     pub response: u64,
+    /// Whether its requests are served beside the workers and the queue.
+    pub own_worker: bool,
 }
 
 /// What a service does with requests whose caller has stopped waiting.
@@ -304,6 +315,8 @@ pub struct Edge {
     pub back: u32,
     /// What its calls are about, if not the same as the request they are made for.
     pub keys: Option<keys::Spec>,
+    /// For health checks: from one probe of a replica to the next. No program makes such a call.
+    pub probes: Option<Duration>,
     /// The policies, outermost first.
     pub layers: Vec<Arc<dyn Blueprint>>,
 }

@@ -172,6 +172,11 @@ impl Instance {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
         }
+        if plan.services[self.service as usize].has_own_workers && plan.own_worker(cx.tasks[task].edge) {
+            self.inside += 1;
+            self.take_beside(task, cx);
+            return Admission::Taken;
+        }
         if let Some(shed) = &mut self.shed {
             shed.were_busy(self.busy, now);
             // Some orders have to look for the oldest.
@@ -230,6 +235,20 @@ impl Instance {
         cx.note(Fact::Busy { service: self.service, host, delta: 1 });
         cx.note(Fact::Started { service: self.service, bucket, wait });
         match self.fails(true, now) {
+            Some(outcome) => cx.failed.push((id, outcome)),
+            None => cx.ready.push(id),
+        }
+    }
+
+    /// A task begins that has a worker of its own.
+    fn take_beside(&mut self, id: Handle, cx: &mut Context<'_>) {
+        let task = &mut cx.tasks[id];
+        task.worker = Worker::Own;
+        task.started = true;
+        task.state = State::Ready;
+        let bucket = task.bucket;
+        cx.note(Fact::Started { service: self.service, bucket, wait: Duration::ZERO });
+        match self.fails(true, cx.engine.now()) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
         }
@@ -461,6 +480,11 @@ impl Instance {
             }
         }
         true
+    }
+
+    /// Whether the process is there.
+    pub(super) fn is_up(&self) -> bool {
+        self.state == Life::Up
     }
 
     /// Whether the process is there, and paused.

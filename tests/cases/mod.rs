@@ -247,9 +247,13 @@ fn rate_limit() -> impl Strategy<Value = String> {
 }
 
 fn hedge() -> impl Strategy<Value = String> {
-    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true"]));
-    (0..60_u64, 1..=3_u32, rest)
-        .prop_map(|(after, spares, rest)| format!("hedge: {{ after: {after}ms, spares: {spares}{rest} }}"))
+    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true", "losers: run"]));
+    let wait = prop_oneof![
+        3 => (0..60_u64).prop_map(|after| format!("after: {after}ms")),
+        1 => (50..=100_u32).prop_map(|share| format!("percentile: {share}%, over: 20")),
+        1 => millis(10..900).prop_map(|over| format!("percentile: 80%, over: {over}, initial: 20ms")),
+    ];
+    (wait, 1..=3_u32, rest).prop_map(|(wait, spares, rest)| format!("hedge: {{ {wait}, spares: {spares}{rest} }}"))
 }
 
 fn adaptive_throttle() -> impl Strategy<Value = String> {
@@ -418,10 +422,25 @@ fn balance() -> impl Strategy<Value = String> {
         format!("interval: {interval}, base_ejection_time: {base}ms, max_ejection_time: {}ms", base * times)
     });
     let ejection = (times, law, maybe(one_of(&["max_ejected: 50%", "max_ejected: 100%"])), maybe(on()))
-        .prop_map(|(times, law, most, on)| format!("outlier_ejection: {{ {times}{law}{most}{on} }}"));
+        .prop_map(|(times, law, most, on)| format!("outlier_ejection: {{ {times}{law}{most}{on} }}"))
+        .boxed();
+    let check = (one_of(&["op", "health"]), 5..100_u64, 1..=100_u64, 1..4_u32, 1..4_u32)
+        .prop_map(|(operation, every, share, fall, rise)| {
+            let timeout = (every * share / 100).max(1);
+            format!(
+                "health_check: {{ operation: {operation}, every: {every}ms, timeout: {timeout}ms, \
+                 unhealthy_after: {fall}, healthy_after: {rise} }}"
+            )
+        })
+        .boxed();
+    let judges = prop_oneof![
+        2 => ejection.clone(),
+        1 => check.clone(),
+        1 => (ejection, check).prop_map(|(ejection, check)| format!("{ejection}, {check}")),
+    ];
     let health = maybe(
-        (ejection, maybe(one_of(&["panic_threshold: 0%", "panic_threshold: 80%"])))
-            .prop_map(|(ejection, panic)| format!("{ejection}{panic}")),
+        (judges, maybe(one_of(&["panic_threshold: 0%", "panic_threshold: 80%"])))
+            .prop_map(|(judges, panic)| format!("{judges}{panic}")),
     );
     let slow_start = maybe(one_of(&["slow_start: 300ms", "slow_start: { window: 1s, aggression: 2, minimum: 1% }"]));
     let zones = maybe(one_of(&[
@@ -435,6 +454,9 @@ fn balance() -> impl Strategy<Value = String> {
         format!(", balance: {{ by: {by}{health}{slow_start}{zones} }}")
     })
 }
+
+/// What else can be asked of a service.
+const HEALTH: &str = "health: { own_worker: true, steps: [ work: 1ms ] }";
 
 /// The zones of a service or a client; the first of them is never without anybody.
 fn zones() -> impl Strategy<Value = String> {
@@ -607,7 +629,7 @@ pub fn case() -> impl Strategy<Value = Case> {
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 let operation = format!("{{ request: 300B, response: 1KiB, steps: {steps} }}");
-                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation} }} }}\n")
+                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation}, {HEALTH} }} }}\n")
             });
             let service_lines: Vec<String> = service_lines.collect();
             let surging: Vec<usize> = (0..clients.len()).filter(|&client| clients[client].1).collect();
