@@ -13,6 +13,8 @@ pub enum Refuser {
     RateLimit,
     /// The other side has refused too many calls lately.
     AdaptiveThrottle,
+    /// The concurrency limit was reached, and no place came free within the wait allowed.
+    ConcurrencyLimit,
     /// The deadline that came with the request had passed already.
     Deadline,
     /// A policy written outside this crate.
@@ -68,7 +70,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many kinds of outcome are counted apart.
-    pub const KINDS: usize = 15;
+    pub const KINDS: usize = 16;
 
     /// The names of the kinds, as they stand in files and in the column `metric` after `failed.`.
     pub const NAMES: [&'static str; Self::KINDS] = [
@@ -84,6 +86,7 @@ impl Outcome {
         "refused_by.bulkhead",
         "refused_by.rate_limit",
         "refused_by.adaptive_throttle",
+        "refused_by.concurrency_limit",
         "refused_by.deadline",
         "refused_by.custom",
         "cancelled",
@@ -105,9 +108,10 @@ impl Outcome {
             Self::RefusedBy(Refuser::Bulkhead) => 9,
             Self::RefusedBy(Refuser::RateLimit) => 10,
             Self::RefusedBy(Refuser::AdaptiveThrottle) => 11,
-            Self::RefusedBy(Refuser::Deadline) => 12,
-            Self::RefusedBy(Refuser::Custom) => 13,
-            Self::Cancelled => 14,
+            Self::RefusedBy(Refuser::ConcurrencyLimit) => 12,
+            Self::RefusedBy(Refuser::Deadline) => 13,
+            Self::RefusedBy(Refuser::Custom) => 14,
+            Self::Cancelled => 15,
         }
     }
 
@@ -146,7 +150,7 @@ impl Outcome {
 
 /// A set of kinds of outcome, e.g. those that are retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct OutcomeSet(u16);
+pub struct OutcomeSet(u32);
 
 impl OutcomeSet {
     /// The set that holds exactly the kinds of these outcomes.
@@ -158,8 +162,8 @@ impl OutcomeSet {
     /// Every failure; answers and cancelled calls are left out.
     #[must_use]
     pub const fn failures() -> Self {
-        // All kinds but ok (bit 0), degraded (bit 1) and cancelled (bit 14).
-        Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << 14))
+        // All kinds but ok (bit 0), degraded (bit 1) and cancelled (the last).
+        Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << Outcome::Cancelled.kind()))
     }
 
     /// The set without this kind of outcome.

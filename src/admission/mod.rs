@@ -8,6 +8,7 @@ pub mod codel;
 mod earliest_deadline;
 mod fifo;
 mod lifo;
+pub mod limit;
 mod priority;
 pub mod shed;
 
@@ -74,17 +75,20 @@ pub enum Refusal {
     Utilisation,
     /// `shed`: somebody had waited too long.
     Waited,
+    /// `limit`: as many were inside as it allows.
+    Limit,
 }
 
 impl Refusal {
     /// The metrics that count them, in the order of the reasons.
-    pub const METRICS: [&'static str; 6] = [
+    pub const METRICS: [&'static str; 7] = [
         "refused.full",
         "refused.evicted",
         "refused.queue",
         "refused.in_flight",
         "refused.utilisation",
         "refused.waited",
+        "refused.limit",
     ];
 }
 
@@ -112,6 +116,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "adaptive_lifo": "serve the newest first while the queue is long";
     "earliest_deadline": "serve first whose answer is of use for the shortest time";
     "codel": "give up the requests of a queue that stays long";
+    "limit": "let in only so many at once, as many as the times of answers say can be served";
     "shed": "turn requests away at the door, the least important first";
 };
 

@@ -74,6 +74,7 @@ pub const METRICS: &[Metric] = metrics! {
     "failed.refused_by.bulkhead", CALLS, PerSecond, false, "refused by the caller's own bulkhead";
     "failed.refused_by.rate_limit", CALLS, PerSecond, false, "refused by the caller's own rate limit";
     "failed.refused_by.adaptive_throttle", CALLS, PerSecond, false, "refused by the caller's own adaptive throttle";
+    "failed.refused_by.concurrency_limit", CALLS, PerSecond, false, "refused by the caller's own concurrency limit";
     "failed.refused_by.deadline", CALLS, PerSecond, false, "not sent because the deadline had passed";
     "failed.refused_by.custom", CALLS, PerSecond, false, "refused by a policy written in Rust";
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
@@ -115,7 +116,9 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.in_flight", SERVICES, PerSecond, false, "requests shed because too many were inside";
     "refused.utilisation", SERVICES, PerSecond, false, "requests shed because the workers were too busy";
     "refused.waited", SERVICES, PerSecond, false, "requests shed because somebody had waited too long";
+    "refused.limit", SERVICES, PerSecond, true, "requests refused because as many were inside as `limit` allowed";
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
+    "limit.mean", CALLED, Count, true, "the limit on concurrency that adapts itself, mean over time and over all instances; of an edge, that of its outermost `concurrency_limit`";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "ejected.mean", SERVICES, Count, true, "replicas that a caller does not pick because they failed too often, mean over the instances of its callers";
     "ejections", SERVICES, Count, false, "ejections of its replicas, by all instances of its callers together";

@@ -78,6 +78,10 @@ pub(crate) enum Fact {
     Queue { service: u32, host: u32, delta: i64 },
     /// The number of busy workers changed.
     Busy { service: u32, host: u32, delta: i64 },
+    /// The limit of an instance moved.
+    Limit { service: u32, delta: i64 },
+    /// The concurrency limit of a caller moved.
+    CallerLimit { edge: u32, delta: i64 },
     /// A breaker moved.
     BreakerMoved { breaker: u32, from: Position, to: Position },
 }
@@ -105,9 +109,11 @@ mod at {
         /// Attempts, counted where the client's request behind them was opened.
         pub(crate) const BY_ROOT: usize = 5 + super::KINDS;
         pub(crate) const QUALITY: usize = 6 + super::KINDS;
+        /// The limits of all instances of the caller, as an integral over time.
+        pub(crate) const LIMIT: usize = 7 + super::KINDS;
         /// Attempts sent to another zone.
-        pub(crate) const ZONE_LEFT: usize = 7 + super::KINDS;
-        pub(crate) const SIZE: usize = 8 + super::KINDS;
+        pub(crate) const ZONE_LEFT: usize = 8 + super::KINDS;
+        pub(crate) const SIZE: usize = 9 + super::KINDS;
     }
     pub(super) mod service {
         pub(crate) const ARRIVALS: usize = 0;
@@ -124,13 +130,15 @@ mod at {
         pub(crate) const QUEUED: usize = 9;
         /// The most that waited, over all instances together.
         pub(crate) const QUEUE_MAX: usize = 10;
-        /// Ejections by callers, and the integral of the replicas that are ejected, over all callers.
-        pub(crate) const EJECTIONS: usize = 11;
-        pub(crate) const EJECTED: usize = 12;
-        pub(crate) const UNHEALTHY: usize = 13;
+        /// The limits of all instances, as an integral over time.
+        pub(crate) const LIMIT: usize = 11;
+        /// Ejections by callers, and the integrals of the replicas that are ejected or unhealthy, over all callers.
+        pub(crate) const EJECTIONS: usize = 12;
+        pub(crate) const EJECTED: usize = 13;
+        pub(crate) const UNHEALTHY: usize = 14;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 14;
-        pub(crate) const SIZE: usize = 14 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 15;
+        pub(crate) const SIZE: usize = 15 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -305,6 +313,9 @@ pub(crate) struct Measure {
     queued: Vec<u32>,
     ejected: Vec<u32>,
     unhealthy: Vec<u32>,
+    /// For each service, and for each edge: the gauge of its limits, if there is one.
+    limits: Vec<Option<u32>>,
+    caller_limits: Vec<Option<u32>>,
     /// For each host: the gauges of its instance (busy, queue), if it is listed.
     host_gauges: Vec<Option<(u32, u32)>>,
     /// For each host: how many wait there.
@@ -336,16 +347,37 @@ pub(crate) fn breakers(plan: &Plan) -> Vec<(String, u32)> {
     found
 }
 
+/// The concurrency limit of an edge that is measured, the outermost one: its layer, where it starts, and how many there are.
+pub(crate) fn caller_limit(plan: &Plan, edge: usize) -> Option<(usize, u32, u32)> {
+    let edge = &plan.edges[edge];
+    let (layer, blueprint, initial) =
+        edge.layers.iter().enumerate().find_map(|(layer, it)| Some((layer, it, it.concurrency()?)))?;
+    let of = if blueprint.shared() { 1 } else { plan.instances(edge.caller as usize) as u32 };
+    Some((layer, initial, of))
+}
+
 impl Measure {
     pub(crate) fn new(plan: &Plan) -> Self {
         let breakers = breakers(plan);
         let layout = Layout::new(plan, breakers.len());
         let (ends, segment_of, segments) = cut(plan);
         let mut gauges = Vec::new();
-        let mut gauge = |offset: usize| {
-            gauges.push(Gauge { value: 0, since: Time::ZERO, offset });
+        let mut gauge_from = |offset: usize, value: i64| {
+            gauges.push(Gauge { value, since: Time::ZERO, offset });
             gauges.len() as u32 - 1
         };
+        let limits = plan.services.iter().zip(0..).map(|(spec, service)| {
+            let sum = i64::from(spec.limit?.initial()) * i64::from(spec.replicas);
+            Some(gauge_from(layout.service(service) + at::service::LIMIT, sum))
+        });
+        let limits = limits.collect();
+        let caller_limits = (0..plan.edges.len()).map(|edge| {
+            let (_, initial, of) = caller_limit(plan, edge)?;
+            let sum = i64::from(initial) * i64::from(of);
+            Some(gauge_from(layout.edge(edge as u32) + at::edge::LIMIT, sum))
+        });
+        let caller_limits = caller_limits.collect();
+        let mut gauge = |offset: usize| gauge_from(offset, 0);
         let services = 0..plan.services.len() as u32;
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
@@ -387,6 +419,8 @@ impl Measure {
             queued,
             ejected,
             unhealthy,
+            limits,
+            caller_limits,
             host_gauges,
             waiting: vec![0; layout.instances.len()],
             breaker_gauges,
@@ -522,6 +556,8 @@ impl Measure {
                     self.change(busy, now, delta);
                 }
             }
+            Fact::Limit { service, delta } => self.move_limit(self.limits[service as usize], now, delta),
+            Fact::CallerLimit { edge, delta } => self.move_limit(self.caller_limits[edge as usize], now, delta),
             Fact::BreakerMoved { breaker, from, to } => self.on_breaker(now, breaker, from, to),
         }
     }
@@ -566,6 +602,10 @@ impl Measure {
             let most = self.count(self.bucket, at);
             *most = (*most).max(total);
         }
+    }
+
+    fn move_limit(&mut self, gauge: Option<u32>, now: Time, delta: i64) {
+        self.change(gauge.expect("only limits that were listed move"), now, delta);
     }
 
     fn on_breaker(&mut self, now: Time, breaker: u32, from: Position, to: Position) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measure, at, breakers, metrics::METRICS, puts_off};
+use super::{Measure, at, breakers, caller_limit, metrics::METRICS, puts_off};
 use crate::admission::Refusal;
 use crate::engine::Time;
 use crate::outcome::{Lesser, Outcome};
@@ -346,6 +346,12 @@ impl Sums<'_> {
                         let left = if zoned { self.row[at + at::edge::ZONE_LEFT] as f64 } else { f64::NAN };
                         ratio(left, counts.attempts as f64)
                     }
+                    "limit.mean" => match caller_limit(plan, edge) {
+                        Some((.., of)) => {
+                            ratio(self.row[at + at::edge::LIMIT] as f64 / 1e9, self.seconds * f64::from(of))
+                        }
+                        None => f64::NAN,
+                    },
                     name => counts.value(name, self.seconds, latency.as_ref()),
                 });
             }
@@ -438,6 +444,8 @@ impl Sums<'_> {
                     self.calls_per_request(plan, &(0..plan.edges.len()).filter(into).collect::<Vec<_>>())
                 }
                 "exhausted_after" => self.exhausted_after(service),
+                "limit.mean" if spec.limit.is_none() => f64::NAN,
+                "limit.mean" => mean(at::service::LIMIT) / replicas,
                 "queue.mean" => mean(at::service::QUEUE),
                 "queue.max" => number(at::service::QUEUE_MAX),
                 "queued_share" => mean(at::service::QUEUED) / replicas,

@@ -17,6 +17,7 @@ pub mod adaptive_throttle;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod concurrency_limit;
 pub mod deadline;
 pub mod fallback;
 pub mod hedge;
@@ -169,6 +170,11 @@ pub trait Policy: Debug + Send {
         Position::Closed
     }
 
+    /// How many it lets in at once; see [`Blueprint::concurrency`].
+    fn concurrency(&self) -> u32 {
+        0
+    }
+
     /// The process was restarted: forget everything.
     fn reset(&mut self);
 }
@@ -212,6 +218,11 @@ pub trait Blueprint: Debug + Send + Sync {
         false
     }
 
+    /// How many it lets in at once at the start, if that is something that moves and is worth watching.
+    fn concurrency(&self) -> Option<u32> {
+        None
+    }
+
     /// The time after which it interrupts what is inside it, if that is constant. Known before the run, such
     /// timers are much cheaper.
     fn limit(&self) -> Option<Duration> {
@@ -242,6 +253,8 @@ pub enum Written {
     Breaker(breaker::Spec),
     /// Limit how many calls are under way at once.
     Bulkhead(bulkhead::Spec),
+    /// Limit how many calls are under way at once, by the time that they take.
+    ConcurrencyLimit(concurrency_limit::Spec),
     /// Limit how many calls start in a time.
     RateLimit(rate_limit::Spec),
     /// Refuse calls when the other side has refused too many.
@@ -287,6 +300,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "retry": "try again after a failure, with backoff, jitter and a budget";
     "breaker": "stop calling what keeps failing, and probe it now and then";
     "bulkhead": "limit how many calls are under way at once";
+    "concurrency_limit": "limit how many calls are under way at once, by the time that they take";
     "rate_limit": "limit how many calls start in a time";
     "adaptive_throttle": "refuse calls when the other side has refused too many";
     "fallback": "answer something lesser instead of failing";
@@ -303,6 +317,7 @@ impl Written {
             Self::Retry(spec) => Arc::new(spec.clone()),
             Self::Breaker(spec) => Arc::new(spec.clone()),
             Self::Bulkhead(spec) => Arc::new(spec.clone()),
+            Self::ConcurrencyLimit(spec) => Arc::new(*spec),
             Self::RateLimit(spec) => Arc::new(spec.clone()),
             Self::AdaptiveThrottle(spec) => Arc::new(spec.clone()),
             Self::Fallback(spec) => Arc::new(spec.clone()),
@@ -319,6 +334,7 @@ impl Written {
             Self::Retry(spec) => spec.problems(),
             Self::Breaker(spec) => spec.problems(),
             Self::Bulkhead(spec) => spec.problems(),
+            Self::ConcurrencyLimit(spec) => spec.problems(),
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
@@ -377,6 +393,7 @@ impl When {
                 refused(Refuser::Bulkhead),
                 refused(Refuser::RateLimit),
                 refused(Refuser::AdaptiveThrottle),
+                refused(Refuser::ConcurrencyLimit),
                 refused(Refuser::Deadline),
                 refused(Refuser::Custom),
             ]),

@@ -389,6 +389,11 @@ impl Builder<'_> {
             {
                 self.error(shed.place, what, way_out);
             }
+            if let Some(limit) = &spec.limit
+                && let Some((what, way_out)) = limit.problem()
+            {
+                self.error(limit.place, what, way_out);
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),
@@ -397,6 +402,7 @@ impl Builder<'_> {
                 cpus: spec.cpus.number().max(1),
                 queue: spec.queue.clone(),
                 shed: spec.shed.as_ref().map(|it| it.value),
+                limit: spec.limit.as_ref().map(|it| it.value),
                 balance: spec.balance.value.clone(),
                 zones,
                 releases_worker: spec.is_async,

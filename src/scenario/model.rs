@@ -55,6 +55,10 @@ pub struct Service {
     /// When requests are turned away at the door of each replica, before the queue is full. Default: never.
     #[serde(default)]
     pub shed: Option<Spanned<admission::shed::Spec>>,
+    /// A limit on the requests inside each replica, in service, waiting and waiting for calls, that adapts itself. One more is
+    /// refused with 503 at the door, at the price of `reject_cost`; `refused.limit` counts them. Default: none.
+    #[serde(default)]
+    pub limit: Option<Spanned<admission::limit::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
     pub balance: Spanned<balance::Spec>,
@@ -101,6 +105,7 @@ impl Default for Service {
             cpus: Count::default(),
             queue: admission::Spec::default(),
             shed: None,
+            limit: None,
             balance: balance::Spec::default().into(),
             zones: Vec::new(),
             is_async: false,

@@ -22,7 +22,7 @@ use super::{Context, Hosts};
 use crate::admission::Class;
 use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
-use crate::measure::Fact;
+use crate::measure::{Fact, caller_limit};
 use crate::outcome::{Lesser, Outcome, Refuser};
 use crate::policy::{Catching, Enter, Leave, Passage, Policy, Position};
 
@@ -124,10 +124,18 @@ struct Slot {
     /// Calls that wait here to be made later, and their place in `put_off`.
     put_off: usize,
     later: Option<u32>,
-    /// A breaker: its number in the measurements, and where it stood.
-    watched: Option<(u32, Position)>,
+    watched: Option<Watched>,
     /// The host it belongs to; none if it is shared.
     host: Option<u32>,
+}
+
+/// What the measurements are told of a policy.
+#[derive(Debug)]
+enum Watched {
+    /// A breaker: its number in the measurements, and where it stood.
+    Breaker(u32, Position),
+    /// A concurrency limit: its edge, and how many it let in.
+    Limit(u32, u32),
 }
 
 #[derive(Clone, Debug)]
@@ -240,6 +248,7 @@ impl Calls {
                 for (local, common) in common.iter_mut().enumerate() {
                     let edge = &plan.edges[first_edge + local];
                     let service = edge.service as usize;
+                    let limited = caller_limit(plan, first_edge + local).map(|(layer, ..)| layer);
                     let balancer = *balancer_of[service].get_or_insert_with(|| {
                         let target = &plan.services[service];
                         let name = format!("{}/{instance}->{}/balance", plan.part_name(part), target.name);
@@ -257,7 +266,7 @@ impl Calls {
                         if blueprint.shared()
                             && let Some(slot) = common[layer]
                         {
-                            if calls.slots[slot as usize].watched.is_some() {
+                            if blueprint.is_breaker() {
                                 breakers += 1;
                             }
                             return slot;
@@ -265,10 +274,13 @@ impl Calls {
                         let owner = if blueprint.shared() { "all".to_owned() } else { instance.to_string() };
                         let name = format!("{}/{owner}/{layer}/{}", edge.name, blueprint.name());
                         let policy = blueprint.build(streams.named(&name));
-                        let watched = blueprint.is_breaker().then(|| {
+                        let watched = if blueprint.is_breaker() {
                             breakers += 1;
-                            (breakers - 1, policy.position())
-                        });
+                            Some(Watched::Breaker(breakers - 1, policy.position()))
+                        } else {
+                            let number = (first_edge + local) as u32;
+                            (limited == Some(layer)).then(|| Watched::Limit(number, policy.concurrency()))
+                        };
                         let slot = calls.slots.len() as u32;
                         let later = blueprint.catching_up().map(|catching| {
                             let (stack, edge) = (calls.stacks.len() as u32, (first_edge + local) as u32);
@@ -890,6 +902,7 @@ impl Calls {
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
+            in_flight: 0,
             lesser: Lesser::NOT,
             worker: Worker::NotNeeded,
             started: true,
@@ -969,6 +982,7 @@ impl Calls {
             arrived: now,
             deadline,
             work: Duration::ZERO,
+            in_flight: 0,
             lesser: Lesser::NOT,
             worker: Worker::Wanted,
             started: false,
@@ -1016,14 +1030,24 @@ impl Slot {
         self.line.remove(place);
     }
 
-    /// Tells the measurements when a breaker has moved.
+    /// Tells the measurements when a breaker or a concurrency limit has moved.
     fn watch(&mut self, cx: &mut Context<'_>) {
-        if let Some((breaker, before)) = &mut self.watched
-            && self.policy.position() != *before
-        {
-            let position = self.policy.position();
-            cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
-            *before = position;
+        match &mut self.watched {
+            None => {}
+            Some(Watched::Breaker(breaker, before)) => {
+                let position = self.policy.position();
+                if position != *before {
+                    cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
+                    *before = position;
+                }
+            }
+            Some(Watched::Limit(edge, before)) => {
+                let limit = self.policy.concurrency();
+                if limit != *before {
+                    cx.note(Fact::CallerLimit { edge: *edge, delta: i64::from(limit) - i64::from(*before) });
+                    *before = limit;
+                }
+            }
         }
     }
 }

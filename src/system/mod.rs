@@ -30,7 +30,7 @@ use crate::outcome::{Lesser, Outcome};
 use client::Wish;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
-use service::Admission;
+use service::{Admission, Gone};
 use task::{About, Count, Purpose, State, Task, Worker};
 
 /// What happens next, somewhere.
@@ -498,6 +498,7 @@ impl<'p> World<'p> {
             arrived: now,
             deadline: Time::NEVER,
             work: Duration::ZERO,
+            in_flight: 0,
             lesser: Lesser::NOT,
             worker: Worker::NotNeeded,
             started: true,
@@ -549,7 +550,7 @@ impl<'p> World<'p> {
             let (edge, bucket, host, let_in) = (task.edge, task.bucket, task.host, task.worker != Worker::NotNeeded);
             self.stop(id);
             if let_in {
-                self.instances.at(host).leaves();
+                self.instances.at(host).leaves(id, Gone::Abandoned, &mut self.cx);
             }
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
@@ -765,7 +766,7 @@ impl<'p> World<'p> {
             let service = instance.service;
             // A refusal that costs work ends here too, and was never served.
             if task.worker != Worker::NotNeeded {
-                instance.leaves();
+                instance.leaves(id, Gone::Answered, &mut self.cx);
                 self.cx.note(Fact::Finished { service, host, bucket, sojourn, outcome });
             }
             self.let_go_for_good(id);

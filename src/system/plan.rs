@@ -207,6 +207,8 @@ pub struct Service {
     pub queue: admission::Spec,
     /// When requests are turned away at the door of each instance.
     pub shed: Option<admission::shed::Spec>,
+    /// The limit on the requests inside each instance.
+    pub limit: Option<admission::limit::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
     /// The zones over which the instances are spread in turn; empty if it has none.

@@ -15,6 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::admission::codel::Codel;
+use crate::admission::limit::{Limit, Sample};
 use crate::admission::shed::{Door, Shed};
 use crate::admission::{Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
@@ -48,6 +49,17 @@ pub(super) enum Admission {
     Lost,
 }
 
+/// How a request that was let in has gone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Gone {
+    /// It has been answered by its program.
+    Answered,
+    /// It has waited for too long.
+    Dropped,
+    /// It was driven out, or nobody waits for it.
+    Abandoned,
+}
+
 /// All instances of all services, by host.
 #[derive(Debug)]
 pub(super) struct Instances {
@@ -62,6 +74,7 @@ pub(super) struct Instance {
     queue: Box<dyn Queue>,
     codel: Option<Codel>,
     shed: Option<Shed>,
+    limit: Option<Limit>,
     /// Requests that were let in and have not been answered.
     inside: u32,
     busy: u32,
@@ -112,6 +125,7 @@ impl Instances {
                     queue: service.queue.order.build(),
                     codel: service.queue.codel.as_ref().map(|spec| Codel::new(spec.value)),
                     shed: service.shed.map(|spec| Shed::new(spec, service.workers, Time::ZERO)),
+                    limit: service.limit.map(|spec| Limit::new(spec, stream("limit"))),
                     inside: 0,
                     busy: 0,
                     on_cpu: 0,
@@ -189,8 +203,12 @@ impl Instance {
                 return Admission::Refused(Outcome::Unavailable);
             }
         }
+        if self.limit.as_ref().is_some_and(|limit| self.inside >= limit.present()) {
+            cx.note(Fact::Refused { service: self.service, why: Refusal::Limit });
+            return Admission::Refused(Outcome::Unavailable);
+        }
         if self.busy < spec.workers {
-            self.inside += 1;
+            self.lets_in(task, cx);
             self.take(task, cx);
             return Admission::Taken;
         }
@@ -206,10 +224,10 @@ impl Instance {
             };
             cx.note(Fact::Queue { service: self.service, host, delta: -1 });
             cx.note(Fact::Refused { service: self.service, why: Refusal::Evicted });
-            self.inside -= 1;
+            self.leaves(evicted.task, Gone::Abandoned, cx);
             cx.evicted = Some(evicted.task);
         }
-        self.inside += 1;
+        self.lets_in(task, cx);
         cx.tasks[task].state = State::Queued;
         let mut patience = spec.queue.max_wait.map_or(Duration::FOREVER, |most| most.0);
         if let Some(codel) = &mut self.codel {
@@ -293,9 +311,25 @@ impl Instance {
         self.next_turn(cx);
     }
 
+    /// A request is let in.
+    fn lets_in(&mut self, task: Handle, cx: &mut Context<'_>) {
+        self.inside += 1;
+        cx.tasks[task].in_flight = self.inside;
+    }
+
     /// A request that was let in has been answered, or is stopped for good.
-    pub(super) fn leaves(&mut self) {
+    pub(super) fn leaves(&mut self, task: Handle, how: Gone, cx: &mut Context<'_>) {
         self.inside -= 1;
+        if let Some(limit) = &mut self.limit
+            && how != Gone::Abandoned
+        {
+            let (now, task) = (cx.engine.now(), &cx.tasks[task]);
+            let (rtt, dropped) = (now - task.arrived, how == Gone::Dropped);
+            let delta = limit.sample(Sample { now, rtt, in_flight: task.in_flight, dropped });
+            if delta != 0 {
+                cx.note(Fact::Limit { service: self.service, delta });
+            }
+        }
     }
 
     /// The number of busy workers is about to change.
@@ -330,7 +364,8 @@ impl Instance {
                 (too_long || given_up).then_some(Outcome::Unavailable)
             };
             if let Some(outcome) = dropped {
-                self.leaves();
+                let how = if outcome == Outcome::Cancelled { Gone::Abandoned } else { Gone::Dropped };
+                self.leaves(waiting.task, how, cx);
                 cx.note(Fact::Dropped { service: self.service });
                 cx.dropped.push((waiting.task, outcome));
             } else if fresh {
@@ -514,6 +549,10 @@ impl Instance {
         self.queue.clear();
         let spec = &cx.plan.services[self.service as usize];
         self.inside = 0;
+        if let Some(limit) = &mut self.limit {
+            let delta = limit.reset();
+            cx.note(Fact::Limit { service: self.service, delta });
+        }
         self.shed = spec.shed.map(|it| Shed::new(it, spec.workers, cx.engine.now()));
         self.codel = spec.queue.codel.as_ref().map(|spec| Codel::new(spec.value));
         self.for_cpu.clear();

@@ -40,6 +40,8 @@ pub(super) struct Task {
     pub deadline: Time,
     /// The work done for it here, its branches included.
     pub work: Duration,
+    /// How many were inside the instance when it was let in, itself included.
+    pub in_flight: u32,
     /// The worst of the degraded answers that it has got.
     pub lesser: Lesser,
     /// Whether it holds a worker.

@@ -168,6 +168,8 @@ fn budget() -> impl Strategy<Value = String> {
         1 => (0..100_u32, 0..4_u32)
             .prop_map(|(share, least)| format!("envoy: {{ share: {share}%, min_concurrency: {least} }}")),
         1 => (10..60_u32).prop_map(|capacity| format!("aws: {{ capacity: {capacity} }}")),
+        1 => (1..=100_u32, maybe(millis(1..900).prop_map(|over| format!("over: {over}"))))
+            .prop_map(|(share, over)| format!("failure_rate: {{ at_most: {share}%{over} }}")),
     ];
     budget.prop_map(|budget| format!("budget: {{ {budget} }}"))
 }
@@ -229,6 +231,42 @@ fn bulkhead() -> impl Strategy<Value = String> {
     ];
     (1..4_u32, line, shared())
         .prop_map(|(concurrent, line, shared)| format!("bulkhead: {{ concurrent: {concurrent}{line}{shared} }}"))
+}
+
+/// A law of a concurrency limit.
+fn limit() -> impl Strategy<Value = String> {
+    let window = || maybe(millis(1..100).prop_map(|window| format!("window: {window}")));
+    let smoothing = || maybe(one_of(&["smoothing: 1", "smoothing: 0.5", "smoothing: 0.01"]));
+    prop_oneof![
+        (1..5_u32, 0..6_u32, maybe(millis(1..60).prop_map(|time| format!("timeout: {time}"))), window()).prop_map(
+            |(first, more, timeout, window)| {
+                format!("aimd: {{ min: 1, initial: {first}, max: {}, backoff_ratio: 0.7{timeout}{window} }}", first + more)
+            }
+        ),
+        (1..6_u32, 0..6_u32, smoothing(), maybe((1..5_u32).prop_map(|many| format!("probe_multiplier: {many}"))), window())
+            .prop_map(|(first, more, smoothing, probe, window)| {
+                format!("vegas: {{ initial: {first}, max: {}{smoothing}{probe}{window} }}", first + more)
+            }),
+        (1..5_u32, 0..6_u32, smoothing(), (0..5_u32, 10..25_u32, 1..50_u32), window()).prop_map(
+            |(first, more, smoothing, (queue, tenths, long), window)| {
+                format!(
+                    "gradient2: {{ min: 1, initial: {first}, max: {}, queue_size: {queue}, rtt_tolerance: {}.{},                      long_window: {long}{smoothing}{window} }}",
+                    first + more,
+                    tenths / 10,
+                    tenths % 10
+                )
+            }
+        ),
+    ]
+}
+
+fn concurrency_limit() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just(String::new()),
+        (1..6_u32, maybe(millis(0..60).prop_map(|wait| format!("wait: {wait}"))))
+            .prop_map(|(waiting, wait)| format!(", waiting: {waiting}{wait}")),
+    ];
+    (limit(), line, shared()).prop_map(|(law, line, shared)| format!("concurrency_limit: {{ {law}{line}{shared} }}"))
 }
 
 fn rate_limit() -> impl Strategy<Value = String> {
@@ -315,6 +353,7 @@ fn stack() -> BoxedStrategy<String> {
         1 => unlimited_retry(),
         4 => breaker(),
         4 => bulkhead(),
+        3 => concurrency_limit(),
         2 => rate_limit(),
         2 => adaptive_throttle(),
         2 => fallback(),
@@ -500,6 +539,7 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
                     format!("queue: {{ capacity: {capacity}, order: {order}{most}{full} }}{shed}")
                 }),
         ),
+        maybe(limit().prop_map(|law| format!("limit: {{ {law} }}"))),
     );
     let habits = (
         maybe(one_of(&["async: true"])),
@@ -516,7 +556,8 @@ fn service() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
     (1..4_u32, limits, habits, life, zones(), steps()).prop_map(|(replicas, limits, habits, life, zones, steps)| {
         let options =
             [limits.0, limits.1, limits.2, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2, life.3];
-        let mut options = options.concat().replace("[WEIGHTS]", &format!("{:?}", &[3, 1, 2][..replicas as usize]));
+        let options = options.concat() + &limits.3;
+        let mut options = options.replace("[WEIGHTS]", &format!("{:?}", &[3, 1, 2][..replicas as usize]));
         options.push_str(&format!(", {zones}"));
         // Without deadlines there is nothing to go by.
         if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {

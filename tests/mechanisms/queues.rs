@@ -277,3 +277,58 @@ fn refusals_take_the_cpu_from_those_who_are_served() {
     );
     assert_eq!(ran.answers("c"), [Some(290 - 10), None, None]);
 }
+
+/// Requests at these times, to one worker unless there are more, with 100 ms of work; for a second.
+fn limited(service: &str, policies: &str, at: &str, faults: &str) -> super::Ran {
+    let model = format!(
+        "
+        services: {{ s: {{ {service}, operations: {{ get: [ work: 100ms ] }} }} }}
+        clients: {{ c: {{ calls: s.get, arrivals: {{ replay: {{ file: requests.csv, unit: 1ms }} }}, policies: [ {policies} ] }} }}
+        "
+    );
+    let experiment = format!("{{ length: 1s, resolution: 5ms, faults: [ {faults} ] }}");
+    Texts { model: &model, experiment: &experiment, data: &[("requests.csv", at)] }.run(1)
+}
+
+#[test]
+fn a_limit_moves_with_the_requests_that_end_at_a_server_as_at_a_caller() {
+    // The request of 10 ms ends at 110 ms, and the limit is 2 from then on; that of 120 ms makes it 3 at 220 ms, and that of
+    // 125 ms, the second in flight, makes it 4 at 225 ms. That of 240 ms is alone, less than half of 4.
+    let at = "at\n10\n20\n120\n125\n130\n240\n";
+    let mean = f64::from(110 + 2 * 110 + 3 * 5 + 4 * 775) / 1e3;
+    let law = "aimd: { initial: 1, min: 1 }";
+    let ran = limited(&format!("limit: {{ {law} }}"), "", at, "");
+    assert_eq!(ran.answers("c"), [Some(100), None, Some(100), Some(100), None, Some(100)]);
+    assert_eq!(ran.count("service/s", "refused.limit"), 2);
+    assert!((ran.value("service/s", "limit.mean") - mean).abs() < 1e-9);
+    assert!(ran.value("edge/c->s.get", "limit.mean").is_nan());
+    let ran = limited("cpus: unlimited", &format!("concurrency_limit: {{ {law} }}"), at, "");
+    assert_eq!(ran.answers("c"), [Some(100), None, Some(100), Some(100), None, Some(100)]);
+    assert_eq!(ran.count("client/c", "failed.refused_by.concurrency_limit"), 2);
+    assert!((ran.value("edge/c->s.get", "limit.mean") - mean).abs() < 1e-9);
+    assert!(ran.value("service/s", "limit.mean").is_nan());
+}
+
+#[test]
+fn a_request_that_has_waited_too_long_is_a_drop_and_one_that_nobody_wants_is_nothing() {
+    let law = "limit: { aimd: { initial: 4, min: 1, backoff_ratio: 0.5 } }, workers: 1";
+    let at = "at\n10\n20\n";
+    // Its turn comes at 110 ms.
+    let dropped = limited(&format!("{law}, queue: {{ max_wait: 50ms }}"), "", at, "");
+    assert!((dropped.value("service/s", "limit.mean") - f64::from(4 * 110 + 2 * 890) / 1e3).abs() < 1e-9);
+    let late = limited(&format!("{law}, deadline: propagate"), "timeout: 90ms", at, "");
+    assert!((late.value("service/s", "limit.mean") - f64::from(4 * 110 + 2 * 890) / 1e3).abs() < 1e-9);
+    let abandoned = limited(&format!("{law}, cancel: propagate"), "timeout: 50ms", at, "");
+    assert!((abandoned.value("service/s", "limit.mean") - 4.0).abs() < 1e-9);
+    // A new process begins anew, at 500 ms.
+    let crash = "{ at: 500ms, for: 100ms, crash: { service: s } }";
+    let crashed = limited(&format!("{law}, queue: {{ max_wait: 50ms }}"), "", at, crash);
+    assert!((crashed.value("service/s", "limit.mean") - f64::from(4 * 110 + 2 * 390 + 4 * 500) / 1e3).abs() < 1e-9);
+}
+
+#[test]
+fn a_limit_that_cannot_work_is_an_error_where_it_is_written() {
+    let model = "services: { s: { limit: { aimd: { min: 0 } }, operations: { get: [ work: 1ms ] } } }";
+    let wrong = Texts { model, experiment: "{ length: 1s }", data: &[] }.plan().expect_err("it cannot work");
+    assert!(wrong.contains("lets nobody in") && wrong.contains(":1:25"), "{wrong}");
+}

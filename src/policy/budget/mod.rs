@@ -10,6 +10,7 @@
 
 mod aws;
 mod envoy;
+mod failure_rate;
 mod finagle;
 mod grpc;
 mod token_bucket;
@@ -37,6 +38,8 @@ pub enum Spec {
     Envoy(envoy::Spec),
     /// The retry quota of the AWS SDKs (`standard` mode): a retry that succeeds gives its cost back.
     Aws(aws::Spec),
+    /// M. Brooker's breaker for retries: none while too large a share of the calls fails.
+    FailureRate(failure_rate::Spec),
 }
 
 impl Spec {
@@ -47,6 +50,7 @@ impl Spec {
             Self::Grpc(spec) => spec.problems(),
             Self::Envoy(_) => Vec::new(),
             Self::Aws(spec) => spec.problems(),
+            Self::FailureRate(spec) => spec.problems(),
         }
     }
 
@@ -57,6 +61,7 @@ impl Spec {
             Self::Grpc(spec) => Box::new(grpc::Grpc::new(spec)),
             Self::Envoy(spec) => Box::new(envoy::Envoy::new(spec)),
             Self::Aws(spec) => Box::new(aws::Aws::new(spec)),
+            Self::FailureRate(spec) => Box::new(failure_rate::FailureRate::new(spec)),
         }
     }
 }
@@ -151,6 +156,8 @@ mod tests {
             ("grpc: { max_tokens: 1001, token_ratio: 0.1 }", "`max_tokens` must be"),
             ("grpc: { max_tokens: 10, token_ratio: 0 }", "`token_ratio` must be"),
             ("aws: { cost: 600 }", "costs more than the quota holds"),
+            ("failure_rate: { at_most: 0% }", "allows no retry"),
+            ("failure_rate: { at_most: 10%, over: 0s }", "`over` must be above zero"),
         ] {
             super::super::story::assert_refused(&format!("retry: {{ attempts: 2, budget: {{ {budget} }} }}"), what);
         }
