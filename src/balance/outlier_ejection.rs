@@ -261,6 +261,7 @@ impl Outliers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Lesser;
 
     const NOBODY: [usize; 0] = [];
 
@@ -309,7 +310,9 @@ mod tests {
     #[test]
     fn what_is_nobodys_fault_does_not_count() {
         let mut story = Story::new(Spec::default(), 4);
-        for outcome in [Outcome::Ok, Outcome::Degraded(1), Outcome::Rejected, Outcome::Throttled(Duration::ZERO)] {
+        for outcome in
+            [Outcome::Ok, Outcome::Degraded(Lesser::PARTIAL), Outcome::Rejected, Outcome::Throttled(Duration::ZERO)]
+        {
             story.end(1, 0, 4, Outcome::Error).end(1, 0, 1, outcome);
         }
         assert_eq!(story.end(1, 0, 4, Outcome::Error).end(1, 0, 9, Outcome::Cancelled).ejected(1), NOBODY);

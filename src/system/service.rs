@@ -186,8 +186,7 @@ impl Instance {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
         }
-        if plan.services[self.service as usize].has_own_workers && plan.own_worker(cx.tasks[task].edge) {
-            self.inside += 1;
+        if spec.has_own_workers && plan.own_worker(cx.tasks[task].edge) {
             self.take_beside(task, cx);
             return Admission::Taken;
         }
@@ -319,6 +318,10 @@ impl Instance {
 
     /// A request that was let in has been answered, or is stopped for good.
     pub(super) fn leaves(&mut self, task: Handle, how: Gone, cx: &mut Context<'_>) {
+        // Who is served beside the others is not counted among them.
+        if cx.tasks[task].worker == Worker::Own {
+            return;
+        }
         self.inside -= 1;
         if let Some(limit) = &mut self.limit
             && how != Gone::Abandoned
