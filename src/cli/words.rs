@@ -221,9 +221,13 @@ fn manual(name: &str, kind: &str) -> Option<String> {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
         // An algorithm, or an option around it.
-        "balancers" => [Reference::of::<balance::By>(), Reference::of::<balance::Spec>()]
-            .into_iter()
-            .find(|it| it.option(name).is_some())?,
+        "balancers" => {
+            let (algorithms, options) = (Reference::of::<balance::By>(), Reference::of::<balance::Spec>());
+            if options.option(name).is_none() {
+                return algorithms.line(name).or_else(|| options.line(name));
+            }
+            options
+        }
         // An order of the queue, an option of the queue, or one of the service.
         "servers" => {
             [Reference::of::<admission::Order>(), Reference::of::<admission::Spec>(), Reference::of::<Service>()]
