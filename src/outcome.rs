@@ -178,6 +178,18 @@ impl OutcomeSet {
         Self(self.0 | other.0)
     }
 
+    /// This set without what is in the other.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the sets have a kind in common.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether the kind of this outcome is in the set.
     #[must_use]
     pub const fn has(self, outcome: Outcome) -> bool {

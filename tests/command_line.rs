@@ -271,3 +271,96 @@ network: { default: { loss: 150% } }
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+#[test]
+fn shared_lists_presets_and_named_axes_make_points() {
+    let base = folder("lists");
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { operations: { get: [ fail: unavailable ] } } }
+policies:
+  patient: [ preset: retry-from-100ms, timeout: 5s ]
+clients:
+  a: { calls: s.get, arrivals: { constant: 10/s }, policies: [ use: patient ] }
+  b: { calls: s.get, arrivals: { constant: 10/s }, policies: [ use: patient ] }
+",
+    )
+    .expect("the file can be written");
+    // Every attempt fails, so that each request makes as many as it may: 2 in all lists, or 7 of client a, or 4 of gRPC.
+    fs::write(
+        base.join("x.yaml"),
+        "model: m
+length: 10s
+seeds: 1
+set: { policies.patient.retry.attempts: 2 }
+vary:
+  how:
+    path: clients.a.policies
+    values: { shared: [ use: patient ], \"gRPC, all of it\": [ preset: grpc, use: patient ] }
+  clients.a.policies.retry.budget: { values: { none: { finagle: { share: 1, min_retries: 1000/s } } } }
+expect:
+- { claim: the list, metric: amplification, of: client/b, equals: 2 }
+- { claim: of a too, metric: amplification, of: client/a, where: { how: shared, budget: none }, equals: 2 }
+- { claim: both, metric: amplification, of: client/a, where: { how: \"gRPC, all of it\" }, equals: 8 }
+",
+    )
+    .expect("the file can be written");
+    let run = |more: &[&str]| {
+        let mut command = blackstart();
+        command.arg("run").arg(base.join("x.yaml")).arg("--no-charts").args(more).arg("--out").arg(base.join("out"));
+        command.output().expect("the program runs")
+    };
+    let first = run(&[]);
+    assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stdout));
+    let table = fs::read_to_string(base.join("out/x/summary.csv")).expect("it was written");
+    assert!(table.starts_with("point,how,budget,seed,"), "{}", table.lines().next().unwrap_or_default());
+    assert!(table.contains("\n1,\"gRPC, all of it\",none,1,"), "{table}");
+    // The last word has the command line, and it can name what a list or a preset has put there.
+    for (set, code) in [("policies.patient.retry.attempts=3", 1), ("clients.b.policies.retry.attempts=3", 1)] {
+        assert_eq!(run(&["--set", set]).status.code(), Some(code), "{set}");
+    }
+}
+
+#[test]
+fn layers_that_never_act_are_warnings_at_their_place() {
+    let model = "services: { s: { operations: { get: [ work: 1ms ] } } }
+clients:
+  c:
+    calls: s.get
+    arrivals: { poisson: 1/s }
+    policies:
+      - timeout: 1s
+      - retry: { attempts: 3, backoff: { constant: 2s } }
+      - breaker: { failure_rate: 50%, open_for: 1s }
+      - fallback: stale
+      - timeout: 1500ms
+";
+    let (code, said) = checked("idle", model, "length: 10s\n");
+    assert_eq!(code, 0, "{said}");
+    for part in [
+        "m.yaml:8:9",
+        "never tries again: its first wait is 2s",
+        "never tries again: the fallback inside it hides",
+        "m.yaml:9:9",
+        "this breaker never opens",
+        "m.yaml:11:9",
+        "this timeout of 1.5s never ends a call",
+        "4 warnings",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn an_axis_with_a_name_that_is_taken_is_an_error() {
+    let model = "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { constant: 1/s } } }\n";
+    let axes = "length: 9s\nvary:\n  clients.c.instances: [1, 2]\n  instances: { path: clients.c.batch, values: [1, 2] }\n  seed: { path: seed, values: [1] }\n";
+    let (code, said) = checked("taken", model, axes);
+    assert_eq!(code, 2, "{said}");
+    for part in ["x.yaml:5:3", "there is an axis `instances` already", "x.yaml:6:3", "`seed` is a column"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let (code, said) =
+        checked("taken", model, "length: 9s\nvary: { clients.c.batch: { values: { a: 1, b: 1, a: 2 }, vals: 3 } }\n");
+    assert_eq!(code, 2, "{said}");
+}

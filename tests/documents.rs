@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use assert_cmd::Command;
+use blackstart::policy::presets::{Kind, PRESETS, Preset};
 use blackstart::scenario::experiment::Experiment;
 use blackstart::scenario::model::Model;
+use blackstart::scenario::source::Place;
 use blackstart::{admission, balance, policy};
 use serde_json::Value;
 
@@ -23,6 +25,34 @@ fn printed(arguments: &[&str]) -> String {
 fn the_reference_page_is_that_of_this_program() {
     let page = std::fs::read_to_string(root().join("docs/reference.md")).expect("the page is there");
     assert!(page == printed(&["schema", "page"]), "docs/reference.md is old; `just reference` writes it anew");
+}
+
+/// A preset's policies as they stand in a table.
+fn on_one_line(preset: &Preset) -> String {
+    let items = preset.items(Place::NOWHERE);
+    let plain =
+        |label: String| label.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(&label).to_owned();
+    items.iter().map(|item| plain(item.label())).collect::<Vec<_>>().join("<br>")
+}
+
+#[test]
+fn the_page_of_presets_shows_all_of_them_as_they_are() {
+    let page = std::fs::read_to_string(root().join("docs/presets.md")).expect("the page is there");
+    for kind in Kind::ALL {
+        let table: String = PRESETS
+            .iter()
+            .filter(|preset| preset.kind == kind)
+            .map(|it| format!("| `{}` | {} | `{}` |\n", it.name, it.line, on_one_line(it).replace("<br>", "`<br>`")))
+            .collect();
+        let wanted = format!("## {}\n", kind.heading());
+        let section = page.split(&wanted).nth(1).unwrap_or_else(|| panic!("docs/presets.md has no heading {wanted}"));
+        let section = section.split("\n## ").next().expect("there is a first part");
+        assert!(section.contains(&table), "docs/presets.md is old; the table of {wanted} should be\n{table}");
+    }
+    for row in page.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let name = row.split('`').next().expect("there is a first part");
+        assert!(Preset::named(name).is_some(), "docs/presets.md shows `{name}`, which is not there");
+    }
 }
 
 /// The keys and words that a schema lets an author write.
@@ -80,7 +110,7 @@ fn every_name_that_can_be_listed_can_be_explained() {
         assert!(manual.contains(pattern.line) && manual.contains("makes things worse"), "{manual}");
         assert!(manual.contains("Options.") || pattern.name == "earliest_deadline", "{manual}");
     }
-    for kind in ["faults", "failures", "metrics"] {
+    for kind in ["presets", "faults", "failures", "metrics"] {
         for line in printed(&["list", kind]).lines() {
             let name = line.split_whitespace().next().expect("a name stands first");
             assert!(printed(&["explain", name]).starts_with(name), "{name}");

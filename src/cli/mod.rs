@@ -41,12 +41,12 @@ enum Command {
         #[arg(long = "set", value_name = "PATH=VALUE")]
         set: Vec<String>,
     },
-    /// Models, experiments, patterns, faults, failures, metrics: each with one line.
+    /// Models, experiments, patterns, presets, faults, failures, metrics: each with one line.
     List {
         /// What to list; everything if left out.
         what: Option<String>,
     },
-    /// The manual of a pattern, a fault, a failure mode or a metric.
+    /// The manual of a pattern, a preset, a fault, a failure mode or a metric.
     Explain {
         /// Its name.
         name: String,

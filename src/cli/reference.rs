@@ -22,10 +22,13 @@ a dot between its steps.
   `steps`; `call[db]` picks the calls to all operations of a service.
 * `….call[db.query].retry.attempts`: a policy in the list of that call, and its key. A short form is replaced as a whole:
   `….retry: { attempts: 3, budget: { token_bucket: { deposit: 0.1 } } }`. To add a policy, replace the list: `….policies: [ … ]`.
+* `policies.patient.retry.attempts`: a policy of a shared list, for all calls that use it; `policies.patient: []` takes it away from them.
+  What a preset or a list has put into a call is found there as well: `….call[db.query].retry.attempts` changes that call alone.
 * `faults.slow.for`: the first item that has this key, or bears this `name`; `faults[0].for` goes by position.
 * `services.\"my.service\".workers`: quotes around what has dots.
 
-The last step names the axis of `vary` (`workers`), or the whole path if that name is taken. In a shell, put quotes around what has
+The last step names the axis of `vary` (`workers`), or the whole path if that name is taken; the long form gives it a name, and one
+to each of its values: `vary: { pool: { path: services.web.workers, values: { small: 8, large: 64 } } }`. In a shell, put quotes around what has
 brackets: `--set 'expect=[]'`.
 ";
 

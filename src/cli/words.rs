@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::Results;
+use crate::experiment::{PointResult, Results};
 use crate::measure::METRICS;
+use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
@@ -45,43 +46,61 @@ fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
     PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS)
 }
 
+/// Points that are told one by one.
+const MOST_TOLD: usize = 50;
+
+/// How the runs of a point ended, and the evidence of the first that ended as most did.
+fn ended(point: &PointResult) -> (String, String) {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for verdict in &point.verdicts {
+        match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((verdict.name.name(), 1)),
+        }
+    }
+    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+    let most = counts.first().map(|count| count.0);
+    let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
+    let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
+    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {}", name.replace('_', " "), point.runs.len()));
+    (counts.collect::<Vec<_>>().join(", "), evidence)
+}
+
 /// The verdict of an experiment in a few lines.
 pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
         let _ = write!(text, ": {}", lesson.trim());
     }
+    // With many points, those that ended alike are told together, by the first of them.
+    let together = results.points.len() > MOST_TOLD;
+    let mut told: Vec<(String, usize, String)> = Vec::new();
     for point in &results.points {
         let labels = scenario.labels(&point.point);
-        let place = match labels.len() {
-            0 => "  ".to_owned(),
-            _ => {
-                let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
-                format!("  {}: ", pairs.collect::<Vec<_>>().join(", "))
-            }
-        };
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for verdict in &point.verdicts {
-            match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((verdict.name.name(), 1)),
-            }
-        }
-        counts.sort_by_key(|count| std::cmp::Reverse(count.1));
-        let most = counts.first().map(|count| count.0);
-        let counts =
-            counts.iter().map(|(name, count)| format!("{} in {count} of {}", name.replace('_', " "), point.runs.len()));
-        let _ = write!(text, "\n{place}{}", counts.collect::<Vec<_>>().join(", "));
-        // The evidence of the first of the most frequent.
-        let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
-        if let Some((seed, verdict)) = example {
-            let _ = write!(text, "\n    seed {seed}: {}", verdict.evidence);
-        }
+        let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
+        let place = pairs.collect::<Vec<_>>().join(", ");
+        let (counts, evidence) = ended(point);
+        let mut stopped = String::new();
         for (seed, run) in point.seeds.iter().zip(&point.runs) {
-            if let Some(stopped) = &run.stopped {
-                let _ = write!(text, "\n    seed {seed} did not finish: {stopped}");
+            if let Some(why) = &run.stopped {
+                let _ = write!(stopped, "\n    seed {seed} did not finish: {why}");
             }
         }
+        if !together {
+            let place = if place.is_empty() { place } else { format!("{place}: ") };
+            let _ = write!(text, "\n  {place}{counts}\n    {evidence}{stopped}");
+            continue;
+        }
+        match told.iter_mut().find(|other| other.0 == counts) {
+            Some((_, points, more)) => {
+                *points += 1;
+                more.push_str(&stopped);
+            }
+            None => told.push((counts, 1, format!("\n    {place}\n    {evidence}{stopped}"))),
+        }
+    }
+    for (counts, points, first) in told {
+        let _ = write!(text, "\n  {points} points: {counts}; the first of them:{first}");
     }
     let (hold, all) = (results.claims.iter().filter(|claim| claim.holds).count(), results.claims.len());
     if all > 0 {
@@ -152,7 +171,7 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// `list`: the names of everything, with one line each.
 pub(super) fn list(what: Option<&str>) -> u8 {
-    const KINDS: [&str; 6] = ["models", "experiments", "patterns", "faults", "failures", "metrics"];
+    const KINDS: [&str; 7] = ["models", "experiments", "patterns", "presets", "faults", "failures", "metrics"];
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
@@ -167,6 +186,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
         let lines = match kind {
             "models" | "experiments" => files(kind),
             "patterns" => all_patterns().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
+            "presets" => PRESETS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
             _ => METRICS
@@ -193,8 +213,9 @@ pub(super) fn explain(name: &str) -> u8 {
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
+    let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
     let all: Vec<(&str, String, &str)> =
-        patterns.chain(servers).chain(balancers).chain(faults).chain(failures).chain(metrics).collect();
+        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -208,6 +229,14 @@ pub(super) fn explain(name: &str) -> u8 {
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
+    }
+    if let Some(preset) = Preset::named(name) {
+        say(&format!("\n{}", preset.text.trim_end()));
+        if preset.kind != Kind::Library {
+            say(
+                "\nAs texts that teach these patterns have it; no library's default. `docs/presets.md` shows all of them.",
+            );
+        }
     }
     if let Some(manual) = manual(name, kind) {
         say(&format!("\nOptions. {manual}"));

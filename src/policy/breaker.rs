@@ -330,6 +330,11 @@ impl Spec {
         self.probes.or(self.successes).unwrap_or(1)
     }
 
+    /// What can open it; none if something else than an outcome can, or its position is forced.
+    pub(super) fn opens_on(&self) -> Option<OutcomeSet> {
+        (self.slow_call.is_none() && self.forced.is_none()).then(|| self.failures())
+    }
+
     fn failures(&self) -> OutcomeSet {
         match &self.on {
             Some(on) => set_of(on),

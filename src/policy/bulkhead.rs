@@ -7,12 +7,15 @@
 //!               └─► refused
 //! ```
 //!
+//! A permit stands for a place (a semaphore), which is given back when the caller goes on, or for a thread, which is
+//! given back when the call that it makes has ended, whoever still waits.
+//!
 //! Always: permits in use ≤ `concurrent`. A permit that is given back goes to the first in line.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Blueprint, Enter, Leave, Passage, Policy};
+use super::{Blueprint, Enter, Leave, Passage, Policy, Race};
 use crate::engine::{Duration, Stream};
 use crate::outcome::{Outcome, Refuser};
 use crate::scenario::units::Span;
@@ -20,7 +23,7 @@ use crate::short_form;
 
 /// Limit how many calls are under way at once. Short form: `bulkhead: 20`.
 ///
-/// A semaphore, as resilience4j's `Bulkhead`: one for each caller instance and each call that lists it.
+/// One for each caller instance and each call that lists it.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<u32>)]
@@ -34,12 +37,30 @@ pub struct Spec {
     /// The longest wait in line. Default: no limit (only the caller's own timeouts end it).
     #[serde(default)]
     pub wait: Option<Span>,
+    /// What a permit is. Default: `semaphore`.
+    #[serde(default)]
+    pub kind: Kind,
     /// One set of permits for all instances of the caller. Default: each instance has its own.
     #[serde(default)]
     pub shared: bool,
 }
 
-short_form!(Spec, u32, |concurrent| Spec { concurrent, waiting: 0, wait: None, shared: false });
+short_form!(Spec, u32, |concurrent| Spec { concurrent, waiting: 0, wait: None, kind: Kind::Semaphore, shared: false });
+
+/// What a permit of a bulkhead is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "BulkheadKind")]
+pub enum Kind {
+    /// A place: free as soon as the caller does not wait any more, also if a timeout outside made it stop. (resilience4j's
+    /// `Bulkhead`, Hystrix's semaphore isolation.)
+    #[default]
+    Semaphore,
+    /// A thread, with a queue of `waiting` places in front: it makes the call, and is busy until that has ended, also when a
+    /// timeout outside the bulkhead has made the caller go on. (resilience4j's `ThreadPoolBulkhead`, Hystrix's thread
+    /// isolation without `interruptOnTimeout`.)
+    ThreadPool,
+}
 
 impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {
@@ -51,6 +72,12 @@ impl Spec {
             found.push((
                 "`wait` has no effect without `waiting`".into(),
                 "say how many calls may stand in line: `waiting: 10`".into(),
+            ));
+        }
+        if self.kind == Kind::ThreadPool && self.shared {
+            found.push((
+                "threads live in a process, and no two instances share them".into(),
+                "leave `shared` out, or take a `semaphore`".into(),
             ));
         }
         found
@@ -66,11 +93,15 @@ impl Blueprint for Spec {
             free: self.concurrent,
             permits: self.concurrent,
             line: self.waiting as usize,
+            threads: self.kind == Kind::ThreadPool,
             wait: self.wait.map_or(Duration::FOREVER, |span| span.0),
         })
     }
     fn refuser(&self) -> Refuser {
         Refuser::Bulkhead
+    }
+    fn goes_on_alone(&self) -> bool {
+        self.kind == Kind::ThreadPool
     }
     fn shared(&self) -> bool {
         self.shared
@@ -82,14 +113,19 @@ struct Bulkhead {
     free: u32,
     permits: u32,
     line: usize,
+    threads: bool,
     wait: Duration,
 }
+
+/// A race of one.
+const ALONE: Race = Race { next: Duration::FOREVER, elsewhere: false };
 
 impl Policy for Bulkhead {
     fn enter(&mut self, passage: &mut Passage<'_>) -> Enter {
         if self.free > 0 {
             self.free -= 1;
-            Enter::Proceed
+            // A thread makes the call, as an attempt of its own that can outlive the caller's interest.
+            if self.threads { Enter::Race(ALONE) } else { Enter::Proceed }
         } else if passage.waiting < self.line {
             Enter::Wait { at_most: self.wait }
         } else {
@@ -193,7 +229,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a permit of a bulkhead came back twice")]
     fn a_permit_that_comes_back_twice_is_noticed() {
-        let mut bulkhead = Bulkhead { free: 1, permits: 1, line: 0, wait: Duration::FOREVER };
+        let mut bulkhead = Bulkhead { free: 1, permits: 1, line: 0, threads: false, wait: Duration::FOREVER };
         let (now, mut word) = (crate::engine::Time::ZERO, 0);
         let passage = &mut Passage { now, opened: now, deadline: now, key: 0, waiting: 0, put_off: 0, word: &mut word };
         bulkhead.leave(passage, Outcome::Ok);

@@ -51,6 +51,10 @@ impl Answer {
         }
     }
 
+    const fn is_always_there(self) -> bool {
+        matches!(self, Self::Default | Self::Empty | Self::Message)
+    }
+
     /// The quality when none is given: a quarter less for each step down, by convention. What a lesser answer is worth is
     /// for its owner to say.
     const fn quality(self) -> u8 {
@@ -156,6 +160,17 @@ impl JsonSchema for Chain {
     }
 }
 
+/// From when on a fallback lets no failure through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hides {
+    /// From the start.
+    Always,
+    /// Once there has been an answer.
+    Once,
+    /// Never for certain.
+    Never,
+}
+
 const CAPACITY: u32 = 10_000;
 
 impl Spec {
@@ -170,8 +185,7 @@ impl Spec {
             if after.iter().any(|other| other.answer == level.answer) {
                 wrong("the same answer stands there twice", "leave one of them out");
             }
-            let always = matches!(level.answer, Answer::Default | Answer::Empty | Answer::Message);
-            if always && !after.is_empty() {
+            if level.answer.is_always_there() && !after.is_empty() {
                 wrong(
                     "a level after one that always has an answer is never reached",
                     "`stale` and `later` can be without one: put them first",
@@ -201,6 +215,23 @@ impl Spec {
         }
         found
     }
+
+    /// The outcomes that it replaces.
+    pub(super) fn replaced(&self) -> OutcomeSet {
+        self.on.as_deref().map_or_else(|| OutcomeSet::failures().without(Outcome::Rejected), set_of)
+    }
+
+    /// From when on it replaces them whenever they come: always, or once there has been an answer, or never.
+    pub(super) fn hides(&self) -> Hides {
+        let has = |which: fn(&Level) -> bool| self.levels.iter().any(which);
+        if has(|level| level.answer.is_always_there()) {
+            Hides::Always
+        } else if has(|level| level.answer == Answer::Stale && level.max_age.is_none()) {
+            Hides::Once
+        } else {
+            Hides::Never
+        }
+    }
 }
 
 impl Blueprint for Spec {
@@ -209,10 +240,9 @@ impl Blueprint for Spec {
     }
     fn build(&self, _: Stream) -> Box<dyn Policy> {
         let stale = self.levels.iter().find(|level| level.answer == Answer::Stale);
-        let on = self.on.as_deref().map_or_else(|| OutcomeSet::failures().without(Outcome::Rejected), set_of);
         Box::new(Fallback {
             levels: self.levels.clone(),
-            on,
+            on: self.replaced(),
             fetched: stale.map(|level| Fetched {
                 max_age: level.max_age.map_or(Duration::FOREVER, |age| age.0),
                 capacity: level.capacity.unwrap_or(CAPACITY) as usize,

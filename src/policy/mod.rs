@@ -21,6 +21,8 @@ pub mod concurrency_limit;
 pub mod deadline;
 pub mod fallback;
 pub mod hedge;
+pub(crate) mod order;
+pub mod presets;
 pub mod rate_limit;
 pub mod recent;
 pub mod retry;
@@ -38,6 +40,7 @@ use serde::Deserialize;
 
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, OutcomeSet, Refuser};
+use crate::scenario::source::Spanned;
 
 /// One walk through a layer: what a policy may know about it.
 #[derive(Debug)]
@@ -212,6 +215,12 @@ pub trait Blueprint: Debug + Send + Sync {
         None
     }
 
+    /// Whether what is inside goes on when the layer is abandoned from outside. The layer is then left when that has ended,
+    /// with [`Outcome::Cancelled`]. Its policy answers [`Enter::Race`], and is not `shared`.
+    fn goes_on_alone(&self) -> bool {
+        false
+    }
+
     /// Whether attempts that have lost a race, or whose race is over, run on: the server is not told that nobody waits, also
     /// if it would listen.
     fn lets_losers_run(&self) -> bool {
@@ -265,6 +274,11 @@ pub enum Written {
     Hedge(hedge::Spec),
     /// One call for all that want the same thing at the same time.
     SingleFlight(single_flight::Spec),
+    /// Those of a list in the model's section `policies`, in its order. Filled in when the file is read.
+    Use(Spanned<String>),
+    /// Those of a preset, e.g. the defaults of a library in its order: `blackstart list presets`. Filled in when the file is
+    /// read.
+    Preset(Spanned<String>),
     /// A policy written in Rust.
     #[serde(skip)]
     Custom(Custom),
@@ -310,6 +324,9 @@ pub const PATTERNS: &[Pattern] = patterns! {
 
 impl Written {
     /// The blueprint of the running state.
+    ///
+    /// # Panics
+    /// Of `use` and `preset`, which stand for other policies.
     #[must_use]
     pub fn blueprint(&self) -> Arc<dyn Blueprint> {
         match self {
@@ -324,6 +341,7 @@ impl Written {
             Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::SingleFlight(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
+            Self::Use(name) | Self::Preset(name) => panic!("`{name}` stands for other policies, and is none itself"),
         }
     }
 
@@ -340,6 +358,10 @@ impl Written {
             Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(spec) => spec.problems(),
             Self::SingleFlight(_) | Self::Custom(_) => Vec::new(),
+            Self::Use(name) | Self::Preset(name) => vec![(
+                format!("`{name}` was not filled in: that happens when files are read"),
+                "in code, write the policies out".into(),
+            )],
         }
     }
 }

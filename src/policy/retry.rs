@@ -295,10 +295,31 @@ impl Spec {
         found
     }
 
-    fn retried(&self) -> OutcomeSet {
+    pub(super) fn retried(&self) -> OutcomeSet {
         self.on
             .as_deref()
             .map_or_else(|| set_of(&[When::Timeout, When::Unreachable, When::Unavailable, When::Throttled]), set_of)
+    }
+}
+
+impl Spec {
+    /// The shortest first wait there can be, if it can be known.
+    pub(super) fn least_wait(&self) -> Option<Duration> {
+        let wait = match &self.backoff {
+            Backoff::None => Duration::ZERO,
+            Backoff::Random(_) => return None,
+            Backoff::Constant(wait) => wait.0,
+            Backoff::Exponential(grows) => grows.base.0,
+            Backoff::Linear(grows) => grows.base.0,
+            Backoff::Fibonacci(grows) => grows.base.0,
+            Backoff::List(waits) => waits.first()?.0,
+        };
+        Some(match self.jitter {
+            Jitter::None | Jitter::Plus(_) | Jitter::Decorrelated => wait,
+            Jitter::Full => Duration::ZERO,
+            Jitter::Equal => wait.scale(0.5),
+            Jitter::PlusMinus(share) => wait.scale((1.0 - share.0).max(0.0)),
+        })
     }
 }
 

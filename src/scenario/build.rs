@@ -36,6 +36,7 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     let mut builder =
         Builder { model, found, plan: Plan::default(), targets: Vec::new(), timeouts: Vec::new(), zones: Vec::new() };
     builder.parts();
+    builder.lists();
     builder.clients();
     builder.services();
     builder.links();
@@ -130,6 +131,17 @@ impl Builder<'_> {
                 format!("{} instances are more than a run can hold", services + clients),
                 format!("at most {MOST_INSTANCES} in all"),
             );
+        }
+    }
+
+    /// The shared lists, used or not.
+    fn lists(&mut self) {
+        for (_, policies) in self.model.policies.iter() {
+            for written in policies {
+                for (what, way_out) in written.problems() {
+                    self.error(written.place, what, way_out);
+                }
+            }
         }
     }
 
@@ -720,6 +732,9 @@ impl Builder<'_> {
                 layers.push(written.blueprint());
             }
         }
+        if policies.iter().all(|written| written.problems().is_empty()) {
+            self.idle(policies);
+        }
         if layers.len() > usize::from(u8::MAX) {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");
         }
@@ -757,6 +772,17 @@ impl Builder<'_> {
             let timeout = Written::Timeout(check.timeout().into());
             let edge = self.edge(caller, None, &target, &[timeout.into()], None);
             self.plan.edges[edge as usize].probes = Some(check.every());
+        }
+    }
+
+    /// Layers that never act where they stand.
+    fn idle(&mut self, policies: &[Spanned<Written>]) {
+        let stack: Vec<&Written> = policies.iter().map(|policy| &policy.value).collect();
+        for idle in policy::order::idle(&stack) {
+            let place = policies[idle.layer].place;
+            let because = idle.because.map(|layer| policies[layer].place).filter(|other| *other != place);
+            let warning = Diagnostic::warning(place, idle.message).help(idle.help);
+            self.found.push(because.into_iter().fold(warning, |it, other| it.also(other, "this one")));
         }
     }
 

@@ -1,7 +1,11 @@
 //! An experiment file: what is done to a model, what is varied, what is charted, and what is claimed.
 
+use std::fmt;
+
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::distribution;
 use super::source::{Named, Spanned};
@@ -9,6 +13,7 @@ use super::tree::Node;
 use super::units::{Bandwidth, Share, Size, Span};
 use crate::engine::Duration;
 use crate::policy::When;
+use crate::short_form;
 
 /// An experiment file.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -36,9 +41,10 @@ pub struct Experiment {
     /// What goes wrong, and when.
     #[serde(default)]
     pub faults: Vec<Spanned<Fault>>,
-    /// What is varied: paths into the model or this experiment, and their values. Every combination is a point.
+    /// What is varied: paths into the model or this experiment, and their values. Every combination is a point. With a `path`
+    /// of its own, the key is the name of the axis instead.
     #[serde(default)]
-    pub vary: Named<Vec<Node>>,
+    pub vary: Named<Vary>,
     /// Named sets of changes, to compare like "with" and "without". An axis called `variant`.
     #[serde(default)]
     pub variants: Named<Named<Node>>,
@@ -94,6 +100,62 @@ fn five() -> Spanned<u32> {
 
 fn one() -> u64 {
     1
+}
+
+/// An axis. Short form: its values, `[1, 2, 4]`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<Vec<Node>>)]
+pub struct Vary {
+    /// The path, if the key is to be the name of the axis: `order: { path: …, values: … }`. Default: the key is the path, and the
+    /// axis is called like its last step.
+    #[serde(default)]
+    pub path: Option<Spanned<String>>,
+    /// The values: a list, or names with a value each, by which tables, charts and `where` then call them.
+    pub values: Values,
+}
+
+short_form!(Vary, Vec<Node>, |values| Vary { path: None, values: Values::List(values) });
+
+/// The values of an axis.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Each is called as it is written.
+    List(Vec<Node>),
+    /// Each has a name.
+    Named(Named<Node>),
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Seen;
+        impl<'de> Visitor<'de> for Seen {
+            type Value = Values;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of values, or names with a value each")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Values, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Values::List)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Values, A::Error> {
+                Named::deserialize(MapAccessDeserializer::new(map)).map(Values::Named)
+            }
+        }
+        deserializer.deserialize_any(Seen)
+    }
+}
+
+impl JsonSchema for Values {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Values".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let value = generator.subschema_for::<Node>();
+        schemars::json_schema!({
+            "description": "A list of values, or names with a value each: `{ patient: 5s, hasty: 100ms }`.",
+            "anyOf": [{ "type": "array", "items": value }, { "type": "object", "additionalProperties": value }]
+        })
+    }
 }
 
 /// A fault. Exactly one of `slow`, `errors`, `crash`, `pause`, `partition`, `link` and `surge` says what happens.

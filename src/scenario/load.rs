@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use super::build;
 use super::distribution;
-use super::experiment::Experiment;
+use super::experiment::{Experiment, Values};
+use super::lists;
 use super::model::{Arrivals, Model, Step};
 use super::path::{self, Path};
 use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
@@ -218,29 +219,45 @@ impl Scenario {
         if let Some(network) = section(&mut model, "network") {
             section(network, "default");
         }
-        let mut change = |path: &Path, value: &Node, written: Place, found: &mut Diagnostics| {
-            let in_model = path
-                .segments()
-                .first()
-                .is_some_and(|first| ["services", "clients", "network", "about"].contains(&first.name.as_str()));
-            let target = if in_model { &mut model } else { &mut experiment };
-            if let Err(error) = path::set(target, path, value) {
-                found.push(error.diagnostic(written));
-            }
-        };
+        let mut changes: Vec<(Path, &Node, Place)> = Vec::new();
         for (path, value) in self.experiment.set.iter() {
             match Path::parse(&path.value) {
-                Ok(parsed) => change(&parsed, value, path.place, found),
+                Ok(parsed) => changes.push((parsed, value, path.place)),
                 Err(what) => found.push(Diagnostic::error(path.place, what)),
             }
         }
         for (axis, &value) in self.axes.iter().zip(&point.values) {
-            for (path, node, written) in &axis.values[value].changes {
-                change(path, node, *written, found);
+            changes
+                .extend(axis.values[value].changes.iter().map(|(path, node, written)| (path.clone(), node, *written)));
+        }
+        changes.extend(self.overrides.iter().map(|(path, value)| (path.clone(), value, value.place)));
+        let first = |path: &Path| path.segments().first().map(|first| first.name.clone()).unwrap_or_default();
+        // Shared lists are changed before they are put where they are used.
+        let (shared, changes): (Vec<_>, Vec<_>) =
+            changes.into_iter().partition(|(path, ..)| first(path) == lists::POLICIES);
+        lists::fill_in_presets(&mut model, found);
+        if !shared.is_empty() {
+            section(&mut model, lists::POLICIES);
+        }
+        for (path, value, written) in shared {
+            if let Err(error) = path::set(&mut model, &path, value) {
+                found.push(error.diagnostic(written));
+            }
+            if lists::may_stand_for_others(value) {
+                lists::fill_in_presets(&mut model, found);
             }
         }
-        for (path, value) in &self.overrides {
-            change(path, value, value.place, found);
+        lists::fill_in_uses(&mut model, found);
+        for (path, value, written) in changes {
+            let in_model = ["services", "clients", "network", "about"].contains(&first(&path).as_str());
+            let target = if in_model { &mut model } else { &mut experiment };
+            if let Err(error) = path::set(target, &path, value) {
+                found.push(error.diagnostic(written));
+            }
+            if in_model && lists::may_stand_for_others(value) {
+                lists::fill_in_presets(&mut model, found);
+                lists::fill_in_uses(&mut model, found);
+            }
         }
         let (model_spec, wrong) = tree::read_some::<Model>(&model);
         let fine = wrong.is_empty();
@@ -262,6 +279,8 @@ impl Scenario {
     /// Builds every point, and returns what is wrong; identical findings are kept once.
     pub fn check(&self) -> Diagnostics {
         let mut found = Diagnostics::new();
+        let changes = std::iter::once(&self.experiment_tree).chain(self.overrides.iter().map(|(_, value)| value));
+        lists::unused(&self.model_tree, changes, &mut found);
         // Counted before they are made: there may be more than fit into memory.
         let points = self.axes.iter().fold(1_usize, |points, axis| points.saturating_mul(axis.values.len()));
         if points > MOST_POINTS {
@@ -493,29 +512,40 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
         });
         axes.push(Axis { name: "variant".to_owned(), values: values.collect() });
     }
-    for (path, values) in experiment.vary.iter() {
+    for (key, vary) in experiment.vary.iter() {
+        let path = vary.path.as_ref().unwrap_or(key);
         let Some(parsed) = parse(path, found) else { continue };
-        if values.is_empty() {
-            found.push(Diagnostic::error(path.place, "an axis without values").help("give a list, e.g. `[1, 2, 4]`"));
-        }
-        let mut name = parsed.last().to_owned();
-        if axes.iter().any(|axis: &Axis| axis.name == name) || COLUMNS.contains(&name.as_str()) {
-            name.clone_from(&path.value);
-        }
+        let taken = |axes: &[Axis], name: &str| axes.iter().any(|axis| axis.name == name) || COLUMNS.contains(&name);
+        let name = match vary.path {
+            Some(_) => key.value.clone(),
+            None if taken(&axes, parsed.last()) => path.value.clone(),
+            None => parsed.last().to_owned(),
+        };
         if COLUMNS.contains(&name.as_str()) {
             let what = format!("`{name}` is a column of every table, and cannot be an axis");
-            found.push(Diagnostic::error(path.place, what).help("for several seeds give `seeds`"));
+            found.push(Diagnostic::error(key.place, what).help("for several seeds give `seeds`"));
+        } else if taken(&axes, &name) {
+            let what = format!("there is an axis `{name}` already");
+            found.push(Diagnostic::error(key.place, what).help("give one of the two another name"));
         }
-        for (position, value) in values.iter().enumerate() {
-            if values[..position].iter().any(|other| other.label() == value.label()) {
-                let what = format!("the value {} stands here twice", value.label());
-                found.push(Diagnostic::error(value.place, what).help("name each value of an axis once"));
+        let values: Vec<(String, Place, &Node)> = match &vary.values {
+            Values::List(values) => values.iter().map(|value| (value.label(), value.place, value)).collect(),
+            Values::Named(values) => {
+                values.iter().map(|(name, value)| (name.value.clone(), name.place, value)).collect()
+            }
+        };
+        if values.is_empty() {
+            found.push(Diagnostic::error(key.place, "an axis without values").help("give a list, e.g. `[1, 2, 4]`"));
+        }
+        for (position, (label, place, _)) in values.iter().enumerate() {
+            if values[..position].iter().any(|other| other.0 == *label) {
+                let what = format!("the value {label} stands here twice");
+                found.push(Diagnostic::error(*place, what).help("name each value of an axis once"));
             }
         }
-        let values = values.iter().map(|value| AxisValue {
-            label: value.label(),
-            changes: vec![(parsed.clone(), value.clone(), path.place)],
-        });
+        let values = values
+            .into_iter()
+            .map(|(label, _, value)| AxisValue { label, changes: vec![(parsed.clone(), value.clone(), path.place)] });
         axes.push(Axis { name, values: values.collect() });
     }
     axes

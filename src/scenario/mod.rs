@@ -4,6 +4,7 @@ pub mod build;
 pub mod code;
 pub mod distribution;
 pub mod experiment;
+mod lists;
 mod load;
 pub mod model;
 pub mod path;

@@ -29,6 +29,10 @@ pub struct Model {
     /// Who asks.
     #[serde(default)]
     pub clients: Named<Client>,
+    /// Lists of policies that several calls use: `use: <name>` in a list of policies puts them in there. Each call has a state of
+    /// its own of each of them.
+    #[serde(default)]
+    pub policies: Named<Vec<Spanned<policy::Written>>>,
     /// What is between them.
     #[serde(default)]
     pub network: Network,

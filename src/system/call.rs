@@ -117,6 +117,8 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
+    /// Whether what is inside goes on when the layer is abandoned from outside.
+    goes_on: bool,
     /// Whether attempts whose race is over run on.
     losers_run: bool,
     /// Whether those in line get the outcome of the one inside that is about the same.
@@ -167,6 +169,27 @@ struct Leg {
     runners: CallId,
     /// The runner of the same race that was sent before.
     before: CallId,
+}
+
+/// Why a call, or what is inside one of its layers, is abandoned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// It took too long.
+    TimedOut,
+    /// Nobody wants the answer any more. The process goes on, and so do its threads.
+    Unwanted,
+    /// The process is gone, with all its threads.
+    Died,
+}
+
+impl Why {
+    /// What the balancer is told of the attempt that is under way.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::TimedOut => Outcome::Timeout,
+            Self::Unwanted | Self::Died => Outcome::Cancelled,
+        }
+    }
 }
 
 /// Where a leg stands at a layer.
@@ -288,6 +311,7 @@ impl Calls {
                             calls.put_off.len() as u32 - 1
                         });
                         calls.slots.push(Slot {
+                            goes_on: blueprint.goes_on_alone(),
                             losers_run: blueprint.lets_losers_run(),
                             shares: blueprint.shares_outcomes(),
                             put_off: 0,
@@ -398,13 +422,13 @@ impl Calls {
         if !is_over && self.legs[runs_for].runners != Handle::NONE {
             return None;
         }
-        self.end_runners(cx, runs_for, Outcome::Cancelled);
+        self.end_runners(cx, runs_for, Why::Unwanted);
         self.frame(runs_for, base as usize - 1).at = At::Inside;
         self.outward(cx, runs_for, base as usize, outcome)
     }
 
     /// All runners of a leg are abandoned.
-    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId, why: Outcome) {
+    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId, why: Why) {
         let mut next = std::mem::take(&mut self.legs[id].runners);
         while next != Handle::NONE {
             let Leg { base, before, .. } = self.legs[next];
@@ -412,6 +436,47 @@ impl Calls {
             self.legs.remove(next);
             next = before;
         }
+    }
+
+    /// The layer at which a leg races is abandoned, and its policy lets the runner go on. Returns that layer.
+    fn let_go_on(&mut self, cx: &mut Context<'_>, id: CallId, first: usize) -> Option<usize> {
+        let leg = &self.legs[id];
+        let runner = leg.runners;
+        let layer = self.legs.get(runner)?.base as usize - 1;
+        let slot = self.stacks[leg.stack as usize].slots[layer];
+        if layer < first || !self.slots[slot as usize].goes_on {
+            return None;
+        }
+        let caller = &cx.tasks[leg.task];
+        let (host, pc, about) = (caller.host, caller.pc, About { key: leg.key, ..caller.about });
+        let task = self.background_task(cx, host, pc, about, Purpose::Thread { slot });
+        cx.tasks[task].state = State::Calling(runner);
+        self.legs[id].runners = Handle::NONE;
+        self.legs[runner].runs_for = Handle::NONE;
+        self.runs_for_task(runner, task);
+        Some(layer)
+    }
+
+    /// A leg, and all that run for it, now work for this task.
+    fn runs_for_task(&mut self, id: CallId, task: Handle) {
+        self.legs[id].task = task;
+        let mut next = self.legs[id].runners;
+        while next != Handle::NONE {
+            self.runs_for_task(next, task);
+            next = self.legs[next].before;
+        }
+    }
+
+    /// A thread has ended a call for which nobody waited any more.
+    pub(super) fn on_thread_free(&mut self, cx: &mut Context<'_>, slot: u32, task: Handle) {
+        let now = cx.engine.now();
+        let key = cx.tasks[task].about.key;
+        let it = &mut self.slots[slot as usize];
+        let waiting = it.line.len();
+        let passage = &mut Passage { now, opened: now, deadline: Time::NEVER, key, waiting, put_off: 0, word: &mut 0 };
+        it.policy.leave(passage, Outcome::Cancelled);
+        it.watch(cx);
+        self.call_in(cx, slot as usize);
     }
 
     /// A timer of a layer has run out.
@@ -423,11 +488,16 @@ impl Calls {
         frame.overdue = false;
         match frame.at {
             At::Delayed => {
-                frame.at = At::Inside;
+                let slot = self.stacks[self.legs[leg].stack as usize].slots[layer];
+                if self.slots[slot as usize].goes_on {
+                    self.frame(leg, layer).at = At::Racing;
+                    return self.run(cx, leg, layer, false);
+                }
+                self.frame(leg, layer).at = At::Inside;
                 self.inward(cx, leg, layer + 1)
             }
             At::Inside => {
-                self.abandon_inside(cx, leg, layer + 1, Outcome::Timeout);
+                self.abandon_inside(cx, leg, layer + 1, Why::TimedOut);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }
             At::Racing => {
@@ -484,8 +554,8 @@ impl Calls {
     }
 
     /// The task that waited is gone: nobody wants the answer any more.
-    pub(super) fn abandon(&mut self, id: CallId, cx: &mut Context<'_>) {
-        self.abandon_inside(cx, id, 0, Outcome::Cancelled);
+    pub(super) fn abandon(&mut self, id: CallId, why: Why, cx: &mut Context<'_>) {
+        self.abandon_inside(cx, id, 0, why);
         if self.legs[id].base == 0 {
             self.close(cx, id, Outcome::Cancelled);
         } else {
@@ -676,7 +746,7 @@ impl Calls {
 
     /// Abandons all layers from `first` inwards, and the request that is under way: because it took too long, or because
     /// nobody wants the answer any more. The layers are left with `cancelled` either way; the balancer is told why.
-    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize, why: Outcome) {
+    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize, why: Why) {
         let leg = &mut self.legs[id];
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
@@ -684,13 +754,14 @@ impl Calls {
             let edge = &cx.plan.edges[leg.edge as usize];
             if edge.probes.is_none() {
                 let (balancer, service) = &mut self.balancers[self.stacks[stack].balancer as usize];
-                balancer.done(leg.replica as usize, why, cx.engine.now());
+                balancer.done(leg.replica as usize, why.outcome(), cx.engine.now());
                 tell(balancer, *service, cx);
             }
             if !leg.quiet && cx.plan.services[edge.service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
+        let goes_on = if why == Why::Died { None } else { self.let_go_on(cx, id, first) };
         self.end_runners(cx, id, why);
         for layer in (first..self.stacks[stack].slots.len()).rev() {
             let slot_id = self.stacks[stack].slots[layer] as usize;
@@ -699,6 +770,7 @@ impl Calls {
             frame.stop_timer(&mut cx.engine);
             match std::mem::replace(&mut frame.at, At::Out) {
                 At::Out | At::Given => {}
+                At::Racing if goes_on == Some(layer) => {}
                 At::InLine => slot.leave_line(id),
                 At::Delayed | At::Inside | At::Racing => {
                     let leg = &self.legs[id];
@@ -733,10 +805,11 @@ impl Calls {
                 slot.policy.enter(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word));
             slot.watch(cx);
             let wait = match answer {
-                Enter::Proceed => Duration::ZERO,
+                // Who takes a thread in the place of another begins its race when its event comes.
+                Enter::Proceed | Enter::Race(_) => Duration::ZERO,
                 Enter::Delay(wait) => wait,
                 other => {
-                    panic!("a policy that has room answers `Proceed` or `Delay` to the first in line, not {other:?}")
+                    panic!("a policy that has room lets the first in line in, and does not answer {other:?}")
                 }
             };
             frame.at = At::Delayed;
@@ -886,29 +959,7 @@ impl Calls {
         let Background { host, edge, stack, base, about, pc, replica, purpose } = call;
         let now = cx.engine.now();
         let bucket = cx.measure.bucket(now);
-        let number = cx.next_number();
-        let task = cx.begin(Task {
-            number,
-            host,
-            edge: u32::MAX,
-            pc,
-            bucket,
-            about,
-            caller: Handle::NONE,
-            parent: Handle::NONE,
-            branches: Handle::NONE,
-            sibling: Handle::NONE,
-            state: State::Ready,
-            arrived: now,
-            deadline: Time::NEVER,
-            work: Duration::ZERO,
-            in_flight: 0,
-            lesser: Lesser::NOT,
-            worker: Worker::NotNeeded,
-            started: true,
-            abandoned: false,
-            count: Count::Background(purpose),
-        });
+        let task = self.background_task(cx, host, pc, about, purpose);
         let leg = self.legs.insert(Leg {
             task,
             edge,
@@ -933,6 +984,35 @@ impl Calls {
         }
         self.clear_frames(leg);
         self.inward(cx, leg, base as usize)
+    }
+
+    /// A task of a call that no program waits for.
+    fn background_task(&self, cx: &mut Context<'_>, host: u32, pc: u32, about: About, purpose: Purpose) -> Handle {
+        let now = cx.engine.now();
+        let bucket = cx.measure.bucket(now);
+        let number = cx.next_number();
+        cx.begin(Task {
+            number,
+            host,
+            edge: u32::MAX,
+            pc,
+            bucket,
+            about,
+            caller: Handle::NONE,
+            parent: Handle::NONE,
+            branches: Handle::NONE,
+            sibling: Handle::NONE,
+            state: State::Ready,
+            arrived: now,
+            deadline: Time::NEVER,
+            work: Duration::ZERO,
+            in_flight: 0,
+            lesser: Lesser::NOT,
+            worker: Worker::NotNeeded,
+            started: true,
+            abandoned: false,
+            count: Count::Background(purpose),
+        })
     }
 
     /// All layers are passed: an attempt is sent.

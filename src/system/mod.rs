@@ -27,6 +27,7 @@ use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::{Lesser, Outcome};
 
+use call::Why;
 use client::Wish;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
@@ -570,6 +571,7 @@ impl<'p> World<'p> {
     fn on_done(&mut self, done: call::Done) {
         if let Count::Background(purpose) = self.cx.tasks[done.task].count {
             match purpose {
+                Purpose::Thread { slot } => self.calls.on_thread_free(&mut self.cx, slot, done.task),
                 Purpose::PutOff { slot } => self.calls.on_turn_done(&mut self.cx, slot, done.task, done.outcome),
                 Purpose::Probe { balancer, replica } => {
                     self.calls.probed(balancer, replica, done.outcome, &mut self.cx);
@@ -807,7 +809,7 @@ impl<'p> World<'p> {
             (task.state, task.host)
         };
         match state {
-            State::Calling(call) => self.calls.abandon(call, &mut self.cx),
+            State::Calling(call) => self.calls.abandon(call, Why::Unwanted, &mut self.cx),
             State::Forked => self.end_branches(id),
             State::Working { .. } | State::Frozen(_) | State::WaitsForCpu(_) => {
                 self.instances.at(host).stop(id, &mut self.cx);
@@ -952,7 +954,7 @@ impl<'p> World<'p> {
         let now = self.cx.engine.now();
         let not_done = match self.cx.tasks[id].state {
             State::Calling(call) => {
-                self.calls.abandon(call, &mut self.cx);
+                self.calls.abandon(call, Why::Died, &mut self.cx);
                 Duration::ZERO
             }
             State::Working { done, until } => {

@@ -111,6 +111,8 @@ pub(super) enum Purpose {
     PutOff { slot: u32 },
     /// It asks whether a replica is well, for this balancer.
     Probe { balancer: u32, replica: u32 },
+    /// Its caller has gone on, but not the thread that makes it.
+    Thread { slot: u32 },
 }
 
 /// What a task is doing.

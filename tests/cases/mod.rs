@@ -229,8 +229,9 @@ fn bulkhead() -> impl Strategy<Value = String> {
         (1..6_u32, maybe(millis(0..60).prop_map(|wait| format!("wait: {wait}"))))
             .prop_map(|(waiting, wait)| format!(", waiting: {waiting}{wait}")),
     ];
-    (1..4_u32, line, shared())
-        .prop_map(|(concurrent, line, shared)| format!("bulkhead: {{ concurrent: {concurrent}{line}{shared} }}"))
+    let kind = prop_oneof![2 => shared().boxed(), 1 => Just(", kind: thread_pool".to_owned()).boxed()];
+    (1..4_u32, line, kind)
+        .prop_map(|(concurrent, line, kind)| format!("bulkhead: {{ concurrent: {concurrent}{line}{kind} }}"))
 }
 
 /// A law of a concurrency limit.
@@ -345,6 +346,22 @@ fn keys() -> impl Strategy<Value = String> {
     ]))
 }
 
+/// Several layers at once.
+fn preset() -> impl Strategy<Value = String> {
+    let names = [
+        "resilience4j",
+        "envoy",
+        "grpc",
+        "polly",
+        "hystrix",
+        "aws-sdk",
+        "finagle",
+        "two-tries-in-200ms",
+        "layered-defence",
+    ];
+    proptest::sample::select(names.to_vec()).prop_map(|name| format!("preset: {name}"))
+}
+
 /// Policies, outermost first, as `policies: [...]`.
 fn stack() -> BoxedStrategy<String> {
     let policy = prop_oneof![
@@ -359,6 +376,7 @@ fn stack() -> BoxedStrategy<String> {
         2 => fallback(),
         2 => single_flight(),
         2 => hedge(),
+        1 => preset(),
     ];
     vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
 }

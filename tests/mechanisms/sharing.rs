@@ -208,3 +208,67 @@ fn a_hedge_that_learns_sends_spares_for_the_share_that_is_slower() {
     let amplification = ran.value("client/c", "amplification");
     assert!((1.088..1.112).contains(&amplification), "{amplification}");
 }
+
+#[test]
+fn a_thread_is_busy_until_its_call_has_ended_and_a_permit_until_nobody_waits() {
+    // Requests at 100, 200, .. ms, given up after 50 ms; each call takes 250 ms. A thread that began at 100 ms is free at
+    // 350 ms, and takes the request of 400 ms.
+    for (kind, sent) in [("semaphore", vec![100, 200, 300, 400, 500, 600]), ("thread_pool", vec![100, 400])] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ operations: {{ get: [ work: 250ms ] }} }} }}
+                clients:
+                  c:
+                    calls: s.get
+                    arrivals: {{ constant: 10/s }}
+                    policies: [ timeout: 50ms, bulkhead: {{ concurrent: 1, kind: {kind} }} ]
+                "
+            ),
+            "{ length: 650ms, resolution: 10ms }",
+        );
+        assert_eq!(ran.when("service/s", "arrivals"), sent, "{kind}");
+        let refused = 6 - sent.len() as u64;
+        assert_eq!(ran.count("client/c", "failed.refused_by.bulkhead"), refused);
+        assert_eq!(ran.count("client/c", "failed.timeout"), 6 - refused);
+    }
+}
+
+#[test]
+fn who_waits_for_a_thread_takes_it_when_it_is_free_and_an_answer_for_nobody_is_late_only_to_the_caller() {
+    // One thread and a queue of one. The thread works for the first from 100 to 350 ms, whose caller goes on at 300 ms. The second
+    // waits from 200 ms, takes the thread at 350 ms and is given up at 400 ms; it holds the thread until 600 ms.
+    let ran = run(
+        "
+        services: { s: { operations: { get: [ work: 250ms ] } } }
+        clients:
+          c:
+            calls: s.get
+            arrivals: { constant: 10/s }
+            policies: [ timeout: 200ms, bulkhead: { concurrent: 1, waiting: 1, kind: thread_pool } ]
+        ",
+        "{ length: 250ms, resolution: 10ms, drain: 10s }",
+    );
+    assert_eq!(ran.count("client/c", "failed.timeout"), 2);
+    assert_eq!(ran.count("edge/c->s.get", "attempts"), 2);
+    assert_eq!(ran.count("edge/c->s.get", "late"), 0, "the thread waits for the answer");
+}
+
+#[test]
+fn threads_are_gone_with_their_process() {
+    // Both threads of `front` wait for `s`, which takes an hour, and their callers are gone. The process starts afresh.
+    let ran = run(
+        "
+        services:
+          front:
+            operations:
+              get:
+                - call: s.get
+                  policies: [ timeout: 50ms, bulkhead: { concurrent: 2, kind: thread_pool } ]
+          s: { operations: { get: [ work: 1h ] } }
+        clients: { c: { calls: front.get, arrivals: { constant: 10/s } } }
+        ",
+        "{ length: 1.05s, resolution: 10ms, drain: 0s, faults: [ { at: 510ms, for: 10ms, crash: { service: front } } ] }",
+    );
+    assert_eq!(ran.when("service/s", "arrivals"), [100, 200, 600, 700]);
+}
