@@ -9,7 +9,7 @@ use blackstart::policy::presets::{Kind, PRESETS, Preset};
 use blackstart::scenario::experiment::Experiment;
 use blackstart::scenario::model::Model;
 use blackstart::scenario::source::Place;
-use blackstart::{admission, policy};
+use blackstart::{admission, balance, policy};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -105,7 +105,7 @@ fn every_key_of_the_files_is_used_in_a_shipped_file() {
 
 #[test]
 fn every_name_that_can_be_listed_can_be_explained() {
-    for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS) {
+    for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS) {
         let manual = printed(&["explain", pattern.name]);
         assert!(manual.contains(pattern.line) && manual.contains("makes things worse"), "{manual}");
         assert!(

@@ -16,15 +16,12 @@ impl LeastRequests {
     }
 }
 
-impl Balance for LeastRequests {
-    fn pick(&mut self, avoid: Option<usize>) -> Option<usize> {
-        let avoid = avoid.filter(|_| self.under_way.len() > 1);
+impl LeastRequests {
+    fn least(&mut self, among: impl Iterator<Item = usize>) -> Option<usize> {
         let mut best = None;
         let mut ties = 0;
-        for (replica, &count) in self.under_way.iter().enumerate() {
-            if Some(replica) == avoid {
-                continue;
-            }
+        for replica in among {
+            let count = self.under_way[replica];
             match best {
                 Some((_, least)) if count > least => {}
                 Some((_, least)) if count == least => {
@@ -41,6 +38,18 @@ impl Balance for LeastRequests {
             }
         }
         best.map(|(replica, _)| replica)
+    }
+}
+
+impl Balance for LeastRequests {
+    fn pick(&mut self, _: u64, avoid: Option<usize>) -> Option<usize> {
+        let replicas = self.under_way.len();
+        let avoid = avoid.filter(|_| replicas > 1);
+        self.least((0..replicas).filter(|&replica| Some(replica) != avoid))
+    }
+
+    fn pick_among(&mut self, _: u64, among: &[u32]) -> usize {
+        self.least(among.iter().map(|&replica| replica as usize)).expect("there is one to pick from")
     }
 
     fn sent(&mut self, replica: usize) {

@@ -3,7 +3,8 @@
 //! M. Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", IEEE TPDS 2001. Drawn with
 //! replacement; of equals the first drawn is taken.
 
-use super::{Balance, random::draw};
+use super::Balance;
+use super::random::{draw, one_of};
 use crate::engine::Stream;
 
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl PowerOfChoices {
 }
 
 impl Balance for PowerOfChoices {
-    fn pick(&mut self, avoid: Option<usize>) -> Option<usize> {
+    fn pick(&mut self, _: u64, avoid: Option<usize>) -> Option<usize> {
         let mut best = draw(&mut self.chance, self.under_way.len(), avoid)?;
         for _ in 1..self.choices {
             let other = draw(&mut self.chance, self.under_way.len(), avoid)?;
@@ -29,6 +30,17 @@ impl Balance for PowerOfChoices {
             }
         }
         Some(best)
+    }
+
+    fn pick_among(&mut self, _: u64, among: &[u32]) -> usize {
+        let mut best = one_of(&mut self.chance, among);
+        for _ in 1..self.choices {
+            let other = one_of(&mut self.chance, among);
+            if self.under_way[other] < self.under_way[best] {
+                best = other;
+            }
+        }
+        best
     }
 
     fn sent(&mut self, replica: usize) {

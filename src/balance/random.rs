@@ -16,8 +16,12 @@ impl Random {
 }
 
 impl Balance for Random {
-    fn pick(&mut self, avoid: Option<usize>) -> Option<usize> {
+    fn pick(&mut self, _: u64, avoid: Option<usize>) -> Option<usize> {
         draw(&mut self.chance, self.replicas, avoid)
+    }
+
+    fn pick_among(&mut self, _: u64, among: &[u32]) -> usize {
+        one_of(&mut self.chance, among)
     }
 }
 
@@ -32,4 +36,9 @@ pub(super) fn draw(chance: &mut Stream, replicas: usize, avoid: Option<usize>) -
         }
         (n, _) => Some(chance.below(n as u64) as usize),
     }
+}
+
+/// One of these replicas, drawn.
+pub(super) fn one_of(chance: &mut Stream, among: &[u32]) -> usize {
+    among[chance.below(among.len() as u64) as usize] as usize
 }

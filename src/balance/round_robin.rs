@@ -21,11 +21,17 @@ impl RoundRobin {
 }
 
 impl Balance for RoundRobin {
-    fn pick(&mut self, avoid: Option<usize>) -> Option<usize> {
+    fn pick(&mut self, _: u64, avoid: Option<usize>) -> Option<usize> {
         if self.replicas == 0 {
             return None;
         }
         let replica = self.step();
         Some(if Some(replica) == avoid && self.replicas > 1 { self.step() } else { replica })
+    }
+
+    fn pick_among(&mut self, _: u64, among: &[u32]) -> usize {
+        let behind = among.partition_point(|&replica| (replica as usize) < self.next);
+        self.next = among.get(behind).map_or(among[0], |&replica| replica) as usize;
+        self.step()
     }
 }

@@ -50,10 +50,17 @@ impl Reference {
     /// The type of an option of the root: of a choice, or of a key (of the long form, if there is a short one).
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         let list = |key: &str| self.schema.get(key).and_then(Value::as_array).into_iter().flatten();
-        list("oneOf")
-            .chain(list("anyOf"))
-            .chain([&self.schema])
-            .find_map(|it| reference(it.get("properties")?.get(name)?))
+        let forms = list("oneOf").chain(list("anyOf")).chain([&self.schema]);
+        forms.into_iter().find_map(|it| reference(it.get("properties")?.get(name)?))
+    }
+
+    /// What is said of an option of the root that has no type of its own.
+    pub(super) fn line(&self, name: &str) -> Option<String> {
+        let manual = self.manual(None, &mut Vec::new());
+        manual
+            .lines()
+            .find_map(|line| line.strip_prefix("* ").filter(|it| it.starts_with(&format!("`{name}`"))))
+            .map(str::to_owned)
     }
 
     /// The manual of a type, without its heading; the types it names are added to `mentioned`, in order.

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::admission;
 use crate::experiment::{PointResult, Results};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
-use crate::policy::{PATTERNS, Written};
+use crate::policy::{PATTERNS, Pattern, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
 use crate::scenario::model::{Operation, Service};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
+use crate::{admission, balance};
 
 /// Every fault, with one line.
 const FAULTS: [(&str, &str); 7] = [
@@ -40,6 +40,11 @@ const FAILURES: [(&str, &str, &str); 2] = [
         include_str!("../../docs/failures/cascade.md"),
     ),
 ];
+
+/// The patterns of callers, of servers and of balancers.
+fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
+    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS)
+}
 
 /// Points that are told one by one.
 const MOST_TOLD: usize = 50;
@@ -180,9 +185,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
     for kind in KINDS.into_iter().filter(|kind| what.is_none_or(|what| what == *kind)) {
         let lines = match kind {
             "models" | "experiments" => files(kind),
-            "patterns" => {
-                PATTERNS.iter().chain(admission::PATTERNS).map(|it| (it.name.to_owned(), it.line.to_owned())).collect()
-            }
+            "patterns" => all_patterns().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "presets" => PRESETS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
@@ -206,12 +209,13 @@ pub(super) fn list(what: Option<&str>) -> u8 {
 pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
+    let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
     let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
     let all: Vec<(&str, String, &str)> =
-        patterns.chain(servers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
+        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -221,7 +225,7 @@ pub(super) fn explain(name: &str) -> u8 {
     };
     say(&format!("{name} ({kind}): {line}"));
     let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
-    let pattern = PATTERNS.iter().chain(admission::PATTERNS).find(|it| it.name == *name).map(|it| it.page);
+    let pattern = all_patterns().find(|it| it.name == *name).map(|it| it.page);
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
@@ -245,6 +249,14 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
+        // An algorithm, or an option around it.
+        "balancers" => {
+            let (algorithms, options) = (Reference::of::<balance::By>(), Reference::of::<balance::Spec>());
+            if options.option(name).is_none() {
+                return algorithms.line(name).or_else(|| options.line(name));
+            }
+            options
+        }
         // An order of the queue, an option of the queue, one of the service, or one of an operation.
         "servers" => [
             Reference::of::<admission::Order>(),

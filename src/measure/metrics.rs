@@ -43,6 +43,7 @@ const CALLS: &[&str] = &["client", "edge"];
 const QUEUES: &[&str] = &["queue"];
 const CALLED: &[&str] = &["edge", "service"];
 const SERVICES: &[&str] = &["service"];
+const EDGES: &[&str] = &["edge"];
 const BOTH: &[&str] = &["service", "instance"];
 const BREAKERS: &[&str] = &["breaker"];
 const LINKS: &[&str] = &["link"];
@@ -59,6 +60,7 @@ pub const METRICS: &[Metric] = metrics! {
     "attempts", CALLS, PerSecond, true, "attempts sent; those of a client are those of all its calls";
     "amplification", CALLS, Factor, true, "attempts for each first try";
     "calls_per_request", CALLED, Factor, false, "attempts sent along the edge, or to the service, for each request of the clients whose requests can lead there, whenever they were sent";
+    "cross_zone_share", EDGES, Share, true, "share of the attempts that were sent to another zone than the caller's; only if both have zones";
     "ok", CALLS, PerSecond, true, "full answers in time";
     "degraded", CALLS, PerSecond, true, "lesser answers in time";
     "failed", CALLS, PerSecond, true, "ended without an answer";
@@ -123,6 +125,9 @@ pub const METRICS: &[Metric] = metrics! {
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "effects", SERVICES, PerSecond, true, "what operations with an `effect` have brought about, whatever became of the answers";
     "duplicate_effects", SERVICES, PerSecond, true, "effects that had happened before for the same request";
+    "ejected.mean", SERVICES, Count, true, "replicas that a caller does not pick because they failed too often, mean over the instances of its callers";
+    "ejections", SERVICES, Count, false, "ejections of its replicas, by all instances of its callers together";
+    "unhealthy.mean", SERVICES, Count, true, "replicas whose health checks a caller sees failing, mean over the instances of its callers";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";

@@ -42,6 +42,12 @@ pub(crate) enum Fact {
     CallOpened { edge: u32 },
     /// An attempt of a call was sent; `root` is the bucket in which the client's request behind it was opened.
     AttemptSent { edge: u32, bucket: u32, root: u32 },
+    /// An attempt was sent to another zone than that of the caller.
+    ZoneLeft { edge: u32, bucket: u32 },
+    /// By so many more replicas of a service is one of its callers ejecting, after so many ejections.
+    Ejected { service: u32, delta: i64, ejections: u64 },
+    /// For so many more replicas of a service the probes of one of its callers fail.
+    Unhealthy { service: u32, delta: i64 },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call was put off, to be made later.
@@ -109,7 +115,9 @@ mod at {
         pub(crate) const QUALITY: usize = 6 + super::KINDS;
         /// The limits of all instances of the caller, as an integral over time.
         pub(crate) const LIMIT: usize = 7 + super::KINDS;
-        pub(crate) const SIZE: usize = 8 + super::KINDS;
+        /// Attempts sent to another zone.
+        pub(crate) const ZONE_LEFT: usize = 8 + super::KINDS;
+        pub(crate) const SIZE: usize = 9 + super::KINDS;
     }
     pub(super) mod service {
         pub(crate) const ARRIVALS: usize = 0;
@@ -132,9 +140,13 @@ mod at {
         pub(crate) const DUPLICATES: usize = 13;
         /// An integral, as that of the queue.
         pub(crate) const BLOCKED: usize = 14;
+        /// Ejections by callers, and the integrals of the replicas that are ejected or unhealthy, over all callers.
+        pub(crate) const EJECTIONS: usize = 15;
+        pub(crate) const EJECTED: usize = 16;
+        pub(crate) const UNHEALTHY: usize = 17;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 15;
-        pub(crate) const SIZE: usize = 15 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 18;
+        pub(crate) const SIZE: usize = 18 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
@@ -307,6 +319,8 @@ pub(crate) struct Measure {
     exhausted: Vec<Vec<Option<Time>>>,
     queue: Vec<u32>,
     queued: Vec<u32>,
+    ejected: Vec<u32>,
+    unhealthy: Vec<u32>,
     /// For each service, and for each edge: the gauge of its limits, if there is one.
     limits: Vec<Option<u32>>,
     caller_limits: Vec<Option<u32>>,
@@ -377,7 +391,9 @@ impl Measure {
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
         let queue = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUE)).collect();
         let blocked = services.clone().map(|s| gauge(layout.service(s) + at::service::BLOCKED)).collect();
-        let queued = services.map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let queued = services.clone().map(|s| gauge(layout.service(s) + at::service::QUEUED)).collect();
+        let unhealthy = services.clone().map(|s| gauge(layout.service(s) + at::service::UNHEALTHY)).collect();
+        let ejected = services.map(|s| gauge(layout.service(s) + at::service::EJECTED)).collect();
         let backlogs = layout.queues.iter().map(|queue| queue.map(|at| gauge(at + at::queue::BACKLOG))).collect();
         let host_gauges = layout
             .instances
@@ -411,6 +427,8 @@ impl Measure {
             exhausted: vec![vec![None; segments]; plan.services.len()],
             queue,
             queued,
+            ejected,
+            unhealthy,
             limits,
             caller_limits,
             blocked,
@@ -467,6 +485,14 @@ impl Measure {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ATTEMPTS) += 1;
                 *self.count(root as usize, self.layout.edge(edge) + at::edge::BY_ROOT) += 1;
             }
+            Fact::ZoneLeft { edge, bucket } => {
+                *self.count(bucket as usize, self.layout.edge(edge) + at::edge::ZONE_LEFT) += 1;
+            }
+            Fact::Ejected { service, delta, ejections } => {
+                self.change(self.ejected[service as usize], now, delta);
+                self.count_now(self.layout.service(service) + at::service::EJECTIONS, ejections);
+            }
+            Fact::Unhealthy { service, delta } => self.change(self.unhealthy[service as usize], now, delta),
             Fact::CallClosed { edge, bucket, outcome, took } => {
                 *self.count(bucket as usize, self.layout.edge(edge) + at::edge::KIND + outcome.kind()) += 1;
                 if let Outcome::Degraded(lesser) = outcome {

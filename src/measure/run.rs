@@ -8,7 +8,7 @@ use crate::engine::Time;
 use crate::outcome::{Lesser, Outcome};
 use crate::policy::Position;
 use crate::system::Stopped;
-use crate::system::plan::{Plan, Source};
+use crate::system::plan::{self, Plan, Source};
 
 /// A figure's entity and metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -306,7 +306,8 @@ impl Sums<'_> {
         let timed = |metric: &super::Metric| !in_time || metric.in_time;
         for client in 0..plan.clients.len() {
             let caller = client as u32;
-            let edges = || (0..plan.edges.len()).filter(|&edge| plan.edges[edge].caller == caller);
+            let makes = |edge: &plan::Edge| edge.caller == caller && edge.probes.is_none();
+            let edges = || (0..plan.edges.len()).filter(|&edge| makes(&plan.edges[edge]));
             let of_edges =
                 |offset: usize| -> u64 { edges().map(|edge| self.row[layout.edge(edge as u32) + offset]).sum() };
             let counts = Counts {
@@ -339,6 +340,12 @@ impl Sums<'_> {
             for metric in metrics.filter(|metric| !in_time || !metric.name.starts_with("latency")) {
                 values.push(match metric.name {
                     "calls_per_request" => self.calls_per_request(plan, &[edge]),
+                    "cross_zone_share" => {
+                        let (from, to) = (plan.edges[edge].caller as usize, plan.edges[edge].service as usize);
+                        let zoned = !plan.zones(from).is_empty() && !plan.services[to].zones.is_empty();
+                        let left = if zoned { self.row[at + at::edge::ZONE_LEFT] as f64 } else { f64::NAN };
+                        ratio(left, counts.attempts as f64)
+                    }
                     "limit.mean" => match caller_limit(plan, edge) {
                         Some((.., of)) => {
                             ratio(self.row[at + at::edge::LIMIT] as f64 / 1e9, self.seconds * f64::from(of))
@@ -432,7 +439,8 @@ impl Sums<'_> {
                 "utilisation" => mean(at::service::BUSY) / (workers * replicas),
                 "busy.mean" => mean(at::service::BUSY),
                 "calls_per_request" => {
-                    let into = |&edge: &usize| plan.edges[edge].service as usize == service;
+                    let calls = |edge: &plan::Edge| edge.service as usize == service && edge.probes.is_none();
+                    let into = |&edge: &usize| calls(&plan.edges[edge]);
                     self.calls_per_request(plan, &(0..plan.edges.len()).filter(into).collect::<Vec<_>>())
                 }
                 "exhausted_after" => self.exhausted_after(service),
@@ -453,6 +461,9 @@ impl Sums<'_> {
                 "effects" => rate(at::service::EFFECTS),
                 "duplicate_effects" => rate(at::service::DUPLICATES),
                 "dropped" => rate(at::service::DROPPED),
+                "ejected.mean" => ratio(mean(at::service::EJECTED), callers(plan, service) as f64),
+                "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), callers(plan, service) as f64),
+                "ejections" => number(at::service::EJECTIONS),
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),
                     None => unreachable!("a service has no metric {other}"),
@@ -514,6 +525,15 @@ impl Sums<'_> {
         requests.for_each(|open| count(&format!("client/{}", plan.clients[open.0 as usize].name)));
         calls.for_each(|open| count(&plan.edge_entity(open.0 as usize)));
     }
+}
+
+/// How many instances call a service.
+fn callers(plan: &Plan, service: usize) -> usize {
+    let calls = |part: &usize| {
+        let mut edges = plan.edges.iter();
+        edges.any(|edge| edge.caller as usize == *part && edge.service as usize == service)
+    };
+    (0..plan.parts()).filter(calls).map(|part| plan.instances(part)).sum()
 }
 
 /// The counts of a client or an edge.

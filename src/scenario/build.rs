@@ -34,7 +34,8 @@ const MOST_BUCKETS: u64 = 1_000_000;
 
 /// Builds the plan of a model and an experiment. Adds what it finds to `found`; [`None`] if there is an error.
 pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) -> Option<Plan> {
-    let mut builder = Builder { model, found, plan: Plan::default(), targets: Vec::new(), timeouts: Vec::new() };
+    let mut builder =
+        Builder { model, found, plan: Plan::default(), targets: Vec::new(), timeouts: Vec::new(), zones: Vec::new() };
     builder.parts();
     builder.lists();
     builder.clients();
@@ -43,6 +44,7 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     builder.cycles();
     builder.inversions();
     builder.waits_for_ever();
+    builder.balancers();
     builder.schedule(experiment);
     builder.faults(experiment);
     builder.windows(experiment);
@@ -59,6 +61,8 @@ struct Builder<'a> {
     targets: Vec<(Place, Option<usize>)>,
     /// For each edge, the tightest timeout around it, and where that is written.
     timeouts: Vec<Option<(Duration, Place)>>,
+    /// The names of the zones, in the order of their numbers.
+    zones: Vec<String>,
 }
 
 /// Steps of a time line if nobody says otherwise, in long runs: more than a chart can show, and little to keep.
@@ -209,8 +213,10 @@ impl Builder<'_> {
             if spec.instances == 0 {
                 self.error(name.place, "a client needs at least one instance", "1 is the default");
             }
+            self.probes(part);
             let source = self.source(name, spec);
             let keys = self.keys(spec.keys.as_ref()).unwrap_or_default();
+            let zones = self.zones(&spec.zones);
             self.plan.clients.push(plan::Client {
                 name: name.value.clone(),
                 instances: spec.instances.max(1),
@@ -219,6 +225,7 @@ impl Builder<'_> {
                 first,
                 class: spec.priority,
                 keys,
+                zones,
             });
         }
     }
@@ -232,6 +239,18 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+
+    /// The numbers of zones.
+    fn zones(&mut self, names: &[Spanned<String>]) -> Vec<u32> {
+        let number = |name: &Spanned<String>| {
+            let known = self.zones.iter().position(|zone| *zone == name.value);
+            known.unwrap_or_else(|| {
+                self.zones.push(name.value.clone());
+                self.zones.len() - 1
+            }) as u32
+        };
+        names.iter().map(number).collect()
     }
 
     fn source(&mut self, name: &Spanned<String>, spec: &Client) -> Source {
@@ -360,7 +379,8 @@ impl Builder<'_> {
                 .iter()
                 .enumerate()
                 .map(|(operation, (op_name, it))| self.operation(part, operation, op_name, it))
-                .collect();
+                .collect::<Vec<Operation>>();
+            self.probes(part);
             let refusal = spec.reject_cost.filter(|cost| !cost.0.is_zero()).map(|cost| {
                 let entry = self.plan.steps.len() as u32;
                 self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Refuse]);
@@ -375,9 +395,10 @@ impl Builder<'_> {
                     "3 makes work three times as long at first",
                 );
             }
-            if let crate::balance::Spec::PowerOfChoices(0) = spec.balance {
-                self.error(name.place, "no choice at all", "give `power_of_choices` at least 1; 2 is `power_of_two`");
+            for (what, way_out) in spec.balance.problems(spec.replicas) {
+                self.error(spec.balance.place, what, way_out);
             }
+            let zones = self.zones(&spec.zones);
             for (place, what, way_out) in spec.queue.problems(spec.deadline == model::Deadline::Propagate) {
                 self.error(place, what, way_out);
             }
@@ -406,7 +427,8 @@ impl Builder<'_> {
                 shed: spec.shed.as_ref().map(|it| it.value),
                 limit: spec.limit.as_ref().map(|it| it.value),
                 rate_limit: spec.rate_limit.as_ref().map(|it| it.value.clone()),
-                balance: spec.balance,
+                balance: spec.balance.value.clone(),
+                zones,
                 releases_worker: spec.is_async,
                 cancel: match spec.cancel {
                     model::Cancel::None => Cancel::None,
@@ -418,6 +440,7 @@ impl Builder<'_> {
                 startup: spec.startup.map_or(Duration::ZERO, |span| span.0),
                 warmup: spec.warmup.map_or((Duration::ZERO, 1.0), |it| (it.lasts.0, it.factor)),
                 refusal,
+                has_own_workers: operations.iter().any(|it| it.own_worker),
                 operations,
             });
         }
@@ -448,6 +471,7 @@ impl Builder<'_> {
             request: spec.request.map_or(0, |size| size.0),
             response: spec.response.map_or(0, |size| size.0),
             effect: spec.effect,
+            own_worker: spec.own_worker,
             keyed,
         }
     }
@@ -778,10 +802,42 @@ impl Builder<'_> {
         let again = self.plan.edges.iter().filter(|edge| edge.name.split('#').next() == Some(&name)).count();
         let name = if again == 0 { name } else { format!("{name}#{}", again + 1) };
         let keys = self.keys(step.and_then(|it| it.keys.as_ref()));
-        self.plan.edges.push(Edge { name, caller, service, operation: called, out: 0, back: 0, key, keys, layers });
+        self.plan.edges.push(Edge {
+            name,
+            caller,
+            service,
+            operation: called,
+            out: 0,
+            back: 0,
+            key,
+            keys,
+            probes: None,
+            layers,
+        });
         self.targets.push((target.place, operation));
         self.timeouts.push(tightest);
         self.plan.edges.len() as u32 - 1
+    }
+
+    /// The health checks that a part makes: one call for each service that it calls and that wants them.
+    fn probes(&mut self, caller: u32) {
+        let model = self.model;
+        let mut called: Vec<u32> =
+            self.plan.edges.iter().filter(|it| it.caller == caller).map(|it| it.service).collect();
+        called.sort_unstable();
+        called.dedup();
+        for service in called {
+            let Some((name, spec)) = model.services.get_index(service as usize) else { continue };
+            let Some(check) = &spec.balance.health_check else { continue };
+            if spec.operations.get(&check.operation.value).is_none() {
+                // The service is told so.
+                continue;
+            }
+            let target = Spanned::new(format!("{}.{}", name.value, check.operation.value), check.operation.place);
+            let timeout = Written::Timeout(check.timeout().into());
+            let edge = self.edge(caller, None, &target, &[timeout.into()], None, None);
+            self.plan.edges[edge as usize].probes = Some(check.every());
+        }
     }
 
     /// Layers that never act where they stand.
@@ -960,6 +1016,61 @@ impl Builder<'_> {
         }
     }
 
+    /// Balancers that need to know something of requests or callers.
+    fn balancers(&mut self) {
+        let model = self.model;
+        let clients = model.clients.len();
+        let parts_with_keys = self.parts_with_keys();
+        for (number, (name, spec)) in model.services.iter().enumerate() {
+            let place = spec.balance.place;
+            let without_keys = parts_with_keys[clients + number] == (true, false);
+            if spec.balance.by.points().is_some() && spec.replicas > 1 && without_keys {
+                let message = format!("no request to `{}` has a key: all would go to one replica", name.value);
+                let help = "say what the requests of a client, or the calls, are about, e.g. `keys: { uniform: 1000 }`";
+                self.error(place, message, help);
+            }
+            if let Some(check) = &spec.balance.health_check
+                && spec.operations.get(&check.operation.value).is_none()
+            {
+                let known = names(&spec.operations);
+                self.unknown(&check.operation, "the service has no such operation", known);
+            }
+            if spec.balance.zones.is_none() {
+                continue;
+            }
+            let callers = self.plan.edges.iter().filter(|edge| edge.service as usize == number);
+            if spec.zones.is_empty() {
+                let message = format!("the replicas of `{}` are in no zones", name.value);
+                self.error(place, message, "give the service `zones: [a, b, c]`");
+            } else if callers.clone().count() > 0
+                && callers.clone().all(|it| self.plan.zones(it.caller as usize).is_empty())
+            {
+                let message = format!("nobody who calls `{}` is in a zone: there is none to prefer", name.value);
+                self.error(place, message, "give its callers `zones: [a, b, c]` too");
+            }
+        }
+    }
+
+    /// For each part, whether it makes or gets requests at all, and whether some of them have keys.
+    fn parts_with_keys(&self) -> Vec<(bool, bool)> {
+        let clients = self.plan.clients.iter().map(|client| (true, client.keys != keys::Spec::Same));
+        let mut parts: Vec<(bool, bool)> = clients.collect();
+        parts.resize(self.plan.parts(), (false, false));
+        // What is new at a part is new for those below it. Nothing is ever taken back, so this ends.
+        loop {
+            let before = parts.clone();
+            for edge in self.plan.edges.iter().filter(|edge| edge.service != u32::MAX && edge.probes.is_none()) {
+                let (is_made, has_key) = before[edge.caller as usize];
+                let has_key = edge.keys.map_or(has_key, |own| own != keys::Spec::Same);
+                let to = &mut parts[self.plan.clients.len() + edge.service as usize];
+                *to = (to.0 || is_made, to.1 || (is_made && has_key));
+            }
+            if parts == before {
+                return parts;
+            }
+        }
+    }
+
     fn schedule(&mut self, experiment: &Experiment) {
         let length = time(*experiment.length);
         let warmup = experiment.warmup.as_ref().map_or(Time::ZERO, |span| time(span.value));
@@ -1017,23 +1128,44 @@ impl Builder<'_> {
         number.map(|number| number as u32)
     }
 
-    fn which(&mut self, place: Place, service: u32, replica: Option<u32>, share: Option<Share>) -> Which {
+    fn which(
+        &mut self,
+        place: Place,
+        service: u32,
+        (replica, share, zone): (Option<u32>, Option<Share>, Option<&Spanned<String>>),
+    ) -> Which {
         let replicas = self.plan.services[service as usize].replicas;
-        match (replica, share) {
-            (None, None) => Which::All,
-            (Some(replica), None) if replica < replicas => Which::One(replica),
-            (Some(replica), None) => {
+        match (replica, share, zone) {
+            (None, None, None) => Which::All,
+            (Some(replica), None, None) if replica < replicas => Which::One(replica),
+            (Some(replica), None, None) => {
                 let name = self.plan.services[service as usize].name.clone();
                 let message = format!("`{name}` has no replica {replica}");
                 self.error(place, message, format!("it has {replicas}, counted from 0"));
                 Which::All
             }
             // At least one: a fault of nobody is not what anybody means.
-            (None, Some(share)) => {
+            (None, Some(share), None) => {
                 Which::Some(((share.0 * f64::from(replicas)).ceil() as u32).clamp(1, replicas.max(1)))
             }
-            (Some(_), Some(_)) => {
-                self.error(place, "`replica` and `share` exclude each other", "give one of the two");
+            (None, None, Some(zone)) => {
+                let number = self.zones.iter().position(|known| *known == zone.value).map(|number| number as u32);
+                // A zone further on in the list than there are replicas has none of them.
+                let mut used = self.plan.services[service as usize].zones.clone();
+                used.truncate(replicas as usize);
+                if let Some(number) = number.filter(|number| used.contains(number)) {
+                    return Which::Zone(number);
+                }
+                let known: Vec<String> = used.iter().map(|&number| self.zones[number as usize].clone()).collect();
+                self.unknown(
+                    zone,
+                    "no replica of the service is in a zone of this name",
+                    known.iter().map(String::as_str),
+                );
+                Which::All
+            }
+            _ => {
+                self.error(place, "`replica`, `share` and `zone` exclude each other", "give one of them");
                 Which::All
             }
         }
@@ -1107,12 +1239,12 @@ impl Builder<'_> {
             if !positive(it.factor) {
                 self.error(place, "the factor must be above zero", "5 makes work five times as long");
             }
-            let which = self.which(place, service, it.replica, it.share);
+            let which = self.which(place, service, (it.replica, it.share, it.zone.as_ref()));
             return Some((What::Slow { service, which, factor: it.factor }, format!("slow {}", it.service.value)));
         }
         if let Some(it) = &fault.errors {
             let service = self.service_number(&it.service)?;
-            let which = self.which(place, service, it.replica, it.share);
+            let which = self.which(place, service, (it.replica, it.share, it.zone.as_ref()));
             let outcome = match it.outcome.unwrap_or(When::Error) {
                 When::Error => Outcome::Error,
                 When::Unavailable => Outcome::Unavailable,
@@ -1132,12 +1264,12 @@ impl Builder<'_> {
         }
         if let Some(it) = &fault.crash {
             let service = self.service_number(&it.service)?;
-            let which = self.which(place, service, it.replica, it.share);
+            let which = self.which(place, service, (it.replica, it.share, it.zone.as_ref()));
             return Some((What::Crash { service, which, silent: it.silent }, format!("crash {}", it.service.value)));
         }
         if let Some(it) = &fault.pause {
             let service = self.service_number(&it.service)?;
-            let which = self.which(place, service, it.replica, it.share);
+            let which = self.which(place, service, (it.replica, it.share, it.zone.as_ref()));
             return Some((What::Pause { service, which }, format!("pause {}", it.service.value)));
         }
         if let Some(Partition { between, from, to }) = &fault.partition {

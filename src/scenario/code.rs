@@ -112,13 +112,16 @@ pub fn custom(blueprint: impl Blueprint + 'static) -> Layer {
 /// A fault that makes a service's work take this many times as long.
 #[must_use]
 pub fn slow(service: &str, factor: f64) -> Fault {
-    Fault { slow: Some(Slow { service: service.into(), replica: None, share: None, factor }), ..Fault::default() }
+    Fault {
+        slow: Some(Slow { service: service.into(), replica: None, share: None, zone: None, factor }),
+        ..Fault::default()
+    }
 }
 
 /// A fault that takes all replicas of a service away; they start afresh when it is over.
 #[must_use]
 pub fn crash(service: &str) -> Fault {
-    let crash = Crash { service: service.into(), replica: None, share: None, silent: false };
+    let crash = Crash { service: service.into(), replica: None, share: None, zone: None, silent: false };
     Fault { crash: Some(crash), ..Fault::default() }
 }
 

@@ -238,6 +238,9 @@ pub struct Slow {
     /// Only this share of the replicas, drawn for each run.
     #[serde(default)]
     pub share: Option<Share>,
+    /// Only the replicas in this zone.
+    #[serde(default)]
+    pub zone: Option<Spanned<String>>,
     /// How many times as long.
     pub factor: f64,
 }
@@ -254,6 +257,9 @@ pub struct Errors {
     /// Only this share of the replicas, drawn for each run.
     #[serde(default)]
     pub share: Option<Share>,
+    /// Only the replicas in this zone.
+    #[serde(default)]
+    pub zone: Option<Spanned<String>>,
     /// The chance of each request to fail. Default: 100%.
     #[serde(default)]
     pub rate: Option<Share>,
@@ -278,6 +284,9 @@ pub struct Crash {
     /// Only this share of the replicas, drawn for each run.
     #[serde(default)]
     pub share: Option<Share>,
+    /// Only the replicas in this zone.
+    #[serde(default)]
+    pub zone: Option<Spanned<String>>,
     /// Whether nothing answers at all, as from a host without power. Default: false; the operating system refuses
     /// connections, and callers know at once (`unreachable`).
     #[serde(default)]
@@ -296,6 +305,9 @@ pub struct Pause {
     /// Only this share of the replicas, drawn for each run.
     #[serde(default)]
     pub share: Option<Share>,
+    /// Only the replicas in this zone.
+    #[serde(default)]
+    pub zone: Option<Spanned<String>>,
 }
 
 /// Messages between two parts are lost: `between` (both ways), or `from` and `to` (one way).

@@ -68,7 +68,11 @@ pub struct Service {
     pub rate_limit: Option<Spanned<admission::rate_limit::Spec>>,
     /// How callers choose among the replicas. Default: `round_robin`.
     #[serde(default)]
-    pub balance: balance::Spec,
+    pub balance: Spanned<balance::Spec>,
+    /// The zones over which the replicas are spread in turn: with `[a, b, c]` the first is in `a`, the fourth again. A zone
+    /// that stands twice gets twice as many. Default: none.
+    #[serde(default)]
+    pub zones: Vec<Spanned<String>>,
     /// Whether a worker is given back while its request waits for calls (an event loop) instead of being held (a
     /// thread for each request). Default: false.
     #[serde(default, rename = "async")]
@@ -110,7 +114,8 @@ impl Default for Service {
             shed: None,
             limit: None,
             rate_limit: None,
-            balance: balance::Spec::default(),
+            balance: balance::Spec::default().into(),
+            zones: Vec::new(),
             is_async: false,
             cancel: Cancel::default(),
             deadline: Deadline::default(),
@@ -139,6 +144,7 @@ impl Default for Client {
             keys: None,
             priority: admission::Class::default(),
             instances: one(),
+            zones: Vec::new(),
         }
     }
 }
@@ -280,6 +286,10 @@ pub struct Operation {
     /// How requests with an idempotency key are treated. Default: as those without one.
     #[serde(default)]
     pub idempotency: Option<Spanned<admission::idempotency::Spec>>,
+    /// Whether its requests are served beside the `workers` and the queue, as a health check is by a thread of its own. Its
+    /// work still takes a CPU. Default: false.
+    #[serde(default)]
+    pub own_worker: bool,
     /// What is done, one step after the other.
     pub steps: Vec<Spanned<Step>>,
 }
@@ -401,6 +411,9 @@ pub struct Client {
     /// Processes that share the load, each with its own state of the policies. Default: 1.
     #[serde(default = "one")]
     pub instances: u32,
+    /// The zones over which the instances are spread in turn. Default: none.
+    #[serde(default)]
+    pub zones: Vec<Spanned<String>>,
 }
 
 /// A kind of request.

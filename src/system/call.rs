@@ -16,11 +16,12 @@
 use std::collections::VecDeque;
 
 use super::keys::Keys;
-use super::plan::{Cancel, Plan};
+use super::plan::{Cancel, Plan, Service};
 use super::task::{About, Count, Purpose, State, Task, Worker};
 use super::{Context, Hosts};
+use crate::admission::Class;
 use crate::admission::idempotency;
-use crate::balance::Balance;
+use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::{Fact, caller_limit};
 use crate::outcome::{Lesser, Outcome, Refuser};
@@ -51,7 +52,8 @@ pub(super) struct Calls {
     /// Where the stacks of a host begin, and its first edge.
     of_host: Vec<(u32, u32)>,
     slots: Vec<Slot>,
-    balancers: Vec<Box<dyn Balance>>,
+    /// The balancers of all hosts, and the services that they are for.
+    balancers: Vec<(Balancer, u32)>,
     /// Calls that were put off, for each slot that does so.
     put_off: Vec<PutOff>,
     /// The keys of the edges that choose their own.
@@ -94,6 +96,8 @@ struct Background {
     about: About,
     /// The step at which it is written.
     pc: u32,
+    /// The replica to which a probe goes.
+    replica: u32,
     purpose: Purpose,
 }
 
@@ -102,6 +106,8 @@ struct Background {
 struct Stack {
     slots: Box<[u32]>,
     balancer: u32,
+    /// The zone of the caller, if its requests can leave it: if the service has zones too.
+    zone: Option<u32>,
 }
 
 /// A policy with its state, and those who stand in line at it.
@@ -166,13 +172,25 @@ struct Leg {
     before: CallId,
 }
 
-/// What becomes of the process whose call is abandoned.
+/// Why a call, or what is inside one of its layers, is abandoned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Process {
-    /// It goes on, and so do its threads.
-    Lives,
-    /// It is gone, with all its threads.
-    Dies,
+pub(super) enum Why {
+    /// It took too long.
+    TimedOut,
+    /// Nobody wants the answer any more. The process goes on, and so do its threads.
+    Unwanted,
+    /// The process is gone, with all its threads.
+    Died,
+}
+
+impl Why {
+    /// What the balancer is told of the attempt that is under way.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::TimedOut => Outcome::Timeout,
+            Self::Unwanted | Self::Died => Outcome::Cancelled,
+        }
+    }
 }
 
 /// Where a leg stands at a layer.
@@ -224,16 +242,20 @@ impl Calls {
             keys: plan
                 .edges
                 .iter()
-                .enumerate()
-                .map(|(number, edge)| {
+                .map(|edge| {
                     let stream = streams.named(&format!("{}/keys", edge.name));
-                    edge.keys.map(|spec| Keys::new(spec, (plan.clients.len() + number) as u32, stream))
+                    edge.keys.map(|spec| Keys::new(spec, &edge.name, stream))
                 })
                 .collect(),
             legs: Slab::default(),
             frames: Vec::new(),
             stride: plan.edges.iter().map(|edge| edge.layers.len()).max().unwrap_or(0),
         };
+        let ring = |it: &Service| it.balance.ring(it.replicas as usize, &it.name, streams);
+        let rings: Vec<_> = plan.services.iter().map(ring).collect();
+        let zones_of_replicas: Vec<Vec<u32>> = (plan.clients.len()..plan.parts())
+            .map(|part| (0..plan.instances(part)).filter_map(|replica| plan.zone(part, replica)).collect())
+            .collect();
         let mut breakers = 0;
         for part in 0..plan.parts() {
             let first_edge = plan.edges.partition_point(|edge| (edge.caller as usize) < part);
@@ -246,6 +268,7 @@ impl Calls {
                 let host = hosts.first(part) + instance as u32;
                 calls.of_host.push((calls.stacks.len() as u32, first_edge as u32));
                 let mut balancer_of = vec![None; plan.services.len()];
+                let zone = plan.zone(part, instance);
                 for (local, common) in common.iter_mut().enumerate() {
                     let edge = &plan.edges[first_edge + local];
                     let service = edge.service as usize;
@@ -253,7 +276,13 @@ impl Calls {
                     let balancer = *balancer_of[service].get_or_insert_with(|| {
                         let target = &plan.services[service];
                         let name = format!("{}/{instance}->{}/balance", plan.part_name(part), target.name);
-                        calls.balancers.push(target.balance.build(target.replicas as usize, streams.named(&name)));
+                        let place = Place {
+                            replicas: target.replicas as usize,
+                            ring: rings[service].as_ref(),
+                            zone,
+                            zones: &zones_of_replicas[service],
+                        };
+                        calls.balancers.push((target.balance.build(&place, &name, streams), edge.service));
                         calls.balancers.len() as u32 - 1
                     });
                     common.resize(edge.layers.len(), None);
@@ -299,7 +328,8 @@ impl Calls {
                         slot
                     });
                     let slots = slots.collect();
-                    calls.stacks.push(Stack { slots, balancer });
+                    let zone = zone.filter(|_| !zones_of_replicas[service].is_empty());
+                    calls.stacks.push(Stack { slots, balancer, zone });
                 }
             }
         }
@@ -393,17 +423,17 @@ impl Calls {
         if !is_over && self.legs[runs_for].runners != Handle::NONE {
             return None;
         }
-        self.end_runners(cx, runs_for, Process::Lives);
+        self.end_runners(cx, runs_for, Why::Unwanted);
         self.frame(runs_for, base as usize - 1).at = At::Inside;
         self.outward(cx, runs_for, base as usize, outcome)
     }
 
     /// All runners of a leg are abandoned.
-    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId, process: Process) {
+    fn end_runners(&mut self, cx: &mut Context<'_>, id: CallId, why: Why) {
         let mut next = std::mem::take(&mut self.legs[id].runners);
         while next != Handle::NONE {
             let Leg { base, before, .. } = self.legs[next];
-            self.abandon_inside(cx, next, base as usize, process);
+            self.abandon_inside(cx, next, base as usize, why);
             self.legs.remove(next);
             next = before;
         }
@@ -468,7 +498,7 @@ impl Calls {
                 self.inward(cx, leg, layer + 1)
             }
             At::Inside => {
-                self.abandon_inside(cx, leg, layer + 1, Process::Lives);
+                self.abandon_inside(cx, leg, layer + 1, Why::TimedOut);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }
             At::Racing => {
@@ -525,8 +555,8 @@ impl Calls {
     }
 
     /// The task that waited is gone: nobody wants the answer any more.
-    pub(super) fn abandon(&mut self, id: CallId, process: Process, cx: &mut Context<'_>) {
-        self.abandon_inside(cx, id, 0, process);
+    pub(super) fn abandon(&mut self, id: CallId, why: Why, cx: &mut Context<'_>) {
+        self.abandon_inside(cx, id, 0, why);
         if self.legs[id].base == 0 {
             self.close(cx, id, Outcome::Cancelled);
         } else {
@@ -547,6 +577,22 @@ impl Calls {
                 }
                 cx.note(Fact::Backlog { edge: put_off.edge, delta: -(lost as i64) });
             }
+        }
+        let first = self.of_host[host as usize].0 as usize;
+        let end = self.of_host.get(host as usize + 1).map_or(self.stacks.len(), |next| next.0 as usize);
+        for stack in &self.stacks[first..end] {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            balancer.reset();
+            tell(balancer, *service, cx);
+        }
+    }
+
+    /// A replica has started up, and those who call it are told.
+    pub(super) fn started(&mut self, host: u32, cx: &Context<'_>) {
+        let service = (cx.hosts.part_of(host) - cx.plan.clients.len()) as u32;
+        let replica = (host - cx.hosts.of_service(service)) as usize;
+        for (balancer, _) in self.balancers.iter_mut().filter(|(_, of)| *of == service) {
+            balancer.started(replica, cx.engine.now());
         }
     }
 
@@ -576,7 +622,7 @@ impl Calls {
     pub(super) fn at_rest(&self) -> bool {
         self.legs.is_empty()
             && self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
-            && self.balancers.iter().all(|balancer| balancer.at_rest())
+            && self.balancers.iter().all(|(balancer, _)| balancer.at_rest())
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -588,8 +634,12 @@ impl Calls {
         let leg = &mut self.legs[id];
         leg.request = Handle::NONE;
         let stack = &self.stacks[leg.stack as usize];
-        self.balancers[stack.balancer as usize].done(leg.replica as usize);
         let layers = stack.slots.len();
+        if cx.plan.edges[leg.edge as usize].probes.is_none() {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            balancer.done(leg.replica as usize, outcome, cx.engine.now());
+            tell(balancer, *service, cx);
+        }
         self.outward(cx, id, layers, outcome)
     }
 
@@ -697,20 +747,25 @@ impl Calls {
         Some(self.close(cx, id, outcome))
     }
 
-    /// Abandons all layers from `first` inwards, and the request that is under way.
-    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize, process: Process) {
+    /// Abandons all layers from `first` inwards, and the request that is under way: because it took too long, or because
+    /// nobody wants the answer any more. The layers are left with `cancelled` either way; the balancer is told why.
+    fn abandon_inside(&mut self, cx: &mut Context<'_>, id: CallId, first: usize, why: Why) {
         let leg = &mut self.legs[id];
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
         if request != Handle::NONE {
-            self.balancers[self.stacks[stack].balancer as usize].done(leg.replica as usize);
-            let service = cx.plan.edges[leg.edge as usize].service;
-            if !leg.quiet && cx.plan.services[service as usize].cancel != Cancel::None {
+            let edge = &cx.plan.edges[leg.edge as usize];
+            if edge.probes.is_none() {
+                let (balancer, service) = &mut self.balancers[self.stacks[stack].balancer as usize];
+                balancer.done(leg.replica as usize, why.outcome(), cx.engine.now());
+                tell(balancer, *service, cx);
+            }
+            if !leg.quiet && cx.plan.services[edge.service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
-        let goes_on = if process == Process::Lives { self.let_go_on(cx, id, first) } else { None };
-        self.end_runners(cx, id, process);
+        let goes_on = if why == Why::Died { None } else { self.let_go_on(cx, id, first) };
+        self.end_runners(cx, id, why);
         for layer in (first..self.stacks[stack].slots.len()).rev() {
             let slot_id = self.stacks[stack].slots[layer] as usize;
             let slot = &mut self.slots[slot_id];
@@ -844,7 +899,7 @@ impl Calls {
             self.await_turn(cx, slot as usize);
         }
         let purpose = Purpose::PutOff { slot };
-        let done = self.in_background(cx, Background { host, edge, stack, base, about, pc, purpose });
+        let done = self.in_background(cx, Background { host, edge, stack, base, about, pc, replica: 0, purpose });
         // Its task remembers what has had an effect from here on.
         cx.effects.leave(about.effects);
         done
@@ -872,6 +927,48 @@ impl Calls {
         self.put_off.iter().any(|it| !it.waiting.is_empty())
     }
 
+    /// The first probe of each replica by each caller, at a time that is drawn.
+    pub(super) fn start_probing(plan: &Plan, hosts: &Hosts, streams: &Streams, engine: &mut Engine<super::Event>) {
+        for (number, edge) in plan.edges.iter().enumerate() {
+            let Some(every) = edge.probes else { continue };
+            let caller = edge.caller as usize;
+            for instance in 0..plan.instances(caller) {
+                let mut chance = streams.named(&format!("{}/{instance}/probes", edge.name));
+                for replica in 0..plan.services[edge.service as usize].replicas {
+                    let host = hosts.first(caller) + instance as u32;
+                    let probe = super::Event::Probe { host, edge: number as u32, replica };
+                    engine.after(every.scale(chance.unit()), probe);
+                }
+            }
+        }
+    }
+
+    /// A probe is sent to a replica.
+    pub(super) fn probe(&mut self, host: u32, edge: u32, replica: u32, cx: &mut Context<'_>) -> Option<Done> {
+        let (first_stack, first_edge) = self.of_host[host as usize];
+        let stack = first_stack + (edge - first_edge);
+        let balancer = self.stacks[stack as usize].balancer;
+        let root = cx.measure.bucket(cx.engine.now());
+        let identity = mix(cx.next_number());
+        let about = About {
+            root,
+            client: About::NOBODY,
+            class: Class::Critical,
+            key: u64::from(replica),
+            identity,
+            effects: Handle::NONE,
+        };
+        let purpose = Purpose::Probe { balancer, replica };
+        self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, replica, purpose })
+    }
+
+    /// A probe has ended.
+    pub(super) fn probed(&mut self, balancer: u32, replica: u32, outcome: Outcome, cx: &mut Context<'_>) {
+        let (balancer, service) = &mut self.balancers[balancer as usize];
+        balancer.probed(replica as usize, outcome.is_answer(), cx.engine.now());
+        tell(balancer, *service, cx);
+    }
+
     /// The host of the calls that a slot puts off.
     pub(super) fn host_of_put_off(&self, slot: u32) -> Option<u32> {
         self.slots[slot as usize].host
@@ -879,7 +976,7 @@ impl Calls {
 
     /// A call that no program waits for begins. When it ends, the world is told of a task with this purpose.
     fn in_background(&mut self, cx: &mut Context<'_>, call: Background) -> Option<Done> {
-        let Background { host, edge, stack, base, about, pc, purpose } = call;
+        let Background { host, edge, stack, base, about, pc, replica, purpose } = call;
         let now = cx.engine.now();
         let bucket = cx.measure.bucket(now);
         let task = self.background_task(cx, host, pc, about, purpose);
@@ -888,7 +985,7 @@ impl Calls {
             edge,
             stack,
             request: Handle::NONE,
-            replica: 0,
+            replica,
             elsewhere: false,
             bucket,
             opened: now,
@@ -945,15 +1042,19 @@ impl Calls {
         let now = cx.engine.now();
         let leg = &mut self.legs[id];
         let stack = &self.stacks[leg.stack as usize];
-        let balancer = &mut self.balancers[stack.balancer as usize];
-        let avoid = leg.elsewhere.then_some(leg.replica as usize);
-        let Some(replica) = balancer.pick(avoid) else {
-            let layers = stack.slots.len();
-            return self.outward(cx, id, layers, Outcome::Unavailable);
-        };
-        balancer.sent(replica);
-        leg.replica = replica as u32;
         let edge = &cx.plan.edges[leg.edge as usize];
+        if edge.probes.is_none() {
+            let (balancer, service) = &mut self.balancers[stack.balancer as usize];
+            let avoid = leg.elsewhere.then_some(leg.replica as usize);
+            let picked = balancer.pick(now, leg.key, avoid);
+            tell(balancer, *service, cx);
+            let Some(replica) = picked else {
+                let layers = stack.slots.len();
+                return self.outward(cx, id, layers, Outcome::Unavailable);
+            };
+            balancer.sent(replica);
+            leg.replica = replica as u32;
+        }
         let service = &cx.plan.services[edge.service as usize];
         let deadline = if service.deadline {
             let first = id.index() * self.stride;
@@ -1000,6 +1101,11 @@ impl Calls {
         });
         leg.request = request;
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
+        if let Some(zone) = stack.zone
+            && service.zones[leg.replica as usize % service.zones.len()] != zone
+        {
+            cx.note(Fact::ZoneLeft { edge: leg.edge, bucket: leg.bucket });
+        }
         cx.send_request(request);
         None
     }
@@ -1011,6 +1117,14 @@ impl Calls {
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);
         done
+    }
+}
+
+/// Tells the measurements what a balancer thinks of the replicas, if that has changed.
+fn tell(balancer: &mut Balancer, service: u32, cx: &mut Context<'_>) {
+    if let Some(News { ejected, ejections, unhealthy }) = balancer.news() {
+        cx.note(Fact::Ejected { service, delta: ejected, ejections });
+        cx.note(Fact::Unhealthy { service, delta: unhealthy });
     }
 }
 

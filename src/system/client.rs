@@ -121,7 +121,7 @@ impl Client {
                 },
             },
             surges: Vec::new(),
-            keys: Keys::new(spec.keys, number, name("keys")),
+            keys: Keys::new(spec.keys, &spec.name, name("keys")),
             arrivals: name("arrivals"),
             choices: name("choices"),
             end: plan.schedule.length + plan.schedule.drain,

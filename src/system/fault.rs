@@ -71,9 +71,16 @@ impl Faults {
     }
 
     /// The replicas that a fault is about: drawn once, and the same for its whole life.
-    pub(super) fn replicas(&mut self, fault: u32, which: Which, of: u32) -> Vec<u32> {
+    pub(super) fn replicas(
+        &mut self,
+        fault: u32,
+        which: Which,
+        of: u32,
+        zone_of: impl Fn(u32) -> Option<u32>,
+    ) -> Vec<u32> {
         match which {
             Which::All => (0..of).collect(),
+            Which::Zone(zone) => (0..of).filter(|&replica| zone_of(replica) == Some(zone)).collect(),
             Which::One(replica) => vec![replica],
             Which::Some(count) => {
                 let fault = &mut self.all[fault as usize];

@@ -9,7 +9,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::engine::Stream;
+use crate::engine::{Stream, fnv1a, mix};
 use crate::scenario::units::Share;
 
 /// Which keys are asked for, and how often each.
@@ -100,12 +100,12 @@ enum Law {
 }
 
 impl Keys {
-    /// `own` is a number that no other source of keys has.
-    pub(super) fn new(spec: Spec, own: u32, chance: Stream) -> Self {
+    /// `name` is that of the client or the call that draws them.
+    pub(super) fn new(spec: Spec, name: &str, chance: Stream) -> Self {
         let law = match spec {
             Spec::Same => Law::Same,
-            // Above all keys that are counted from zero.
-            Spec::Distinct => Law::Distinct((u64::from(own) + (1 << 21)) << 32),
+            // Above all keys that are counted from zero, and from a place that depends on nobody else.
+            Spec::Distinct => Law::Distinct((1 << 62) + (mix(fnv1a(name.as_bytes())) >> 2)),
             Spec::Uniform(of) => Law::Among(0..of),
             Spec::Zipf(Zipf { of, exponent }) => Law::Zipf(Ranks::new(of, exponent)),
             Spec::Hot(Hot { of, hot, share }) => Law::Hot { hot, of, share: share.0 },
@@ -196,7 +196,7 @@ mod tests {
     const DRAWS: u32 = 100_000;
 
     fn counts(spec: Spec, keys: usize) -> Vec<u32> {
-        let mut source = Keys::new(spec, 0, Streams::new(1).named("keys"));
+        let mut source = Keys::new(spec, "one", Streams::new(1).named("keys"));
         let mut counts = vec![0; keys];
         for _ in 0..DRAWS {
             counts[source.draw() as usize] += 1;
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn distinct_keys_never_come_twice_also_from_two_clients() {
         let mut all: Vec<u64> = Vec::new();
-        for own in 0..3 {
+        for own in ["a", "b", "c->d.e"] {
             let mut keys = Keys::new(Spec::Distinct, own, Streams::new(1).named("keys"));
             all.extend((0..100).map(|_| keys.draw()));
         }

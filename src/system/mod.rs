@@ -30,7 +30,7 @@ use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, Measure, Run};
 use crate::outcome::{Lesser, Outcome};
 
-use call::Process;
+use call::Why;
 use client::Wish;
 use effects::Effects;
 use network::Fate;
@@ -47,6 +47,12 @@ enum Event {
     /// A call that was put off has its turn.
     PutOff {
         slot: u32,
+    },
+    /// A caller asks whether a replica is well.
+    Probe {
+        host: u32,
+        edge: u32,
+        replica: u32,
     },
     Service(service::Event),
     Fault(fault::Event),
@@ -286,6 +292,7 @@ impl<'p> World<'p> {
         // Prepared first, because there are only so many lanes and this delay is the most common one.
         let network = network::Network::new(plan, &streams, &mut engine);
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
+        call::Calls::start_probing(plan, &hosts, &streams, &mut engine);
         let first_service = hosts.first[plan.clients.len()];
         let choices = (0..plan.parts()).flat_map(|part| {
             let name = plan.part_name(part);
@@ -375,7 +382,7 @@ impl<'p> World<'p> {
     fn rest(&mut self) {
         loop {
             while let Some(event) = self.cx.engine.next() {
-                if !matches!(event, Event::Client(_) | Event::PutOff { .. }) {
+                if !matches!(event, Event::Client(_) | Event::PutOff { .. } | Event::Probe { .. }) {
                     self.handle(event);
                 }
             }
@@ -422,6 +429,15 @@ impl<'p> World<'p> {
                     self.on_done(done);
                 }
             }
+            Event::Probe { host, edge, replica } => {
+                let every = cx.plan.edges[edge as usize].probes.expect("only some calls probe");
+                cx.engine.after(every, event);
+                // A process that is not there does not ask.
+                let is_there = cx.hosts.is_client(host) || self.instances.at(host).is_up();
+                if is_there && let Some(done) = self.calls.probe(host, edge, replica, cx) {
+                    self.on_done(done);
+                }
+            }
             Event::Service(service::Event::Worked(task)) => self.on_worked(task),
             Event::Service(service::Event::FirstEnded(task)) => {
                 if let Some(it) = cx.tasks.get_mut(task)
@@ -433,8 +449,9 @@ impl<'p> World<'p> {
                 }
             }
             Event::Service(service::Event::Serves(host)) => {
-                let now = cx.engine.now();
-                self.instances.at(host).serves(now);
+                if self.instances.at(host).serves(cx.engine.now()) {
+                    self.calls.started(host, cx);
+                }
             }
             Event::Fault(event) => self.on_fault(event),
         }
@@ -453,6 +470,7 @@ impl<'p> World<'p> {
             }
             Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
+            Event::Probe { host, .. } => Some(host),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
             Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
         };
@@ -602,6 +620,9 @@ impl<'p> World<'p> {
             match purpose {
                 Purpose::Thread { slot } => self.calls.on_thread_free(&mut self.cx, slot, done.task),
                 Purpose::PutOff { slot } => self.calls.on_turn_done(&mut self.cx, slot, done.task, done.outcome),
+                Purpose::Probe { balancer, replica } => {
+                    self.calls.probed(balancer, replica, done.outcome, &mut self.cx);
+                }
             }
             self.cx.forget(done.task);
             return;
@@ -772,7 +793,7 @@ impl<'p> World<'p> {
             state: State::Ready,
             work: Duration::ZERO,
             lesser: Lesser::NOT,
-            worker: if own_workers { Worker::Wanted } else { Worker::NotNeeded },
+            worker: if own_workers && parent.worker != Worker::Own { Worker::Wanted } else { Worker::NotNeeded },
             count: Count::Nothing,
             ..parent.clone()
         };
@@ -908,7 +929,7 @@ impl<'p> World<'p> {
             (task.state, task.host)
         };
         match state {
-            State::Calling(call) => self.calls.abandon(call, Process::Lives, &mut self.cx),
+            State::Calling(call) => self.calls.abandon(call, Why::Unwanted, &mut self.cx),
             State::Forked => self.end_branches(id),
             State::Working { .. } | State::Frozen(_) | State::WaitsForCpu(_) => {
                 self.instances.at(host).stop(id, &mut self.cx);
@@ -997,9 +1018,12 @@ impl<'p> World<'p> {
     }
 
     fn hosts_of(&mut self, fault: u32, service: u32, which: plan::Which) -> Vec<u32> {
+        let plan = self.cx.plan;
         let first = self.cx.hosts.of_service(service);
-        let replicas = self.cx.plan.services[service as usize].replicas;
-        self.faults.replicas(fault, which, replicas).into_iter().map(|replica| first + replica).collect()
+        let replicas = plan.services[service as usize].replicas;
+        let part = plan.clients.len() + service as usize;
+        let in_zone = |replica: u32| plan.zone(part, replica as usize);
+        self.faults.replicas(fault, which, replicas, in_zone).into_iter().map(|replica| first + replica).collect()
     }
 
     /// A process is gone, with everything it held. Its callers are told, unless it went silently.
@@ -1052,7 +1076,7 @@ impl<'p> World<'p> {
         let now = self.cx.engine.now();
         let not_done = match self.cx.tasks[id].state {
             State::Calling(call) => {
-                self.calls.abandon(call, Process::Dies, &mut self.cx);
+                self.calls.abandon(call, Why::Died, &mut self.cx);
                 Duration::ZERO
             }
             State::Working { done, until } => {
@@ -1098,6 +1122,7 @@ impl<'p> World<'p> {
             Event::Service(service::Event::Serves(host)) => Some(host),
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
+            Event::Probe { host, .. } => Some(host),
             Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {

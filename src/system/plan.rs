@@ -65,6 +65,29 @@ impl Plan {
         }
     }
 
+    /// The zones over which the instances of a part are spread in turn.
+    #[must_use]
+    pub fn zones(&self, part: usize) -> &[u32] {
+        match self.clients.get(part) {
+            Some(client) => &client.zones,
+            None => &self.services[part - self.clients.len()].zones,
+        }
+    }
+
+    /// The zone of an instance of a part, if it has one.
+    #[must_use]
+    pub fn zone(&self, part: usize, instance: usize) -> Option<u32> {
+        let zones = self.zones(part);
+        (!zones.is_empty()).then(|| zones[instance % zones.len()])
+    }
+
+    /// Whether the requests of an edge are served beside the workers and the queue.
+    #[must_use]
+    pub fn own_worker(&self, edge: u32) -> bool {
+        let edge = &self.edges[edge as usize];
+        self.services[edge.service as usize].operations[edge.operation as usize].own_worker
+    }
+
     /// The entity under which an edge is measured, e.g. `edge/web->payment.charge`.
     #[must_use]
     pub fn edge_entity(&self, edge: usize) -> String {
@@ -90,6 +113,8 @@ pub struct Client {
     pub class: Class,
     /// What its requests are about.
     pub keys: keys::Spec,
+    /// The zones over which its instances are spread in turn; empty if it has none.
+    pub zones: Vec<u32>,
 }
 
 /// Where requests come from.
@@ -188,6 +213,8 @@ pub struct Service {
     pub rate_limit: Option<admission::rate_limit::Spec>,
     /// How callers choose among the instances.
     pub balance: balance::Spec,
+    /// The zones over which the instances are spread in turn; empty if it has none.
+    pub zones: Vec<u32>,
     /// Whether a worker is given back during calls.
     pub releases_worker: bool,
     /// What happens to requests whose caller has gone.
@@ -202,6 +229,8 @@ pub struct Service {
     pub warmup: (Duration, f64),
     /// The program of a refusal, if that costs work.
     pub refusal: Option<u32>,
+    /// Whether one of the operations has a worker of its own.
+    pub has_own_workers: bool,
     /// The operations, in order of the file: name, first step, sizes of request and response in bytes.
     pub operations: Vec<Operation>,
 }
@@ -217,6 +246,8 @@ pub struct Operation {
     pub request: u64,
     /// Bytes of a response.
     pub response: u64,
+    /// Whether its requests are served beside the workers and the queue.
+    pub own_worker: bool,
     /// Whether something has happened when its program has ended well.
     pub effect: bool,
     /// What requests with a key do first, if keys are honoured.
@@ -303,6 +334,8 @@ pub struct Edge {
     pub key: Option<idempotency::Key>,
     /// What its calls are about, if not the same as the request they are made for.
     pub keys: Option<keys::Spec>,
+    /// For health checks: from one probe of a replica to the next. No program makes such a call.
+    pub probes: Option<Duration>,
     /// The policies, outermost first.
     pub layers: Vec<Arc<dyn Blueprint>>,
 }
@@ -395,6 +428,8 @@ pub enum Which {
     One(u32),
     /// So many, drawn for each run.
     Some(u32),
+    /// All in this zone.
+    Zone(u32),
 }
 
 /// What a fault does while it is there.

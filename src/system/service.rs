@@ -214,6 +214,10 @@ impl Instance {
             cx.note(Fact::Dropped { service: self.service });
             return Admission::Refused(Outcome::Timeout);
         }
+        if spec.has_own_workers && plan.own_worker(cx.tasks[task].edge) {
+            self.take_beside(task, cx);
+            return Admission::Taken;
+        }
         if spec.rate_limit.is_some()
             && let Some(wait) = self.exceeds_rate(task, cx)
         {
@@ -326,6 +330,20 @@ impl Instance {
         }
     }
 
+    /// A task begins that has a worker of its own.
+    fn take_beside(&mut self, id: Handle, cx: &mut Context<'_>) {
+        let task = &mut cx.tasks[id];
+        task.worker = Worker::Own;
+        task.started = true;
+        task.state = State::Ready;
+        let bucket = task.bucket;
+        cx.note(Fact::Started { service: self.service, bucket, wait: Duration::ZERO });
+        match self.fails(true, cx.engine.now()) {
+            Some(outcome) => cx.failed.push((id, outcome)),
+            None => cx.ready.push(id),
+        }
+    }
+
     /// A task that has given its worker back wants one again. It does not stand at the door a second time: it is
     /// never refused.
     pub(super) fn take_again(&mut self, task: Handle, cx: &mut Context<'_>) -> bool {
@@ -373,6 +391,10 @@ impl Instance {
 
     /// A request that was let in has been answered, or is stopped for good.
     pub(super) fn leaves(&mut self, task: Handle, how: Gone, cx: &mut Context<'_>) {
+        // Who is served beside the others is not counted among them.
+        if cx.tasks[task].worker == Worker::Own {
+            return;
+        }
         self.inside -= 1;
         if let Some(limit) = &mut self.limit
             && how != Gone::Abandoned
@@ -577,6 +599,11 @@ impl Instance {
         true
     }
 
+    /// Whether the process is there.
+    pub(super) fn is_up(&self) -> bool {
+        self.state == Life::Up
+    }
+
     /// Whether the process is there, and paused.
     pub(super) fn stands_still(&self) -> bool {
         self.pauses > 0 && self.state == Life::Up
@@ -629,11 +656,13 @@ impl Instance {
         }
     }
 
-    /// It has started up, unless it has crashed again meanwhile.
-    pub(super) fn serves(&mut self, now: Time) {
-        if self.state == (Life::Starting { until: now }) {
+    /// It has started up, unless it has crashed again meanwhile: then this is false.
+    pub(super) fn serves(&mut self, now: Time) -> bool {
+        let is_up = self.state == (Life::Starting { until: now });
+        if is_up {
             self.state = Life::Up;
             self.started = now;
         }
+        is_up
     }
 }

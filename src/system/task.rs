@@ -63,7 +63,7 @@ pub(super) struct Task {
 pub(super) struct About {
     /// The bucket in which the client's request was opened that it serves in the end.
     pub root: u32,
-    /// The client that made that request.
+    /// The client that made that request, or [`About::NOBODY`].
     pub client: u32,
     /// How important it is.
     pub class: Class,
@@ -76,9 +76,16 @@ pub(super) struct About {
     pub effects: Handle,
 }
 
+impl About {
+    /// No client: nobody has asked for it.
+    pub const NOBODY: u32 = u32::MAX;
+}
+
 /// How a task stands to the workers of its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worker {
+    /// It does without, and is served beside them.
+    Own,
     /// It holds one.
     Held,
     /// It needs one to work, and has none now.
@@ -110,6 +117,8 @@ pub(super) enum Count {
 pub(super) enum Purpose {
     /// It had been put off by a policy, in this slot.
     PutOff { slot: u32 },
+    /// It asks whether a replica is well, for this balancer.
+    Probe { balancer: u32, replica: u32 },
     /// Its caller has gone on, but not the thread that makes it.
     Thread { slot: u32 },
 }

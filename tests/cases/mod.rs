@@ -343,11 +343,11 @@ fn single_flight() -> impl Strategy<Value = String> {
     one_of(&["single_flight: {}", "single_flight: { shared: true }"])
 }
 
-/// Keys for a client or a call, for a list of options.
+/// Keys for a client or a call, for a list of options. Without any key a service cannot go by keys: one key does instead.
 fn keys() -> impl Strategy<Value = String> {
     maybe(one_of(&[
         "keys: distinct",
-        "keys: same",
+        "keys: { uniform: 1 }",
         "keys: { uniform: 5 }",
         "keys: { zipf: { of: 20 } }",
         "keys: { hot: { of: 9, hot: 1, share: 60% } }",
@@ -478,6 +478,64 @@ impl Caller {
     }
 }
 
+/// How a service is balanced, with a place for the weights of its replicas.
+fn balance() -> impl Strategy<Value = String> {
+    let by = one_of(&[
+        "round_robin",
+        "random",
+        "least_requests",
+        "power_of_two",
+        "{ power_of_choices: 3 }",
+        "{ weighted: [WEIGHTS] }",
+        "ring_hash",
+        "{ ring_of_points: 2 }",
+    ]);
+    let law = one_of(&["", ", consecutive_failures: 1", ", failure_rate: 50%, minimum_calls: 3"]);
+    let times = (millis(5..200), 1..300_u64, 1..5_u64).prop_map(|(interval, base, times)| {
+        format!("interval: {interval}, base_ejection_time: {base}ms, max_ejection_time: {}ms", base * times)
+    });
+    let ejection = (times, law, maybe(one_of(&["max_ejected: 50%", "max_ejected: 100%"])), maybe(on()))
+        .prop_map(|(times, law, most, on)| format!("outlier_ejection: {{ {times}{law}{most}{on} }}"))
+        .boxed();
+    let check = (one_of(&["op", "health"]), 5..100_u64, 1..=100_u64, 1..4_u32, 1..4_u32)
+        .prop_map(|(operation, every, share, fall, rise)| {
+            let timeout = (every * share / 100).max(1);
+            format!(
+                "health_check: {{ operation: {operation}, every: {every}ms, timeout: {timeout}ms, \
+                 unhealthy_after: {fall}, healthy_after: {rise} }}"
+            )
+        })
+        .boxed();
+    let judges = prop_oneof![
+        2 => ejection.clone(),
+        1 => check.clone(),
+        1 => (ejection, check).prop_map(|(ejection, check)| format!("{ejection}, {check}")),
+    ];
+    let health = maybe(
+        (judges, maybe(one_of(&["panic_threshold: 0%", "panic_threshold: 80%"])))
+            .prop_map(|(judges, panic)| format!("{judges}{panic}")),
+    );
+    let slow_start = maybe(one_of(&["slow_start: 300ms", "slow_start: { window: 1s, aggression: 2, minimum: 1% }"]));
+    let zones = maybe(one_of(&[
+        "zones: {}",
+        "zones: { spill_over: false }",
+        "zones: { overprovisioning: 1, minimum_replicas: 2 }",
+    ]));
+    (by, health, slow_start, zones).prop_map(|(by, health, slow_start, zones)| {
+        // A ring and a slow start do not go together.
+        let slow_start = if by.contains("ring") { String::new() } else { slow_start };
+        format!(", balance: {{ by: {by}{health}{slow_start}{zones} }}")
+    })
+}
+
+/// What else can be asked of a service.
+const HEALTH: &str = "health: { own_worker: true, steps: [ work: 1ms ] }";
+
+/// The zones of a service or a client; the first of them is never without anybody.
+fn zones() -> impl Strategy<Value = String> {
+    one_of(&["zones: [a]", "zones: [a, b]", "zones: [a, b, c]", "zones: [a, b, a]"])
+}
+
 /// A service: its options, and what it does. The name comes later.
 fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
     let limits = (
@@ -521,7 +579,7 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
         maybe(one_of(&["async: true"])),
         maybe(one_of(&["cancel: queued", "cancel: propagate"])),
         maybe(one_of(&["deadline: propagate"])),
-        maybe(one_of(&["balance: random", "balance: least_requests", "balance: power_of_two"])),
+        balance(),
     );
     let life = (
         maybe(millis(0..80).prop_map(|time| format!("startup: {time}"))),
@@ -554,13 +612,14 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
         })),
     )
         .prop_map(|(effect, keys)| format!("{effect}{keys}"));
-    (1..4_u32, limits, habits, life, (effects, steps())).prop_map(
-        |(replicas, limits, habits, life, (effects, steps))| {
+    (1..4_u32, limits, habits, life, zones(), (effects, steps())).prop_map(
+        |(replicas, limits, habits, life, zones, (effects, steps))| {
             let options = [
                 limits.0, limits.1, limits.2, limits.3, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2,
                 life.3, life.4,
             ];
-            let mut options = options.concat();
+            let mut options = options.concat().replace("[WEIGHTS]", &format!("{:?}", &[3, 1, 2][..replicas as usize]));
+            options.push_str(&format!(", {zones}"));
             // Without deadlines there is nothing to go by.
             if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
                 options.push_str(", deadline: propagate");
@@ -597,7 +656,7 @@ fn source() -> impl Strategy<Value = (bool, String)> {
 
 /// A client: what it calls, where its requests come from, and the rest.
 fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
-    let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])), keys());
+    let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])), keys(), zones());
     (
         prop_oneof![2 => call().prop_map(|call| vec![call]).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
         vec![Step::Parallel { need: Some(1), branches: calls }]
@@ -605,8 +664,9 @@ fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
         source(),
         rest,
     )
-        .prop_map(|(steps, (surges, source), (instances, priority, keys))| {
-            (steps, surges, format!("instances: {instances}, {source}{priority}{keys}"))
+        .prop_map(|(steps, (surges, source), (instances, priority, keys, zones))| {
+            let keys = if keys.is_empty() { ", keys: { uniform: 1 }".to_owned() } else { keys };
+            (steps, surges, format!("instances: {instances}, {source}{priority}{keys}, {zones}"))
         })
 }
 
@@ -626,7 +686,7 @@ fn fault() -> impl Strategy<Value = (String, usize, String)> {
         "link: { BETWEEN, latency: 80ms }",
         "surge: { CLIENT, factor: 4 }",
     ]);
-    let which = prop_oneof![Just(""), Just(", replica: 0"), Just(", share: 50%")];
+    let which = prop_oneof![Just(""), Just(", replica: 0"), Just(", share: 50%"), Just(", zone: a")];
     let when = prop_oneof![
         (0..1_500_u64, 1..600_u64).prop_map(|(at, lasts)| format!("at: {at}ms, for: {lasts}ms")),
         (0..1_500_u64).prop_map(|at| format!("at: {at}ms")),
@@ -672,7 +732,7 @@ pub fn case() -> impl Strategy<Value = Case> {
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 let operation = format!("{{ request: 300B, response: 1KiB{effects}, steps: {steps} }}");
-                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation} }} }}\n")
+                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation}, {HEALTH} }} }}\n")
             });
             let service_lines: Vec<String> = service_lines.collect();
             let surging: Vec<usize> = (0..clients.len()).filter(|&client| clients[client].1).collect();
