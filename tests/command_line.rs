@@ -322,6 +322,31 @@ expect:
 }
 
 #[test]
+fn bad_options_are_drawn_at_their_column() {
+    let model = "services: { s: { operations: { get: [ work: 1ms ] } } }
+clients:
+  c:
+    calls: s.get
+    arrivals: { poisson: 1/s }
+    policies:
+      - retry: { attempts: 3, backoff: { exponential: { base: 2s, cap: 1s } } }
+      - bulkhead:
+          concurrent: 0
+          wait: 1s
+      - breaker: { failure_rate: 50%, open_for: 1s, window: 0 }
+";
+    // What cannot be read is said alone; the rest may be wrong only for that.
+    let (code, said) = checked("columns", model, "length: 10s\n");
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("m.yaml:11:61") && said.contains("a window of no calls"), "{said}");
+    let (code, said) = checked("columns", &model.replace("window: 0", "window: 10"), "length: 10s\n");
+    assert_eq!(code, 2, "{said}");
+    for part in ["m.yaml:7:67", "m.yaml:9:11", "m.yaml:10:11", "3 errors"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn layers_that_never_act_are_warnings_at_their_place() {
     let model = "services: { s: { operations: { get: [ work: 1ms ] } } }
 clients:

@@ -104,6 +104,33 @@ fn every_key_of_the_files_is_used_in_a_shipped_file() {
 }
 
 #[test]
+fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
+    let read = |path: &Path| std::fs::read_to_string(path).expect("pages are text");
+    let names_in = |text: &str| -> BTreeSet<String> {
+        let mut parts = text.split("experiments/").skip(1);
+        let name = |part: &str| Some(part.split_once(".yaml")?.0.to_owned());
+        let mut names: BTreeSet<String> = parts.by_ref().filter_map(name).collect();
+        names.retain(|name| name.chars().all(|c| c.is_alphanumeric() || c == '-'));
+        names
+    };
+    let shipped: BTreeSet<String> = std::fs::read_dir(root().join("experiments"))
+        .expect("the folder is there")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|path| path.file_stem().expect("files have names").to_string_lossy().into_owned())
+        .collect();
+    let readme = read(&root().join("README.md"));
+    let mut named = names_in(&readme);
+    named.extend(readme.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())));
+    let missing: Vec<_> = shipped.difference(&named).collect();
+    assert!(missing.is_empty(), "the README does not tell of {missing:?}");
+    for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS) {
+        let names = names_in(pattern.page);
+        let gone: Vec<_> = names.difference(&shipped).collect();
+        assert!(!names.is_empty() && gone.is_empty(), "the page of {} names {names:?}", pattern.name);
+    }
+}
+
+#[test]
 fn every_name_that_can_be_listed_can_be_explained() {
     for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS) {
         let manual = printed(&["explain", pattern.name]);

@@ -95,7 +95,7 @@ impl Spec {
         let mut found = Vec::new();
         let mut wrong = |what: &str, way_out: &str| found.push((what.to_owned(), way_out.to_owned()));
         if self.rate.0 <= 0.0 {
-            wrong("a rate of zero lets no call pass", "give a rate above zero");
+            wrong("a rate of zero lets no call pass", "give a `rate` above zero");
         } else if let Some(window) = self.by.window() {
             let calls = self.rate.0 * window.as_secs();
             if window.is_zero() {

@@ -240,7 +240,7 @@ impl Backoff {
                 if waits.is_empty() {
                     found.push((
                         "the list of waits is empty".into(),
-                        "name at least one wait, or leave the backoff out to retry at once".into(),
+                        "name at least one wait in `list`, or leave the backoff out to retry at once".into(),
                     ));
                 }
                 return found;
@@ -274,7 +274,10 @@ impl Spec {
             ));
         }
         if matches!(self.attempts, Attempts::AtMost(tries) if u64::from(tries) > Memory::MADE) {
-            found.push(("more attempts than can be counted".into(), "write `unlimited`, or at most 32,767".into()));
+            found.push((
+                "more attempts than can be counted".into(),
+                "write `attempts: unlimited`, or at most 32,767".into(),
+            ));
         }
         if self.on.iter().flatten().chain(&self.on_idempotent).any(|it| *it == When::Rejected) {
             found.push((
@@ -285,13 +288,13 @@ impl Spec {
         found.extend(self.backoff.problems());
         if self.jitter != Jitter::None && self.backoff == Backoff::None {
             found.push((
-                "jitter has nothing to spread: there is no backoff".into(),
+                "`jitter` has nothing to spread: there is no backoff".into(),
                 "add a backoff, e.g. `backoff: { exponential: { base: 50ms, cap: 2s } }`".into(),
             ));
         }
         if self.jitter == Jitter::Decorrelated && !matches!(self.backoff, Backoff::Exponential(_)) {
             found.push((
-                "decorrelated jitter needs an exponential backoff, for its base and its cap".into(),
+                "decorrelated `jitter` needs an exponential backoff, for its base and its cap".into(),
                 "write `backoff: { exponential: { base: 50ms, cap: 2s } }`".into(),
             ));
         }

@@ -262,16 +262,17 @@ impl Scenario {
         let (model_spec, wrong) = tree::read_some::<Model>(&model);
         let fine = wrong.is_empty();
         found.extend(wrong);
-        let (experiment, wrong) = tree::read_some::<Experiment>(&experiment);
+        let (experiment_spec, wrong) = tree::read_some::<Experiment>(&experiment);
         let fine = fine && wrong.is_empty();
         found.extend(wrong);
-        let (mut model, mut experiment) = (model_spec?, experiment?);
+        let trees = [model, experiment];
+        let (mut model, mut experiment) = (model_spec?, experiment_spec?);
         self.read_data(&mut model, &mut experiment, found);
         let mut checked = Diagnostics::new();
         let plan = build::build(&model, &experiment, &mut checked);
         // What was struck out because of a mistake may be missing only for that reason.
         if fine {
-            found.extend(checked);
+            found.extend(checked.into_iter().map(|it| tree::at_its_option(it, &trees)));
         }
         plan.filter(|_| fine && !found.has_errors()).map(|plan| (plan, experiment))
     }

@@ -156,6 +156,27 @@ impl Node {
         self.as_map()?.iter().find(|entry| entry.key == key)
     }
 
+    /// The mapping that stands at a place, in this node or below it.
+    pub(super) fn mapping_at(&self, place: Place) -> Option<&Node> {
+        match &self.value {
+            Value::Map(_) if self.place == place => Some(self),
+            Value::Map(entries) => entries.iter().find_map(|entry| entry.value.mapping_at(place)),
+            Value::Seq(items) => items.iter().find_map(|item| item.mapping_at(place)),
+            _ => None,
+        }
+    }
+
+    /// Where an option stands, from its key to its value: the first with this key, in this node or below it.
+    pub(super) fn option(&self, key: &str) -> Option<Place> {
+        let entries = self.as_map()?;
+        let own = entries.iter().find(|entry| entry.key == key).map(|entry| {
+            let (first, last) = (entry.key_place, entry.value.place);
+            let on_one_line = first.source == last.source && last.start >= first.start;
+            if on_one_line { Place::new(first.source, first.start as usize, last.end as usize) } else { last }
+        });
+        own.or_else(|| entries.iter().find_map(|entry| entry.value.option(key)))
+    }
+
     /// The text, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
@@ -852,6 +873,19 @@ fn weight(node: &Node) -> usize {
 
 // ---------------------------------------------------------------------------------------------------------------
 // From tree to typed values
+
+/// A mistake that is about a mapping as a whole is drawn at the first option of it that its message, or the way out, names in
+/// backticks.
+pub(super) fn at_its_option(mut mistake: Diagnostic, trees: &[Node]) -> Diagnostic {
+    if let Some(whole) = trees.iter().find_map(|tree| tree.mapping_at(mistake.place)) {
+        let texts = [Some(mistake.message.as_str()), mistake.help.as_deref()];
+        // Between the first and the second backtick, between the third and the fourth, and so on.
+        let names = texts.into_iter().flatten().flat_map(|text| text.split('`').skip(1).step_by(2));
+        let mut keys = names.map(|name| name.split(':').next().unwrap_or(name));
+        mistake.place = keys.find_map(|key| whole.option(key)).unwrap_or(mistake.place);
+    }
+    mistake
+}
 
 /// Reads a typed value, or says everything that is wrong with it.
 pub fn read<T: DeserializeOwned>(node: &Node) -> Result<T, Diagnostics> {

@@ -31,7 +31,10 @@ impl Spec {
     pub(super) fn problems(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         if self.at_most.0 <= 0.0 {
-            found.push(("a failure rate of at most 0 % allows no retry".into(), "10% is usual".into()));
+            found.push((
+                "a failure rate of at most 0 % allows no retry".into(),
+                "give `at_most` some percent; 10% is usual".into(),
+            ));
         }
         if self.over.is_some_and(|over| over.0.is_zero()) {
             found.push(("`over` must be above zero".into(), "leave it out to count since the start".into()));
