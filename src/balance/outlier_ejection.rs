@@ -8,8 +8,8 @@
 //! Each caller instance judges by its own requests, as a breaker does, but for each replica apart. The law is that of
 //! Envoy's outlier detection: what happens at the end of each interval (ejections that are over; the failure rate; replicas
 //! that were not ejected have one of their ejections forgiven) happens here when the caller next looks, which changes
-//! nothing for it. Always: no more are ejected than `max_ejected` says, but one may always be (Envoy's
-//! `always_eject_one_host`, and its only way until 2024).
+//! nothing for it. Always: no more are ejected than `max_ejected` says, but for one if `always_eject_one` says so. (That was
+//! Envoy's only way until 2023, and is its option `always_eject_one_host` since.)
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,15 +46,25 @@ pub struct Spec {
     /// The longest ejection. Default: `300s`, or `base_ejection_time` if that is longer.
     #[serde(default)]
     pub max_ejection_time: Option<Span>,
-    /// At most this share of the replicas is ejected at a time, but one may always be. Default: 10%.
+    /// At most this share of the replicas is ejected at a time, in whole replicas: of fewer than ten, 10% is none. Default: 10%.
     #[serde(default)]
     pub max_ejected: Option<Share>,
+    /// Whether one replica may be ejected whatever `max_ejected` says. Default: false, as in Envoy since 2023.
+    #[serde(default)]
+    pub always_eject_one: bool,
     /// What counts as a failure. Default: `timeout`, `unavailable`, `error` and `unreachable`.
     #[serde(default)]
     pub on: Option<Vec<When>>,
 }
 
 impl Spec {
+    /// How many of so many replicas are ejected at most.
+    pub(crate) fn most(&self, replicas: usize) -> u32 {
+        // A share that is meant to be a whole number of replicas must not fall short of it by rounding.
+        let most = (self.max_ejected.map_or(0.1, |share| share.0) * replicas as f64 + 1e-9).floor() as u32;
+        most.max(u32::from(self.always_eject_one))
+    }
+
     fn base(&self) -> Duration {
         self.base_ejection_time.map_or(Duration::from_secs(30), |span| span.0)
     }
@@ -119,8 +129,6 @@ impl Outliers {
         };
         let interval = spec.interval.map_or(Duration::from_secs(10), |span| span.0);
         let longest = spec.max_ejection_time.map_or(Duration::from_secs(300), |span| span.0).max(spec.base());
-        // A share that is meant to be a whole number of replicas must not fall short of it by rounding.
-        let most = (spec.max_ejected.map_or(0.1, |share| share.0) * replicas as f64 + 1e-9).floor() as u32;
         Self {
             failures: spec.on.as_ref().map_or_else(|| OutcomeSet::of(&usual), |list| set_of(list)),
             in_a_row,
@@ -128,7 +136,7 @@ impl Outliers {
             interval,
             base: spec.base(),
             longest,
-            most: most.max(1),
+            most: spec.most(replicas),
             each: vec![Replica::default(); replicas],
             ejected: 0,
             ejections: 0,
@@ -292,13 +300,17 @@ mod tests {
         }
     }
 
+    fn one_always() -> Spec {
+        Spec { always_eject_one: true, ..Spec::default() }
+    }
+
     fn time(secs: u64) -> Time {
         Time::ZERO + Duration::from_secs(secs)
     }
 
     #[test]
     fn five_failures_in_a_row_eject_for_thirty_seconds() {
-        let mut story = Story::new(Spec::default(), 4);
+        let mut story = Story::new(one_always(), 4);
         story.end(1, 2, 4, Outcome::Error).end(2, 2, 1, Outcome::Ok).end(3, 2, 4, Outcome::Timeout);
         assert_eq!(story.ejected(4), NOBODY);
         assert_eq!(story.end(5, 2, 1, Outcome::Unreachable).ejected(5), [2]);
@@ -309,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_is_nobodys_fault_does_not_count() {
-        let mut story = Story::new(Spec::default(), 4);
+        let mut story = Story::new(one_always(), 4);
         for outcome in
             [Outcome::Ok, Outcome::Degraded(Lesser::PARTIAL), Outcome::Rejected, Outcome::Throttled(Duration::ZERO)]
         {
@@ -321,7 +333,7 @@ mod tests {
 
     #[test]
     fn ejections_get_longer_and_calm_intervals_forgive_them() {
-        let mut story = Story::new(Spec::default(), 4);
+        let mut story = Story::new(one_always(), 4);
         // 30 s from 1 s on; then, as it fails at once again, 60 s from 41 s, and 90 s from 111 s on.
         story.end(1, 0, 5, Outcome::Error).end(41, 0, 5, Outcome::Error);
         assert_eq!(story.ejected(109), [0]);
@@ -340,8 +352,8 @@ mod tests {
 
     #[test]
     fn a_look_after_a_long_time_sees_what_many_looks_would_have_seen() {
-        let mut often = Story::new(Spec::default(), 4);
-        let mut seldom = Story::new(Spec::default(), 4);
+        let mut often = Story::new(one_always(), 4);
+        let mut seldom = Story::new(one_always(), 4);
         for story in [&mut often, &mut seldom] {
             story.end(3, 0, 5, Outcome::Error).end(44, 0, 5, Outcome::Error);
         }
@@ -356,7 +368,7 @@ mod tests {
 
     #[test]
     fn no_ejection_is_longer_than_the_longest() {
-        let spec = Spec { max_ejection_time: Some(Span(Duration::from_secs(45))), ..Spec::default() };
+        let spec = Spec { max_ejection_time: Some(Span(Duration::from_secs(45))), ..one_always() };
         let mut story = Story::new(spec, 4);
         story.end(0, 0, 5, Outcome::Error);
         for round in 0..5 {
@@ -369,21 +381,24 @@ mod tests {
     }
 
     #[test]
-    fn at_most_a_share_is_ejected_but_one_always() {
-        for (replicas, share, most) in [(1, 0.1, 1), (4, 0.0, 1), (19, 0.1, 1), (20, 0.1, 2), (10, 0.3, 3), (4, 1.0, 4)]
+    fn at_most_a_share_is_ejected_but_one_always_if_that_is_said() {
+        for (replicas, share, most) in [(1, 0.1, 0), (4, 0.0, 0), (19, 0.1, 1), (20, 0.1, 2), (10, 0.3, 3), (4, 1.0, 4)]
         {
-            let spec = Spec { max_ejected: Some(Share(share)), ..Spec::default() };
-            let mut story = Story::new(spec, replicas);
-            for replica in 0..replicas {
-                story.end(1, replica, 5, Outcome::Error);
+            for always in [false, true] {
+                let spec = Spec { max_ejected: Some(Share(share)), always_eject_one: always, ..Spec::default() };
+                let mut story = Story::new(spec, replicas);
+                for replica in 0..replicas {
+                    story.end(1, replica, 5, Outcome::Error);
+                }
+                let most = if always { most.max(1) } else { most };
+                assert_eq!(story.ejected(1).len(), most, "{share} of {replicas}");
             }
-            assert_eq!(story.ejected(1).len(), most, "{share} of {replicas}");
         }
     }
 
     #[test]
     fn a_failure_rate_is_judged_at_the_end_of_an_interval_the_worst_first() {
-        let spec = Spec { failure_rate: Some(Share(0.5)), minimum_calls: Some(10), ..Spec::default() };
+        let spec = Spec { failure_rate: Some(Share(0.5)), minimum_calls: Some(10), ..one_always() };
         let mut story = Story::new(spec, 4);
         let mut calls = |at, replica, failed, ok| {
             story.end(at, replica, failed, Outcome::Error).end(at, replica, ok, Outcome::Ok);

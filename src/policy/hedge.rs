@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Each attempt walks through the layers inside this one by itself. The race ends with the first answer, or 4xx: the others are
-//! then abandoned, as by a timeout (a server is told only as its `cancel` says). A failure waits for the others; if all
-//! have failed, the last failure is the outcome, and no further spare is sent.
+//! then abandoned, as by a timeout (a server is told only as its `cancel` says). A failure that `on` lists sends the next
+//! spare at once; another waits for the attempts that are under way; if all have failed, the last failure is the outcome.
 //!
 //! J. Dean, L. A. Barroso, "The Tail at Scale" (2013), section "Within-request short-term adaptations"; gRPC proposal A6.
 
@@ -16,9 +16,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::recent::{Over, Recent};
-use super::{Blueprint, Enter, Leave, Passage, Policy, Race};
+use super::{Blueprint, Enter, Leave, Passage, Policy, Race, When, set_of};
 use crate::engine::{Duration, Stream, Time};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, OutcomeSet};
 use crate::scenario::units::{Share, Span};
 use crate::short_form;
 
@@ -47,6 +47,11 @@ pub struct Spec {
     /// Spares for each call at most. Default: 1.
     #[serde(default)]
     pub spares: Option<u32>,
+    /// Outcomes of an attempt after which the next spare is sent at once, as far as there is one (gRPC's
+    /// `nonFatalStatusCodes`). After another failure the call waits for the attempts that are under way, and ends with it if
+    /// there are none. Default: none.
+    #[serde(default)]
+    pub on: Vec<When>,
     /// Whether a spare goes to another replica than the attempt before it, if there is one. Default: true.
     #[serde(default)]
     pub elsewhere: Option<bool>,
@@ -97,6 +102,9 @@ impl Spec {
         if self.percentile.is_some_and(|share| share.0 <= 0.0) {
             problem("`percentile` must be above 0%", "95% is usual");
         }
+        if self.on.contains(&When::Rejected) {
+            problem("a 4xx ends the race: the same request would be wrong again", "take `rejected` out of `on`");
+        }
         if matches!(self.over, Some(Over::Calls(0) | Over::Time(Duration::ZERO))) {
             problem("`over` must keep something", "1000 calls are usual");
         }
@@ -125,6 +133,9 @@ impl Blueprint for Spec {
     }
     fn shared(&self) -> bool {
         self.shared
+    }
+    fn spares_on(&self) -> OutcomeSet {
+        set_of(&self.on)
     }
     fn lets_losers_run(&self) -> bool {
         self.losers == Losers::Run
@@ -237,6 +248,7 @@ mod tests {
         assert_refused("hedge: { after: 1ms, over: 10 }", "go with `percentile`");
         assert_refused("hedge: { percentile: 0% }", "above 0%");
         assert_refused("hedge: { percentile: 95%, over: 0 }", "keep something");
+        assert_refused("hedge: { after: 1ms, on: [ rejected ] }", "4xx");
         assert_refused("hedge: { after: 1ms, spares: 0 }", "spares");
         assert_refused("hedge: { after: 1ms, spares: 101 }", "spares");
     }

@@ -222,6 +222,11 @@ pub trait Blueprint: Debug + Send + Sync {
         false
     }
 
+    /// In a race: outcomes of an attempt after which the next spare is asked for at once.
+    fn spares_on(&self) -> OutcomeSet {
+        OutcomeSet::default()
+    }
+
     /// Whether attempts that have lost a race, or whose race is over, run on: the server is not told that nobody waits, also
     /// if it would listen.
     fn lets_losers_run(&self) -> bool {

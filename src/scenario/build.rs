@@ -374,6 +374,13 @@ impl Builder<'_> {
                     "add `operations:`",
                 );
             }
+            if let Some(ejection) = &spec.balance.outlier_ejection
+                && ejection.most(spec.replicas as usize) == 0
+            {
+                let what = format!("so small a share of {} replicas is none: nothing is ever ejected", spec.replicas);
+                let help = "give `max_ejected` more, or `always_eject_one: true`";
+                self.found.push(Diagnostic::warning(spec.balance.place, what).help(help));
+            }
             let operations = spec
                 .operations
                 .iter()

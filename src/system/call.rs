@@ -24,7 +24,7 @@ use crate::admission::idempotency;
 use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::{Fact, caller_limit};
-use crate::outcome::{Lesser, Outcome, Refuser};
+use crate::outcome::{Lesser, Outcome, OutcomeSet, Refuser};
 use crate::policy::{Catching, Enter, Leave, Passage, Policy, Position};
 
 /// Names a leg.
@@ -120,6 +120,8 @@ struct Slot {
     line: VecDeque<CallId>,
     /// Whether what is inside goes on when the layer is abandoned from outside.
     goes_on: bool,
+    /// In a race: outcomes after which the next spare is asked for at once.
+    spares_on: OutcomeSet,
     /// Whether attempts whose race is over run on.
     losers_run: bool,
     /// Whether those in line get the outcome of the one inside that is about the same.
@@ -313,6 +315,7 @@ impl Calls {
                         });
                         calls.slots.push(Slot {
                             goes_on: blueprint.goes_on_alone(),
+                            spares_on: blueprint.spares_on(),
                             losers_run: blueprint.lets_losers_run(),
                             shares: blueprint.shares_outcomes(),
                             put_off: 0,
@@ -385,7 +388,7 @@ impl Calls {
         let runner = Leg {
             request: Handle::NONE,
             replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
-            elsewhere: if before == Handle::NONE { leg.elsewhere } else { elsewhere },
+            elsewhere,
             deadline: limits.fold(leg.deadline, Time::min),
             base: layer as u32 + 1,
             quiet: leg.quiet || slot.losers_run,
@@ -419,13 +422,34 @@ impl Calls {
             self.legs[after].before = before;
         }
         self.legs.remove(id);
+        let layer = base as usize - 1;
         let is_over = outcome.is_answer() || outcome == Outcome::Rejected;
+        let slot = self.stacks[self.legs[runs_for].stack as usize].slots[layer];
+        if self.slots[slot as usize].spares_on.has(outcome)
+            && let Some(done) = self.spare(cx, runs_for, layer)
+        {
+            return done;
+        }
         if !is_over && self.legs[runs_for].runners != Handle::NONE {
             return None;
         }
         self.end_runners(cx, runs_for, Why::Unwanted);
-        self.frame(runs_for, base as usize - 1).at = At::Inside;
-        self.outward(cx, runs_for, base as usize, outcome)
+        self.frame(runs_for, layer).at = At::Inside;
+        self.outward(cx, runs_for, layer + 1, outcome)
+    }
+
+    /// Asks for the next spare of a race. If there is one it is sent, and may end the call at once.
+    fn spare(&mut self, cx: &mut Context<'_>, id: CallId, layer: usize) -> Option<Option<Done>> {
+        let leg = &self.legs[id];
+        let slot = &mut self.slots[self.stacks[leg.stack as usize].slots[layer] as usize];
+        let frame = &mut self.frames[id.index() * self.stride + layer];
+        let passage = &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word);
+        let race = slot.policy.spare(passage)?;
+        frame.stop_timer(&mut cx.engine);
+        if race.next != Duration::FOREVER {
+            frame.timer = cx.engine.after(race.next, super::Event::Call(Event { leg: id, layer: layer as u8 }));
+        }
+        Some(self.run(cx, id, layer, race.elsewhere))
     }
 
     /// All runners of a leg are abandoned.
@@ -492,7 +516,8 @@ impl Calls {
                 let slot = self.stacks[self.legs[leg].stack as usize].slots[layer];
                 if self.slots[slot as usize].goes_on {
                     self.frame(leg, layer).at = At::Racing;
-                    return self.run(cx, leg, layer, false);
+                    let elsewhere = self.legs[leg].elsewhere;
+                    return self.run(cx, leg, layer, elsewhere);
                 }
                 self.frame(leg, layer).at = At::Inside;
                 self.inward(cx, leg, layer + 1)
@@ -501,20 +526,7 @@ impl Calls {
                 self.abandon_inside(cx, leg, layer + 1, Why::TimedOut);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }
-            At::Racing => {
-                let leg_here = &self.legs[leg];
-                let slot = &mut self.slots[self.stacks[leg_here.stack as usize].slots[layer] as usize];
-                let frame = &mut self.frames[leg.index() * self.stride + layer];
-                let race = slot.policy.spare(&mut leg_here.passage(
-                    cx.engine.now(),
-                    (slot.line.len(), slot.put_off),
-                    &mut frame.word,
-                ))?;
-                if race.next != Duration::FOREVER {
-                    frame.timer = cx.engine.after(race.next, super::Event::Call(event));
-                }
-                self.run(cx, leg, layer, race.elsewhere)
-            }
+            At::Racing => self.spare(cx, leg, layer).flatten(),
             At::InLine => {
                 frame.at = At::Out;
                 let slot = &mut self.slots[self.stacks[self.legs[leg].stack as usize].slots[layer] as usize];
@@ -686,7 +698,8 @@ impl Calls {
                     if race.next != Duration::FOREVER {
                         frame.timer = cx.engine.after(race.next, timer);
                     }
-                    return self.run(cx, id, layer, false);
+                    let elsewhere = leg.elsewhere;
+                    return self.run(cx, id, layer, elsewhere);
                 }
                 Enter::Refuse => {
                     let refused = Outcome::RefusedBy(slot.refuser);

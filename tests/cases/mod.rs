@@ -294,7 +294,8 @@ fn rate_limit() -> impl Strategy<Value = String> {
 }
 
 fn hedge() -> impl Strategy<Value = String> {
-    let rest = maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true", "losers: run"]));
+    let rest =
+        maybe(one_of(&["elsewhere: false", "budget: 20%", "shared: true", "losers: run", "on: [ error, refused ]"]));
     let wait = prop_oneof![
         3 => (0..60_u64).prop_map(|after| format!("after: {after}ms")),
         1 => (50..=100_u32).prop_map(|share| format!("percentile: {share}%, over: 20")),
@@ -494,9 +495,10 @@ fn balance() -> impl Strategy<Value = String> {
     let times = (millis(5..200), 1..300_u64, 1..5_u64).prop_map(|(interval, base, times)| {
         format!("interval: {interval}, base_ejection_time: {base}ms, max_ejection_time: {}ms", base * times)
     });
-    let ejection = (times, law, maybe(one_of(&["max_ejected: 50%", "max_ejected: 100%"])), maybe(on()))
-        .prop_map(|(times, law, most, on)| format!("outlier_ejection: {{ {times}{law}{most}{on} }}"))
-        .boxed();
+    let ejection =
+        (times, law, maybe(one_of(&["max_ejected: 50%", "max_ejected: 100%", "always_eject_one: true"])), maybe(on()))
+            .prop_map(|(times, law, most, on)| format!("outlier_ejection: {{ {times}{law}{most}{on} }}"))
+            .boxed();
     let check = (one_of(&["op", "health"]), 5..100_u64, 1..=100_u64, 1..4_u32, 1..4_u32)
         .prop_map(|(operation, every, share, fall, rise)| {
             let timeout = (every * share / 100).max(1);

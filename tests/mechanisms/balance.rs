@@ -125,7 +125,7 @@ fn a_key_has_its_replica_and_moves_to_the_next_when_that_is_ejected() {
     seen.remove(home);
     assert_eq!(seen, [0, 0, 0]);
     let fault = format!("{{ errors: {{ service: s, replica: {home} }} }}");
-    let ran = with_one_key("{ by: ring_hash, outlier_ejection: {} }", &fault);
+    let ran = with_one_key("{ by: ring_hash, outlier_ejection: { max_ejected: 25% } }", &fault);
     let mut seen = arrivals(&ran, 4);
     assert_eq!(seen[home], 5);
     seen.sort_unstable();
@@ -138,7 +138,7 @@ fn ejecting(policies: &str, work: &str, fault: &str) -> Ran {
     run(
         &format!(
             "
-            services: {{ s: {{ replicas: 2, balance: {{ outlier_ejection: {{}} }}, operations: {{ get: [ work: {work} ] }} }} }}
+            services: {{ s: {{ replicas: 2, balance: {{ outlier_ejection: {{ max_ejected: 50% }} }}, operations: {{ get: [ work: {work} ] }} }} }}
             clients: {{ c: {{ calls: s.get, arrivals: {{ constant: 10/s }}, policies: [ {policies} ] }} }}
             "
         ),

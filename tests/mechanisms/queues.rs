@@ -330,5 +330,5 @@ fn a_request_that_has_waited_too_long_is_a_drop_and_one_that_nobody_wants_is_not
 fn a_limit_that_cannot_work_is_an_error_where_it_is_written() {
     let model = "services: { s: { limit: { aimd: { min: 0 } }, operations: { get: [ work: 1ms ] } } }";
     let wrong = Texts { model, experiment: "{ length: 1s }", data: &[] }.plan().expect_err("it cannot work");
-    assert!(wrong.contains("lets nobody in") && wrong.contains(":1:25"), "{wrong}");
+    assert!(wrong.contains("lets nobody in") && wrong.contains(":1:35"), "{wrong}");
 }

@@ -272,3 +272,29 @@ fn threads_are_gone_with_their_process() {
     );
     assert_eq!(ran.when("service/s", "arrivals"), [100, 200, 600, 700]);
 }
+
+#[test]
+fn a_failure_sends_the_next_spare_at_once_if_it_is_listed() {
+    // Nobody answers. Each attempt takes 5 ms, and a spare is due after 50 ms. Unlisted, the first failure finds nobody else under
+    // way and is the outcome; listed, two spares follow at once, to other replicas.
+    for (on, attempts, took) in [("[]", 1, 5), ("[ error ]", 3, 15), ("[ timeout ]", 1, 5)] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ replicas: 3, operations: {{ get: [ work: 5ms, fail: error ] }} }} }}
+                clients:
+                  c:
+                    calls: s.get
+                    arrivals: {{ constant: 1/s }}
+                    policies: [ hedge: {{ after: 50ms, spares: 2, on: {on} }} ]
+                "
+            ),
+            "{ length: 1.5s }",
+        );
+        assert_eq!(ran.count("edge/c->s.get", "attempts"), attempts, "{on}");
+        assert_eq!(ran.millis("client/c", "duration.mean"), took, "{on}");
+        assert_eq!(ran.count("client/c", "failed.error"), 1);
+        let most = (0..3).map(|replica| ran.count(&format!("instance/s/{replica}"), "arrivals")).max();
+        assert_eq!(most, Some(1), "each went elsewhere than the one before");
+    }
+}
