@@ -302,6 +302,11 @@ impl Policy for Fallback {
         Leave::Pass
     }
 
+    fn bytes(&self) -> usize {
+        // The nodes of a tree are half full at least.
+        self.fetched.as_ref().map_or(0, |it| it.at.len() * 2 * 24 + it.order.capacity() * 16)
+    }
+
     fn reset(&mut self) {
         if let Some(fetched) = &mut self.fetched {
             fetched.at.clear();

@@ -192,6 +192,10 @@ impl Policy for Hedge {
         Leave::Pass
     }
 
+    fn bytes(&self) -> usize {
+        self.recent.as_ref().map_or(0, Recent::bytes)
+    }
+
     fn reset(&mut self) {
         self.saved = 0.0;
         if let Some(recent) = &mut self.recent {

@@ -179,6 +179,11 @@ pub trait Policy: Debug + Send {
         0
     }
 
+    /// Memory held beyond its own size, in bytes, if that can grow.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// The process was restarted: forget everything.
     fn reset(&mut self);
 }

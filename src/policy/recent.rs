@@ -138,6 +138,11 @@ impl Recent {
         Some(Self::longest(self.class))
     }
 
+    /// Memory held, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.calls.capacity() * size_of::<(Time, u16)>() + self.counts.len() * size_of::<u32>()
+    }
+
     pub(super) fn clear(&mut self) {
         self.calls.clear();
         self.counts.fill(0);

@@ -186,6 +186,10 @@ impl Policy for Learned {
         Leave::Pass
     }
 
+    fn bytes(&self) -> usize {
+        self.recent.bytes()
+    }
+
     fn reset(&mut self) {
         self.recent.clear();
     }

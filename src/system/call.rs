@@ -17,15 +17,15 @@ use std::collections::VecDeque;
 
 use super::keys::Keys;
 use super::plan::{Cancel, Plan, Service};
+use super::put_off::{Entry, PutOff};
 use super::task::{About, Count, Purpose, State, Task, Worker};
 use super::{Context, Hosts};
-use crate::admission::Class;
-use crate::admission::idempotency;
+use crate::admission::{Class, idempotency};
 use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::{Fact, caller_limit};
 use crate::outcome::{Lesser, Outcome, OutcomeSet, Refuser};
-use crate::policy::{Catching, Enter, Leave, Passage, Policy, Position};
+use crate::policy::{Enter, Leave, Passage, Policy, Position};
 
 /// Names a leg.
 pub(super) type CallId = Handle;
@@ -64,28 +64,6 @@ pub(super) struct Calls {
     stride: usize,
 }
 
-/// The calls of one caller instance that a policy has put off, oldest first.
-#[derive(Debug)]
-struct PutOff {
-    host: u32,
-    stack: u32,
-    edge: u32,
-    layer: u32,
-    catching: Catching,
-    /// For whom each is made, and at which step.
-    waiting: VecDeque<(About, u32)>,
-    /// Whether somebody will have a turn.
-    awaited: bool,
-    /// Whether the last one ended well.
-    well: bool,
-}
-
-impl PutOff {
-    fn new(host: u32, stack: u32, edge: u32, layer: u32, catching: Catching) -> Self {
-        Self { host, stack, edge, layer, catching, waiting: VecDeque::new(), awaited: false, well: false }
-    }
-}
-
 /// A call that no program waits for.
 struct Background {
     host: u32,
@@ -96,6 +74,8 @@ struct Background {
     about: About,
     /// The step at which it is written.
     pc: u32,
+    /// Its idempotency key, or zero.
+    token: u64,
     /// The replica to which a probe goes.
     replica: u32,
     purpose: Purpose,
@@ -126,8 +106,7 @@ struct Slot {
     losers_run: bool,
     /// Whether those in line get the outcome of the one inside that is about the same.
     shares: bool,
-    /// Calls that wait here to be made later, and their place in `put_off`.
-    put_off: usize,
+    /// The place of the calls that it puts off.
     later: Option<u32>,
     watched: Option<Watched>,
     /// The host it belongs to; none if it is shared.
@@ -162,8 +141,8 @@ struct Leg {
     /// The first layer that it walks: 0, or for a runner the one inside the race, or for a call that was put off the one
     /// inside the policy that did.
     base: u32,
-    /// Whether nobody is told if it is abandoned.
-    quiet: bool,
+    /// The idempotency key of its attempts, or zero.
+    token: u64,
     /// What a policy has given it as outcome, to go outwards with.
     given: Outcome,
     /// The leg that a runner runs for.
@@ -181,6 +160,8 @@ pub(super) enum Why {
     TimedOut,
     /// Nobody wants the answer any more. The process goes on, and so do its threads.
     Unwanted,
+    /// As [`Why::Unwanted`], and no server is told.
+    Unheard,
     /// The process is gone, with all its threads.
     Died,
 }
@@ -190,7 +171,7 @@ impl Why {
     fn outcome(self) -> Outcome {
         match self {
             Self::TimedOut => Outcome::Timeout,
-            Self::Unwanted | Self::Died => Outcome::Cancelled,
+            Self::Unwanted | Self::Unheard | Self::Died => Outcome::Cancelled,
         }
     }
 }
@@ -318,7 +299,6 @@ impl Calls {
                             spares_on: blueprint.spares_on(),
                             losers_run: blueprint.lets_losers_run(),
                             shares: blueprint.shares_outcomes(),
-                            put_off: 0,
                             later,
                             refuser: blueprint.refuser(),
                             limit: blueprint.limit().map(|limit| engine.lane(limit)),
@@ -343,26 +323,17 @@ impl Calls {
     pub(super) fn start(&mut self, cx: &mut Context<'_>, task: Handle, edge: u32) -> Option<Done> {
         let key = self.keys[edge as usize].as_mut().map(Keys::draw);
         let caller = &mut cx.tasks[task];
-        let key = key.unwrap_or(caller.about.key);
         let (first_stack, first_edge) = self.of_host[caller.host as usize];
+        let token = cx.plan.edges[edge as usize].key.map_or(0, |key| match key {
+            idempotency::Key::Request => caller.identity_of_call().max(1),
+            idempotency::Key::Call => mix(caller.identity_of_call() ^ mix(caller.number)).max(1),
+        });
         let now = cx.engine.now();
         let leg = self.legs.insert(Leg {
-            task,
-            edge,
-            stack: first_stack + (edge - first_edge),
-            request: Handle::NONE,
-            replica: 0,
-            elsewhere: false,
-            bucket: cx.measure.bucket(now),
-            opened: now,
+            key: key.unwrap_or(caller.about.key),
+            token,
             deadline: caller.deadline,
-            key,
-            quiet: false,
-            given: Outcome::Cancelled,
-            base: 0,
-            runs_for: Handle::NONE,
-            runners: Handle::NONE,
-            before: Handle::NONE,
+            ..Leg::new(task, edge, first_stack + (edge - first_edge), cx.measure.bucket(now), now)
         });
         caller.state = State::Calling(leg);
         cx.note(Fact::CallOpened { edge });
@@ -384,14 +355,12 @@ impl Calls {
         let limits = self.frames[first..=first + layer].iter().map(|frame| frame.until);
         let leg = &self.legs[id];
         let before = leg.runners;
-        let slot = &self.slots[self.stacks[leg.stack as usize].slots[layer] as usize];
         let runner = Leg {
             request: Handle::NONE,
             replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
             elsewhere,
             deadline: limits.fold(leg.deadline, Time::min),
             base: layer as u32 + 1,
-            quiet: leg.quiet || slot.losers_run,
             runs_for: id,
             runners: Handle::NONE,
             before,
@@ -433,7 +402,8 @@ impl Calls {
         if !is_over && self.legs[runs_for].runners != Handle::NONE {
             return None;
         }
-        self.end_runners(cx, runs_for, Why::Unwanted);
+        let losers_run = self.slots[slot as usize].losers_run;
+        self.end_runners(cx, runs_for, if losers_run { Why::Unheard } else { Why::Unwanted });
         self.frame(runs_for, layer).at = At::Inside;
         self.outward(cx, runs_for, layer + 1, outcome)
     }
@@ -443,7 +413,7 @@ impl Calls {
         let leg = &self.legs[id];
         let slot = &mut self.slots[self.stacks[leg.stack as usize].slots[layer] as usize];
         let frame = &mut self.frames[id.index() * self.stride + layer];
-        let passage = &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word);
+        let passage = &mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word);
         let race = slot.policy.spare(passage)?;
         frame.stop_timer(&mut cx.engine);
         if race.next != Duration::FOREVER {
@@ -550,7 +520,10 @@ impl Calls {
         let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
         cx.forget(request);
         let waits = self.legs.get(id).filter(|leg| leg.request == request);
-        cx.note(Fact::Answered { edge, bucket, work, late: waits.is_none() });
+        // A thread waits for it; but who had sent the thread may have gone on.
+        let for_nobody =
+            waits.is_none_or(|leg| matches!(cx.tasks[leg.task].count, Count::Background(Purpose::Thread { .. })));
+        cx.note(Fact::Answered { edge, bucket, work, late: for_nobody });
         waits?;
         self.ended(id, cx, outcome)
     }
@@ -582,12 +555,10 @@ impl Calls {
             slot.policy.reset();
             slot.watch(cx);
             if let Some(later) = slot.later {
-                let lost = std::mem::take(&mut slot.put_off);
                 let put_off = &mut self.put_off[later as usize];
-                for (about, _) in put_off.waiting.drain(..) {
-                    cx.effects.leave(about.effects);
-                }
-                cx.note(Fact::Backlog { edge: put_off.edge, delta: -(lost as i64) });
+                let lost = put_off.clear();
+                cx.note(Fact::Backlog { edge: put_off.edge, delta: -(lost.len() as i64) });
+                lost.iter().for_each(|entry| cx.effects.leave(entry.about.effects));
             }
         }
         let first = self.of_host[host as usize].0 as usize;
@@ -638,7 +609,10 @@ impl Calls {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.legs.bytes() + self.frames.capacity() * size_of::<Frame>()
+        let put_off: usize = self.put_off.iter().map(PutOff::bytes).sum();
+        let slots: usize =
+            self.slots.iter().map(|it| it.policy.bytes() + it.line.capacity() * size_of::<CallId>()).sum();
+        self.legs.bytes() + self.frames.capacity() * size_of::<Frame>() + put_off + slots
     }
 
     /// The attempt that is under way has ended.
@@ -669,7 +643,7 @@ impl Calls {
             let frame = &mut self.frames[id.index() * self.stride + layer];
             *frame = Frame::OUT;
             let answer =
-                slot.policy.enter(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word));
+                slot.policy.enter(&mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word));
             slot.watch(cx);
             let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
             match answer {
@@ -723,7 +697,7 @@ impl Calls {
             let leg = &mut self.legs[id];
             let answer = slot
                 .policy
-                .leave(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word), outcome);
+                .leave(&mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word), outcome);
             slot.watch(cx);
             match answer {
                 Leave::Pass => {}
@@ -747,12 +721,8 @@ impl Calls {
                 }
             }
             frame.at = At::Out;
-            if slot.shares {
-                let key = leg.key;
-                self.share(cx, slot_id, key, outcome);
-            } else {
-                self.call_in(cx, slot_id);
-            }
+            let key = leg.key;
+            self.left(cx, slot_id, key, outcome);
         }
         if base > 0 {
             return self.on_run(cx, id, outcome);
@@ -773,7 +743,7 @@ impl Calls {
                 balancer.done(leg.replica as usize, why.outcome(), cx.engine.now());
                 tell(balancer, *service, cx);
             }
-            if !leg.quiet && cx.plan.services[edge.service as usize].cancel != Cancel::None {
+            if why != Why::Unheard && cx.plan.services[edge.service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
         }
@@ -792,18 +762,23 @@ impl Calls {
                     let leg = &self.legs[id];
                     // Whatever it answers, there is nobody left to act on it.
                     slot.policy.leave(
-                        &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word),
+                        &mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word),
                         Outcome::Cancelled,
                     );
                     slot.watch(cx);
-                    if slot.shares {
-                        let key = leg.key;
-                        self.share(cx, slot_id, key, Outcome::Cancelled);
-                    } else {
-                        self.call_in(cx, slot_id);
-                    }
+                    let key = leg.key;
+                    self.left(cx, slot_id, key, Outcome::Cancelled);
                 }
             }
+        }
+    }
+
+    /// Somebody left with this outcome: what becomes of those in line.
+    fn left(&mut self, cx: &mut Context<'_>, slot: usize, key: u64, outcome: Outcome) {
+        if self.slots[slot].shares {
+            self.share(cx, slot, key, outcome);
+        } else {
+            self.call_in(cx, slot);
         }
     }
 
@@ -818,7 +793,7 @@ impl Calls {
             frame.stop_timer(&mut cx.engine);
             let slot = &mut self.slots[slot];
             let answer =
-                slot.policy.enter(&mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word));
+                slot.policy.enter(&mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word));
             slot.watch(cx);
             let wait = match answer {
                 // Who takes a thread in the place of another begins its race when its event comes.
@@ -850,7 +825,7 @@ impl Calls {
             frame.stop_timer(&mut cx.engine);
             let goes_in = outcome == Outcome::Cancelled;
             if goes_in {
-                let passage = &mut leg.passage(cx.engine.now(), (slot.line.len(), slot.put_off), &mut frame.word);
+                let passage = &mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word);
                 let answer = slot.policy.enter(passage);
                 assert_eq!(answer, Enter::Proceed, "who goes in the place of one that was abandoned goes in");
                 frame.at = At::Delayed;
@@ -875,69 +850,70 @@ impl Calls {
     /// A call is kept, to be made later.
     fn put_off(&mut self, cx: &mut Context<'_>, id: CallId, slot: usize) {
         let leg = &self.legs[id];
-        let task = &cx.tasks[leg.task];
-        let later = self.slots[slot].later.expect("who puts calls off says how they are made");
-        let put_off = &mut self.put_off[later as usize];
-        put_off.waiting.push_back((About { key: leg.key, ..task.about }, task.pc));
-        cx.effects.join(task.about.effects);
-        put_off.well = false;
-        self.slots[slot].put_off += 1;
-        cx.note(Fact::PutOff { edge: leg.edge });
-        cx.note(Fact::Backlog { edge: leg.edge, delta: 1 });
+        let (edge, token, task) = (leg.edge, leg.token, &cx.tasks[leg.task]);
+        let (about, pc) = (About { key: leg.key, ..task.about }, task.pc);
+        self.put_off_at(slot).add(about, pc, token);
+        cx.effects.join(about.effects);
+        cx.note(Fact::PutOff { edge });
+        cx.note(Fact::Backlog { edge, delta: 1 });
         self.await_turn(cx, slot);
+    }
+
+    fn put_off_at(&mut self, slot: usize) -> &mut PutOff {
+        let later = self.slots[slot].later.expect("who puts calls off says how they are made");
+        &mut self.put_off[later as usize]
     }
 
     /// The next call that was put off has its turn after a while.
     fn await_turn(&mut self, cx: &mut Context<'_>, slot: usize) {
-        let later = self.slots[slot].later.expect("only some slots put calls off");
-        let put_off = &mut self.put_off[later as usize];
-        if !put_off.awaited && !put_off.waiting.is_empty() {
-            put_off.awaited = true;
-            let wait = if put_off.well { put_off.catching.gap } else { put_off.catching.probe };
-            cx.engine.after(wait, super::Event::PutOff { slot: slot as u32 });
+        let put_off = self.put_off_at(slot);
+        if put_off.turn.is_none()
+            && let Some(wait) = put_off.wait()
+        {
+            put_off.turn = Some(cx.engine.after(wait, super::Event::PutOff { slot: slot as u32 }));
         }
     }
 
     /// A call that was put off has its turn.
     pub(super) fn on_turn(&mut self, slot: u32, cx: &mut Context<'_>) -> Option<Done> {
-        let later = self.slots[slot as usize].later.expect("only some slots put calls off");
-        let put_off = &mut self.put_off[later as usize];
-        put_off.awaited = false;
-        let (about, pc) = put_off.waiting.pop_front()?;
+        let put_off = self.put_off_at(slot as usize);
+        put_off.turn = None;
+        let (Entry { number, about, pc, token }, another) = put_off.take()?;
         let (host, edge, stack, base) = (put_off.host, put_off.edge, put_off.stack, put_off.layer + 1);
-        let well = put_off.well;
-        self.slots[slot as usize].put_off -= 1;
         cx.note(Fact::Backlog { edge, delta: -1 });
-        if well {
+        if another {
             self.await_turn(cx, slot as usize);
         }
-        let purpose = Purpose::PutOff { slot };
-        let done = self.in_background(cx, Background { host, edge, stack, base, about, pc, replica: 0, purpose });
+        let purpose = Purpose::PutOff { slot, number };
+        let call = Background { host, edge, stack, base, about, pc, token, replica: 0, purpose };
+        let done = self.in_background(cx, call);
         // Its task remembers what has had an effect from here on.
         cx.effects.leave(about.effects);
         done
     }
 
     /// A call that was put off has ended.
-    pub(super) fn on_turn_done(&mut self, cx: &mut Context<'_>, slot: u32, task: Handle, outcome: Outcome) {
-        let later = self.slots[slot as usize].later.expect("only some slots put calls off");
-        let put_off = &mut self.put_off[later as usize];
-        put_off.well = outcome.is_answer() || outcome == Outcome::Rejected;
-        if put_off.well {
-            cx.note(Fact::CaughtUp { edge: put_off.edge });
+    pub(super) fn on_turn_done(&mut self, cx: &mut Context<'_>, slot: u32, entry: Entry, outcome: Outcome) {
+        let put_off = self.put_off_at(slot as usize);
+        let edge = put_off.edge;
+        if outcome.is_answer() || outcome == Outcome::Rejected {
+            put_off.done();
+            cx.note(Fact::CaughtUp { edge });
         } else {
-            let task = &cx.tasks[task];
-            put_off.waiting.push_front((task.about, task.pc));
-            cx.effects.join(task.about.effects);
-            self.slots[slot as usize].put_off += 1;
-            cx.note(Fact::Backlog { edge: put_off.edge, delta: 1 });
+            put_off.put_back(entry);
+            // Others were to follow soon; they wait as long as this one.
+            if let Some(turn) = put_off.turn.take() {
+                cx.engine.cancel(turn);
+            }
+            cx.effects.join(entry.about.effects);
+            cx.note(Fact::Backlog { edge, delta: 1 });
         }
         self.await_turn(cx, slot as usize);
     }
 
     /// Whether calls wait to be made later.
     pub(super) fn has_put_off(&self) -> bool {
-        self.put_off.iter().any(|it| !it.waiting.is_empty())
+        self.put_off.iter().any(|it| it.waiting() > 0)
     }
 
     /// The first probe of each replica by each caller, at a time that is drawn.
@@ -972,7 +948,7 @@ impl Calls {
             effects: Handle::NONE,
         };
         let purpose = Purpose::Probe { balancer, replica };
-        self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, replica, purpose })
+        self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, token: 0, replica, purpose })
     }
 
     /// A probe has ended.
@@ -989,28 +965,13 @@ impl Calls {
 
     /// A call that no program waits for begins. When it ends, the world is told of a task with this purpose.
     fn in_background(&mut self, cx: &mut Context<'_>, call: Background) -> Option<Done> {
-        let Background { host, edge, stack, base, about, pc, replica, purpose } = call;
+        let Background { host, edge, stack, base, about, pc, token, replica, purpose } = call;
         let now = cx.engine.now();
         let bucket = cx.measure.bucket(now);
         let task = self.background_task(cx, host, pc, about, purpose);
-        let leg = self.legs.insert(Leg {
-            task,
-            edge,
-            stack,
-            request: Handle::NONE,
-            replica,
-            elsewhere: false,
-            bucket,
-            opened: now,
-            deadline: Time::NEVER,
-            key: about.key,
-            base,
-            quiet: false,
-            given: Outcome::Cancelled,
-            runs_for: Handle::NONE,
-            runners: Handle::NONE,
-            before: Handle::NONE,
-        });
+        cx.tasks[task].token = token;
+        let leg =
+            self.legs.insert(Leg { replica, key: about.key, token, base, ..Leg::new(task, edge, stack, bucket, now) });
         cx.tasks[task].state = State::Calling(leg);
         if base == 0 {
             cx.note(Fact::CallOpened { edge });
@@ -1077,15 +1038,11 @@ impl Calls {
             Time::NEVER
         };
         let caller = &cx.tasks[leg.task];
-        // A program has each of its calls at a step of its own, so step and identity of the caller name the call.
-        let identity = mix(caller.about.identity ^ u64::from(caller.pc));
+        let identity = caller.identity_of_call();
         let about = About { key: leg.key, identity, ..caller.about };
         let from = caller.host;
         let operation = &service.operations[edge.operation as usize];
-        let token = edge.key.map_or(0, |key| match key {
-            idempotency::Key::Request => identity.max(1),
-            idempotency::Key::Call => mix(identity ^ mix(caller.number)).max(1),
-        });
+        let token = leg.token;
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         let request = cx.begin(Task {
@@ -1142,9 +1099,36 @@ fn tell(balancer: &mut Balancer, service: u32, cx: &mut Context<'_>) {
 }
 
 impl Leg {
+    /// A leg without a key, a deadline or anybody that it runs for.
+    fn new(task: Handle, edge: u32, stack: u32, bucket: u32, opened: Time) -> Self {
+        Self {
+            task,
+            edge,
+            stack,
+            request: Handle::NONE,
+            replica: 0,
+            elsewhere: false,
+            bucket,
+            opened,
+            deadline: Time::NEVER,
+            key: 0,
+            token: 0,
+            base: 0,
+            given: Outcome::Cancelled,
+            runs_for: Handle::NONE,
+            runners: Handle::NONE,
+            before: Handle::NONE,
+        }
+    }
+
     fn passage<'a>(&self, now: Time, (waiting, put_off): (usize, usize), word: &'a mut u64) -> Passage<'a> {
         Passage { now, opened: self.opened, deadline: self.deadline, key: self.key, waiting, put_off, word }
     }
+}
+
+/// How many stand in line at a policy, and how many calls it has put off.
+fn crowd(slot: &Slot, put_off: &[PutOff]) -> (usize, usize) {
+    (slot.line.len(), slot.later.map_or(0, |later| put_off[later as usize].held()))
 }
 
 impl Slot {

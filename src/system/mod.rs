@@ -21,6 +21,7 @@ mod fault;
 pub mod keys;
 mod network;
 pub mod plan;
+mod put_off;
 mod service;
 mod task;
 
@@ -35,6 +36,7 @@ use client::Wish;
 use effects::Effects;
 use network::Fate;
 use plan::{Cancel, Plan, Step, What};
+use put_off::Entry;
 use service::{Admission, Gone};
 use task::{About, Count, Purpose, State, Task, Worker};
 
@@ -619,7 +621,11 @@ impl<'p> World<'p> {
         if let Count::Background(purpose) = self.cx.tasks[done.task].count {
             match purpose {
                 Purpose::Thread { slot } => self.calls.on_thread_free(&mut self.cx, slot, done.task),
-                Purpose::PutOff { slot } => self.calls.on_turn_done(&mut self.cx, slot, done.task, done.outcome),
+                Purpose::PutOff { slot, number } => {
+                    let Task { about, pc, token, .. } = self.cx.tasks[done.task];
+                    let entry = Entry { number, about, pc, token };
+                    self.calls.on_turn_done(&mut self.cx, slot, entry, done.outcome);
+                }
                 Purpose::Probe { balancer, replica } => {
                     self.calls.probed(balancer, replica, done.outcome, &mut self.cx);
                 }

@@ -6,7 +6,7 @@
 
 use super::call::CallId;
 use crate::admission::Class;
-use crate::engine::{Duration, Handle, Key, Time};
+use crate::engine::{Duration, Handle, Key, Time, mix};
 use crate::outcome::{Lesser, Outcome};
 
 /// A program being run.
@@ -81,6 +81,13 @@ impl About {
     pub const NOBODY: u32 = u32::MAX;
 }
 
+impl Task {
+    /// Which call it makes now. A program has each of its calls at a step of its own, so step and identity name the call.
+    pub(super) fn identity_of_call(&self) -> u64 {
+        mix(self.about.identity ^ u64::from(self.pc))
+    }
+}
+
 /// How a task stands to the workers of its instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Worker {
@@ -116,7 +123,7 @@ pub(super) enum Count {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Purpose {
     /// It had been put off by a policy, in this slot.
-    PutOff { slot: u32 },
+    PutOff { slot: u32, number: u32 },
     /// It asks whether a replica is well, for this balancer.
     Probe { balancer: u32, replica: u32 },
     /// Its caller has gone on, but not the thread that makes it.

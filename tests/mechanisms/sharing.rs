@@ -235,7 +235,7 @@ fn a_thread_is_busy_until_its_call_has_ended_and_a_permit_until_nobody_waits() {
 }
 
 #[test]
-fn who_waits_for_a_thread_takes_it_when_it_is_free_and_an_answer_for_nobody_is_late_only_to_the_caller() {
+fn who_waits_for_a_thread_takes_it_when_it_is_free_and_an_answer_for_nobody_is_late() {
     // One thread and a queue of one. The thread works for the first from 100 to 350 ms, whose caller goes on at 300 ms. The second
     // waits from 200 ms, takes the thread at 350 ms and is given up at 400 ms; it holds the thread until 600 ms.
     let ran = run(
@@ -251,7 +251,9 @@ fn who_waits_for_a_thread_takes_it_when_it_is_free_and_an_answer_for_nobody_is_l
     );
     assert_eq!(ran.count("client/c", "failed.timeout"), 2);
     assert_eq!(ran.count("edge/c->s.get", "attempts"), 2);
-    assert_eq!(ran.count("edge/c->s.get", "late"), 0, "the thread waits for the answer");
+    // The second attempt is sent after the end, and counts for no window.
+    assert_eq!(ran.count("edge/c->s.get", "late"), 1);
+    assert!((ran.value("edge/c->s.get", "wasted_share") - 1.0).abs() < 1e-12);
 }
 
 #[test]
@@ -296,5 +298,52 @@ fn a_failure_sends_the_next_spare_at_once_if_it_is_listed() {
         assert_eq!(ran.count("client/c", "failed.error"), 1);
         let most = (0..3).map(|replica| ran.count(&format!("instance/s/{replica}"), "arrivals")).max();
         assert_eq!(most, Some(1), "each went elsewhere than the one before");
+    }
+}
+
+#[test]
+fn a_key_made_for_a_call_stays_the_same_whoever_makes_the_call_in_the_end() {
+    // The first try is given up after 100 ms, and has its effect at 150 ms. It is tried again by a thread that nobody waits for,
+    // or from a queue: each time with the key of the first.
+    for policies in [
+        "timeout: 120ms, bulkhead: { concurrent: 9, kind: thread_pool }, retry: { attempts: 3, on: [ timeout ] }, timeout: 100ms",
+        "fallback: [ { answer: later, rate: 10/s, probe: 500ms } ], timeout: 100ms",
+    ] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ operations: {{ pay: {{ effect: true, idempotency: {{}}, steps: [ work: 150ms ] }} }} }} }}
+                clients:
+                  c:
+                    calls: s.pay
+                    idempotency_key: call
+                    arrivals: {{ constant: 1/s }}
+                    policies: [ {policies} ]
+                "
+            ),
+            "{ length: 1.9s, drain: 10s }",
+        );
+        assert_eq!(ran.count("service/s", "effects"), 1, "{policies}");
+        assert_eq!(ran.count("service/s", "duplicate_effects"), 0, "{policies}");
+    }
+}
+
+#[test]
+fn an_attempt_that_times_out_inside_a_race_is_told_of_whatever_becomes_of_losers() {
+    for losers in ["abandon", "run"] {
+        let ran = run(
+            &format!(
+                "
+                services: {{ s: {{ cancel: propagate, operations: {{ get: [ work: 500ms ] }} }} }}
+                clients:
+                  c:
+                    calls: s.get
+                    arrivals: {{ constant: 1/s }}
+                    policies: [ hedge: {{ after: 10s, losers: {losers} }}, timeout: 100ms ]
+                "
+            ),
+            "{ length: 1.8s }",
+        );
+        assert_eq!(ran.busy("service/s"), 100, "{losers}");
     }
 }
