@@ -347,6 +347,23 @@ clients:
 }
 
 #[test]
+fn what_belongs_to_the_whole_experiment_cannot_be_varied() {
+    let model = "services: { s: { operations: { get: [ work: 1ms ] } } }
+clients: { c: { calls: s.get, arrivals: { poisson: 1/s } } }
+";
+    for experiment in [
+        "length: 10s\nvary: { model: [ m, other ] }\n",
+        "length: 10s\nvariants: { a: {}, b: { expect: [] } }\n",
+        "length: 10s\nvary: { claims: { path: expect, values: { none: [] } } }\n",
+        "length: 10s\nset: { variants: {} }\n",
+    ] {
+        let (code, said) = checked("whole", model, experiment);
+        assert_eq!(code, 2, "{experiment}: {said}");
+        assert!(said.contains("x.yaml:3:"), "{said}");
+    }
+}
+
+#[test]
 fn layers_that_never_act_are_warnings_at_their_place() {
     let model = "services: { s: { operations: { get: [ work: 1ms ] } } }
 clients:

@@ -136,6 +136,9 @@ impl By {
             Self::PowerOfChoices(0) => {
                 ("no choice at all".to_owned(), "give `power_of_choices` at least 1; 2 is `power_of_two`".to_owned())
             }
+            Self::PowerOfChoices(1001..) => {
+                ("more choices than anybody needs".to_owned(), "give `power_of_choices` at most 1,000".to_owned())
+            }
             Self::Weighted(weights) if weights.len() != replicas as usize => (
                 format!("{} weights for {replicas} replicas", weights.len()),
                 "give each replica a weight, in their order".to_owned(),

@@ -198,17 +198,31 @@ fn run_all(arguments: &RunArguments) -> u8 {
     if scenarios.iter().any(Option::is_none) {
         return WRONG_INPUT;
     }
+    let mut names: Vec<&str> = scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        tell(&format!(
+            "error: two experiments are called `{}`, and their results would have the same folder",
+            twice[0]
+        ));
+        tell("help: run them one after the other, each with an `--out` of its own");
+        return WRONG_INPUT;
+    }
+    let mut is_wrong = false;
+    for scenario in scenarios.iter().flatten() {
+        let found = check(scenario);
+        if !found.is_empty() {
+            show(&found, &scenario.sources);
+        }
+        is_wrong |= found.has_errors();
+    }
+    if is_wrong {
+        return WRONG_INPUT;
+    }
     scenarios.into_iter().flatten().map(|scenario| run_one(&scenario, arguments)).max().unwrap_or(ALL_WELL)
 }
 
 fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
-    let found = check(scenario);
-    if !found.is_empty() {
-        show(&found, &scenario.sources);
-    }
-    if found.has_errors() {
-        return WRONG_INPUT;
-    }
     let folder = folder(&arguments.out, scenario);
     // Better now than after an hour of work.
     if let Err(error) = std::fs::create_dir_all(&folder) {

@@ -15,7 +15,7 @@ mod histogram;
 mod metrics;
 mod run;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::admission::Refusal;
 use crate::engine::{Duration, Time};
@@ -315,6 +315,8 @@ pub(crate) struct Measure {
     busy: Vec<u32>,
     /// For each service: its workers, over all instances.
     workers: Vec<i64>,
+    /// For each service: how many instances call it.
+    callers: Vec<f64>,
     /// For each service and segment: when all workers were busy for the first time.
     exhausted: Vec<Vec<Option<Time>>>,
     queue: Vec<u32>,
@@ -424,6 +426,7 @@ impl Measure {
                 .iter()
                 .map(|it| i64::from(it.workers).saturating_mul(i64::from(it.replicas)))
                 .collect(),
+            callers: callers(plan),
             exhausted: vec![vec![None; segments]; plan.services.len()],
             queue,
             queued,
@@ -747,6 +750,16 @@ impl Track {
         }
         self.close_old(buckets, segment_of, answers);
     }
+}
+
+/// For each service, how many instances call it.
+fn callers(plan: &Plan) -> Vec<f64> {
+    let calls: BTreeSet<(u32, u32)> = plan.edges.iter().map(|edge| (edge.service, edge.caller)).collect();
+    let mut callers = vec![0.0; plan.services.len()];
+    for (service, caller) in calls {
+        callers[service as usize] += plan.instances(caller as usize) as f64;
+    }
+    callers
 }
 
 /// The parts that the requests of a client can lead to, itself included.

@@ -461,8 +461,8 @@ impl Sums<'_> {
                 "effects" => rate(at::service::EFFECTS),
                 "duplicate_effects" => rate(at::service::DUPLICATES),
                 "dropped" => rate(at::service::DROPPED),
-                "ejected.mean" => ratio(mean(at::service::EJECTED), callers(plan, service) as f64),
-                "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), callers(plan, service) as f64),
+                "ejected.mean" => ratio(mean(at::service::EJECTED), self.measure.callers[service]),
+                "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), self.measure.callers[service]),
                 "ejections" => number(at::service::EJECTIONS),
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),
@@ -525,15 +525,6 @@ impl Sums<'_> {
         requests.for_each(|open| count(&format!("client/{}", plan.clients[open.0 as usize].name)));
         calls.for_each(|open| count(&plan.edge_entity(open.0 as usize)));
     }
-}
-
-/// How many instances call a service.
-fn callers(plan: &Plan, service: usize) -> usize {
-    let calls = |part: &usize| {
-        let mut edges = plan.edges.iter();
-        edges.any(|edge| edge.caller as usize == *part && edge.service as usize == service)
-    };
-    (0..plan.parts()).filter(calls).map(|part| plan.instances(part)).sum()
 }
 
 /// The counts of a client or an edge.

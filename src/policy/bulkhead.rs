@@ -52,13 +52,13 @@ short_form!(Spec, u32, |concurrent| Spec { concurrent, waiting: 0, wait: None, k
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "BulkheadKind")]
 pub enum Kind {
-    /// A place: free as soon as the caller does not wait any more, also if a timeout outside made it stop. (resilience4j's
-    /// `Bulkhead`, Hystrix's semaphore isolation.)
+    /// A place: free as soon as the caller does not wait any more, also if a timeout outside made it stop. (Hystrix's semaphore
+    /// isolation; resilience4j's `Bulkhead` around what is cancelled with its caller, as in Reactor.)
     #[default]
     Semaphore,
     /// A thread, with a queue of `waiting` places in front: it makes the call, and is busy until that has ended, also when a
-    /// timeout outside the bulkhead has made the caller go on. (resilience4j's `ThreadPoolBulkhead`, Hystrix's thread
-    /// isolation without `interruptOnTimeout`.)
+    /// timeout outside the bulkhead has made the caller go on. (resilience4j's `ThreadPoolBulkhead`, and its `Bulkhead` inside a
+    /// `TimeLimiter`, which gives the permit back when the future inside has ended; Hystrix's thread isolation.)
     ThreadPool,
 }
 

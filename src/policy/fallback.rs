@@ -206,8 +206,11 @@ impl Spec {
                     Some(rate) if rate.0 <= 0.0 => wrong("at a rate of zero it never catches up", "give it a `rate`"),
                     Some(_) => {}
                 }
-                if level.probe.is_some_and(|probe| probe.0.is_zero()) {
-                    wrong("without a time between the tries they never end", "give `probe` a time; 1s is the default");
+                if level.probe.is_some_and(|probe| probe.0 < Duration::from_millis(1)) {
+                    wrong(
+                        "with so short a time between the tries they never end",
+                        "give `probe` at least 1ms; 1s is the default",
+                    );
                 }
             } else if level.rate.is_some() || level.probe.is_some() {
                 wrong("only `later` has a `rate` and a `probe`", "leave them out");

@@ -9,7 +9,7 @@
 //! Only what is certain (with a stale answer of any age: once there has been one): an outcome that might reach a layer counts as reaching it, and times that are learned or drawn
 //! count as suitable.
 
-use super::fallback::Hides;
+use super::fallback::{Answer, Hides};
 use super::{Refuser, Written, bulkhead};
 use crate::engine::Duration;
 use crate::outcome::{Lesser, Outcome, OutcomeSet};
@@ -26,27 +26,36 @@ pub(crate) struct Idle {
     pub help: &'static str,
 }
 
+/// What the model says about the calls that walk through a stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calls {
+    /// All are about the same thing, so that one stale answer does for all.
+    pub same_key: bool,
+    /// They may be repeated without harm.
+    pub repeatable: bool,
+}
+
 /// The layers of a stack, outermost first, that never act.
-pub(crate) fn idle(stack: &[&Written]) -> Vec<Idle> {
+pub(crate) fn idle(stack: &[&Written], calls: Calls) -> Vec<Idle> {
     let mut found = Vec::new();
-    by_outcome(stack, &mut found);
+    by_outcome(stack, calls, &mut found);
     by_time(stack, &mut found);
     by_permits(stack, &mut found);
     found
 }
 
-/// What a server and the network can answer.
+/// What may come out of what is inside a stack, of which nothing is known.
 fn answers() -> OutcomeSet {
     OutcomeSet::failures().and(OutcomeSet::of(&[Outcome::Ok, Outcome::Degraded(Lesser::PARTIAL)]))
 }
 
 /// Layers that wait for outcomes which a fallback inside them does not let through.
-fn by_outcome(stack: &[&Written], found: &mut Vec<Idle>) {
+fn by_outcome(stack: &[&Written], calls: Calls, found: &mut Vec<Idle>) {
     let mut outcomes = answers();
     let mut fallback = None;
     for (layer, policy) in stack.iter().enumerate().rev() {
         let waits_for = match policy {
-            Written::Retry(spec) => Some((spec.retried(), "never tries again")),
+            Written::Retry(spec) => Some((spec.at_call(calls.repeatable).retried(), "never tries again")),
             Written::Breaker(spec) => spec.opens_on().map(|set| (set, "never opens")),
             Written::Fallback(spec) => Some((spec.replaced(), "never answers")),
             _ => None,
@@ -68,7 +77,9 @@ fn by_outcome(stack: &[&Written], found: &mut Vec<Idle>) {
         }
         let refused = |by| OutcomeSet::of(&[Outcome::RefusedBy(by)]);
         outcomes = match policy {
-            Written::Fallback(spec) if spec.hides() != Hides::Never => {
+            Written::Fallback(spec)
+                if spec.hides() == Hides::Always || (spec.hides() == Hides::Once && calls.same_key) =>
+            {
                 fallback = Some((layer, spec.hides()));
                 outcomes.minus(spec.replaced()).and(OutcomeSet::of(&[Outcome::Degraded(Lesser::PARTIAL)]))
             }
@@ -86,10 +97,22 @@ fn by_outcome(stack: &[&Written], found: &mut Vec<Idle>) {
     }
 }
 
+/// Whether calls go on inside it when nobody outside waits any more.
+fn acts_alone(policy: &Written) -> bool {
+    match policy {
+        Written::Bulkhead(spec) => spec.kind == bulkhead::Kind::ThreadPool,
+        Written::Fallback(spec) => spec.levels.iter().any(|level| level.answer == Answer::Later),
+        _ => false,
+    }
+}
+
 /// Layers that take longer to act than a timeout around them allows.
 fn by_time(stack: &[&Written], found: &mut Vec<Idle>) {
     let mut tightest: Option<(Duration, usize)> = None;
     for (layer, policy) in stack.iter().enumerate() {
+        if acts_alone(policy) {
+            tightest = None;
+        }
         let wanted = match policy {
             Written::Timeout(spec) => spec.after.map(|after| (after.0, "is")),
             Written::Retry(spec) => spec.least_wait().map(|wait| (wait, "never tries again: its first wait is")),
@@ -123,12 +146,13 @@ fn by_permits(stack: &[&Written], found: &mut Vec<Idle>) {
     let mut outer: Option<(u32, bool, usize)> = None;
     for (layer, policy) in stack.iter().enumerate() {
         match policy {
+            Written::Bulkhead(spec) if spec.kind == bulkhead::Kind::ThreadPool => {
+                outer = Some((spec.concurrent, spec.shared, layer));
+            }
             Written::Bulkhead(spec) => {
                 if let Some((permits, shared, because)) = outer
                     && spec.concurrent >= permits
                     && (shared || !spec.shared)
-                    // Threads can be busy for calls that are under way no more.
-                    && spec.kind == bulkhead::Kind::Semaphore
                 {
                     found.push(Idle {
                         layer,
@@ -144,8 +168,9 @@ fn by_permits(stack: &[&Written], found: &mut Vec<Idle>) {
                     outer = Some((spec.concurrent, spec.shared, layer));
                 }
             }
-            // One call outside can be several inside.
+            // One call outside can be several inside, and calls that were put off were never outside.
             Written::Hedge(_) | Written::Custom(_) => outer = None,
+            other if acts_alone(other) => outer = None,
             _ => {}
         }
     }
@@ -164,7 +189,10 @@ mod tests {
         let node = tree::parse_value(id, &sources).expect("well-formed");
         let stack: Vec<Written> = tree::read(&node).expect("a list of policies");
         let stack: Vec<&Written> = stack.iter().collect();
-        super::idle(&stack).into_iter().map(|it| (it.layer, it.because)).collect()
+        super::idle(&stack, Calls { same_key: true, repeatable: false })
+            .into_iter()
+            .map(|it| (it.layer, it.because))
+            .collect()
     }
 
     #[test]
@@ -210,6 +238,32 @@ mod tests {
         assert_eq!(retry("{ constant: 1200ms }, jitter: { plus_minus: 20% }"), []);
         assert_eq!(retry("{ list: [ 0, 2s ] }"), []);
         assert_eq!(retry("{ random: { exponential: 9s } }"), []);
+    }
+
+    #[test]
+    fn what_goes_on_alone_is_under_no_limit_from_outside() {
+        let pool = "bulkhead: { concurrent: 25, kind: thread_pool }";
+        let later = "fallback: [ { answer: later, rate: 1/s } ]";
+        for alone in [pool, later] {
+            assert_eq!(idle_in(&format!("[ timeout: 1s, {alone}, timeout: 2s ]")), []);
+            assert_eq!(idle_in(&format!("[ timeout: 1s, {alone}, hedge: 2s ]")), []);
+            assert_eq!(idle_in(&format!("[ bulkhead: 10, {alone}, bulkhead: 15 ]")), []);
+        }
+        assert_eq!(idle_in(&format!("[ {pool}, timeout: 2s, timeout: 2s ]")), [(2, Some(1))]);
+        assert_eq!(idle_in(&format!("[ bulkhead: 10, {pool}, bulkhead: 25 ]")), [(2, Some(1))]);
+    }
+
+    #[test]
+    fn what_is_not_certain_is_not_said() {
+        let stack: Vec<Written> = {
+            let mut sources = Sources::new();
+            let id = sources
+                .add("policies", "[ retry: { attempts: 2, on: [], on_idempotent: [ error ] }, fallback: stale ]");
+            tree::read(&tree::parse_value(id, &sources).expect("well-formed")).expect("a list of policies")
+        };
+        let stack: Vec<&Written> = stack.iter().collect();
+        let idle = |same_key, repeatable| super::idle(&stack, Calls { same_key, repeatable }).len();
+        assert_eq!((idle(true, true), idle(false, true)), (1, 0), "a stale answer is one for the same key");
     }
 
     #[test]

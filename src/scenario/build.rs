@@ -25,6 +25,9 @@ use crate::system::plan::{
 const MOST_STEPS: usize = 2_000_000;
 /// Instances of all parts together.
 const MOST_INSTANCES: u64 = 1_000_000;
+
+/// Pairs of a caller instance and a replica that it calls, over all calls that are written.
+const MOST_PAIRS: u64 = 100_000_000;
 /// Users of a closed loop.
 const MOST_USERS: u32 = 10_000_000;
 /// Runs at each point.
@@ -34,8 +37,15 @@ const MOST_BUCKETS: u64 = 1_000_000;
 
 /// Builds the plan of a model and an experiment. Adds what it finds to `found`; [`None`] if there is an error.
 pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) -> Option<Plan> {
-    let mut builder =
-        Builder { model, found, plan: Plan::default(), targets: Vec::new(), timeouts: Vec::new(), zones: Vec::new() };
+    let mut builder = Builder {
+        model,
+        found,
+        plan: Plan::default(),
+        targets: Vec::new(),
+        timeouts: Vec::new(),
+        stacks: Vec::new(),
+        zones: Vec::new(),
+    };
     builder.parts();
     builder.lists();
     builder.clients();
@@ -43,6 +53,8 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     builder.links();
     builder.cycles();
     builder.inversions();
+    builder.idle();
+    builder.pairs();
     builder.waits_for_ever();
     builder.balancers();
     builder.schedule(experiment);
@@ -61,6 +73,8 @@ struct Builder<'a> {
     targets: Vec<(Place, Option<usize>)>,
     /// For each edge, the tightest timeout around it, and where that is written.
     timeouts: Vec<Option<(Duration, Place)>>,
+    /// The policies around each call that has some, and whether it may be repeated without harm.
+    stacks: Vec<(Vec<Spanned<Written>>, bool)>,
     /// The names of the zones, in the order of their numbers.
     zones: Vec<String>,
 }
@@ -380,6 +394,10 @@ impl Builder<'_> {
                 let what = format!("so small a share of {} replicas is none: nothing is ever ejected", spec.replicas);
                 let help = "give `max_ejected` more, or `always_eject_one: true`";
                 self.found.push(Diagnostic::warning(spec.balance.place, what).help(help));
+            }
+            if spec.replicas == 0 {
+                let what = format!("`{}` has no replicas: every call to it is refused", name.value);
+                self.found.push(Diagnostic::warning(name.place, what).help("1 is the default"));
             }
             let operations = spec
                 .operations
@@ -795,8 +813,8 @@ impl Builder<'_> {
                 layers.push(written.blueprint(repeatable));
             }
         }
-        if policies.iter().all(|written| written.problems().is_empty()) {
-            self.idle(policies);
+        if !policies.is_empty() && policies.iter().all(|written| written.problems().is_empty()) {
+            self.stacks.push((policies.to_vec(), repeatable));
         }
         if layers.len() > usize::from(u8::MAX) {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");
@@ -847,14 +865,36 @@ impl Builder<'_> {
         }
     }
 
+    /// Each instance of a caller knows each replica that it calls.
+    fn pairs(&mut self) {
+        let pairs = |edge: &Edge| {
+            let replicas = self.plan.services.get(edge.service as usize).map_or(0, |it| u64::from(it.replicas));
+            self.plan.instances(edge.caller as usize) as u64 * replicas
+        };
+        let all = self.plan.edges.iter().map(pairs).fold(0, u64::saturating_add);
+        if all > MOST_PAIRS {
+            let what = format!("{all} pairs of a caller instance and a replica are more than a run can hold");
+            self.error(
+                Place::NOWHERE,
+                what,
+                format!("at most {MOST_PAIRS} in all; give fewer `instances` or `replicas`"),
+            );
+        }
+    }
+
     /// Layers that never act where they stand.
-    fn idle(&mut self, policies: &[Spanned<Written>]) {
-        let stack: Vec<&Written> = policies.iter().map(|policy| &policy.value).collect();
-        for idle in policy::order::idle(&stack) {
-            let place = policies[idle.layer].place;
-            let because = idle.because.map(|layer| policies[layer].place).filter(|other| *other != place);
-            let warning = Diagnostic::warning(place, idle.message).help(idle.help);
-            self.found.push(because.into_iter().fold(warning, |it, other| it.also(other, "this one")));
+    fn idle(&mut self) {
+        let same = |keys: keys::Spec| keys == keys::Spec::Same;
+        let same_key = self.plan.clients.iter().all(|client| same(client.keys))
+            && self.plan.edges.iter().all(|edge| edge.keys.is_none_or(same));
+        for (policies, repeatable) in std::mem::take(&mut self.stacks) {
+            let stack: Vec<&Written> = policies.iter().map(|policy| &policy.value).collect();
+            for idle in policy::order::idle(&stack, policy::order::Calls { same_key, repeatable }) {
+                let place = policies[idle.layer].place;
+                let because = idle.because.map(|layer| policies[layer].place).filter(|other| *other != place);
+                let warning = Diagnostic::warning(place, idle.message).help(idle.help);
+                self.found.push(because.into_iter().fold(warning, |it, other| it.also(other, "this one")));
+            }
         }
     }
 
@@ -1319,8 +1359,9 @@ impl Builder<'_> {
                     "leave them out",
                 );
             }
-            if random.mean_time_between.0.is_zero() || random.mean_time_to_repair.0.is_zero() {
-                self.error(fault.place, "a mean time of zero", "give both a time above zero");
+            if random.mean_time_between.0.min(random.mean_time_to_repair.0) < Duration::from_millis(1) {
+                let help = "give `mean_time_between` and `mean_time_to_repair` at least 1ms";
+                self.error(fault.place, "a mean time that is too short", help);
                 return None;
             }
             return Some(Timing::Random { between: random.mean_time_between.0, repair: random.mean_time_to_repair.0 });

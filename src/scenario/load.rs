@@ -163,6 +163,10 @@ impl Scenario {
         let model_tree = keep(tree::parse(id, sources), found)?;
         let axes = axes(&experiment, found);
         let name = file.file_stem().map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        if name.chars().all(|c| c == '.') {
+            let what = format!("`{name}` cannot be the name of an experiment: it is that of its folder of results");
+            found.push(Diagnostic::error(Place::NOWHERE, what).help("give the file another name"));
+        }
         let scenario = Self {
             name,
             sources: Sources::new(),
@@ -503,6 +507,27 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
             None
         }
     };
+    let all = experiment.variants.iter().flat_map(|(_, changes)| changes.iter().map(|(path, _)| path));
+    let all = all.chain(experiment.vary.iter().map(|(key, vary)| vary.path.as_ref().unwrap_or(key)));
+    for path in all {
+        let first = path.value.split(['.', '[']).next().unwrap_or_default();
+        if ["model", "set", "vary", "variants", "charts", "expect"].contains(&first) {
+            let what = format!("`{first}` belongs to the experiment as a whole, and cannot be varied");
+            found.push(
+                Diagnostic::error(path.place, what).help("make another experiment; claims and charts have `where`"),
+            );
+        }
+    }
+    for (path, _) in experiment.set.iter() {
+        let first = path.value.split(['.', '[']).next().unwrap_or_default();
+        if ["model", "set", "vary", "variants"].contains(&first) {
+            let what = format!("`{first}` cannot be set here: it says what there is to be set");
+            found.push(
+                Diagnostic::error(path.place, what)
+                    .help(format!("write `{first}:` itself, or use `--set` on the command line")),
+            );
+        }
+    }
     if !experiment.variants.is_empty() {
         let values = experiment.variants.iter().map(|(name, changes)| AxisValue {
             label: name.value.clone(),

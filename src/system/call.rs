@@ -13,7 +13,7 @@
 //! Always: a layer is left exactly once for each entering. A frame has at most one timer, and a layer that is left
 //! has none. A call is closed exactly once. Nothing here calls the task that waits: what ended is returned.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::keys::Keys;
 use super::plan::{Cancel, Plan, Service};
@@ -98,6 +98,8 @@ struct Slot {
     /// The constant limit that it sets, prepared.
     limit: Option<Delay>,
     line: VecDeque<CallId>,
+    /// The lines of a policy that shares outcomes, by key; none of them empty.
+    lines: BTreeMap<u64, VecDeque<CallId>>,
     /// Whether what is inside goes on when the layer is abandoned from outside.
     goes_on: bool,
     /// In a race: outcomes after which the next spare is asked for at once.
@@ -303,6 +305,7 @@ impl Calls {
                             refuser: blueprint.refuser(),
                             limit: blueprint.limit().map(|limit| engine.lane(limit)),
                             line: VecDeque::new(),
+                            lines: BTreeMap::new(),
                             watched,
                             host: (!blueprint.shared()).then_some(host),
                             policy,
@@ -500,7 +503,7 @@ impl Calls {
             At::InLine => {
                 frame.at = At::Out;
                 let slot = &mut self.slots[self.stacks[self.legs[leg].stack as usize].slots[layer] as usize];
-                slot.leave_line(leg);
+                slot.leave_line(leg, self.legs[leg].key);
                 let refused = Outcome::RefusedBy(slot.refuser);
                 self.outward(cx, leg, layer, refused)
             }
@@ -604,7 +607,7 @@ impl Calls {
     /// under way.
     pub(super) fn at_rest(&self) -> bool {
         self.legs.is_empty()
-            && self.slots.iter().all(|slot| slot.line.is_empty() && slot.policy.at_rest())
+            && self.slots.iter().all(|slot| slot.line.is_empty() && slot.lines.is_empty() && slot.policy.at_rest())
             && self.balancers.iter().all(|(balancer, _)| balancer.at_rest())
     }
 
@@ -659,7 +662,7 @@ impl Calls {
                 Enter::Wait { at_most } => {
                     frame.at = At::InLine;
                     frame.timer = cx.engine.after(at_most, timer);
-                    slot.line.push_back(id);
+                    slot.stand_in_line(id, leg.key);
                     return None;
                 }
                 Enter::Delay(wait) => {
@@ -757,7 +760,7 @@ impl Calls {
             match std::mem::replace(&mut frame.at, At::Out) {
                 At::Out | At::Given => {}
                 At::Racing if goes_on == Some(layer) => {}
-                At::InLine => slot.leave_line(id),
+                At::InLine => slot.leave_line(id, self.legs[id].key),
                 At::Delayed | At::Inside | At::Racing => {
                     let leg = &self.legs[id];
                     // Whatever it answers, there is nobody left to act on it.
@@ -811,13 +814,7 @@ impl Calls {
     /// Somebody left a policy that shares outcomes. Who waits for the same gets the same; but if the one inside was
     /// abandoned, the first of them goes in its place.
     fn share(&mut self, cx: &mut Context<'_>, slot: usize, key: u64, outcome: Outcome) {
-        let mut place = 0;
-        while let Some(&id) = self.slots[slot].line.get(place) {
-            if self.legs[id].key != key {
-                place += 1;
-                continue;
-            }
-            self.slots[slot].line.remove(place);
+        while let Some(id) = self.slots[slot].first_about(key) {
             let layer = self.layer_of(id, slot);
             let leg = &mut self.legs[id];
             let slot = &mut self.slots[slot];
@@ -1132,9 +1129,32 @@ fn crowd(slot: &Slot, put_off: &[PutOff]) -> (usize, usize) {
 }
 
 impl Slot {
-    fn leave_line(&mut self, leg: CallId) {
-        let place = self.line.iter().position(|&other| other == leg).expect("who waits is in line");
-        self.line.remove(place);
+    /// Where outcomes are shared, those who want the same stand in a line of their own.
+    fn stand_in_line(&mut self, leg: CallId, key: u64) {
+        if self.shares {
+            self.lines.entry(key).or_default().push_back(leg);
+        } else {
+            self.line.push_back(leg);
+        }
+    }
+
+    fn leave_line(&mut self, leg: CallId, key: u64) {
+        let line = if self.shares { self.lines.entry(key).or_default() } else { &mut self.line };
+        let place = line.iter().position(|&other| other == leg).expect("who waits is in line");
+        line.remove(place);
+        if self.shares && line.is_empty() {
+            self.lines.remove(&key);
+        }
+    }
+
+    /// The first of those who want the same leaves the line.
+    fn first_about(&mut self, key: u64) -> Option<CallId> {
+        let line = self.lines.get_mut(&key)?;
+        let first = line.pop_front();
+        if line.is_empty() {
+            self.lines.remove(&key);
+        }
+        first
     }
 
     /// Tells the measurements when a breaker or a concurrency limit has moved.
