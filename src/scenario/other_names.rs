@@ -246,9 +246,10 @@ mod tests {
     fn all_names_here_are_in_the_reference() {
         let reference = include_str!("../../docs/reference.md");
         let presets = crate::policy::presets::PRESETS;
+        let patterns = || crate::admission::PATTERNS.iter().chain(crate::balance::PATTERNS);
         for other in OTHER_NAMES {
             for here in other.here {
-                let known = reference.contains(&format!("* `{here}`")) || presets.iter().any(|it| it.name == *here);
+                let known = reference.contains(&format!("* `{here}`")) || presets.iter().any(|it| it.name == *here) || patterns().any(|it| it.name == *here);
                 assert!(known, "{} stands for {here}, which is nowhere", other.theirs);
             }
         }

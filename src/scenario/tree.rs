@@ -2063,8 +2063,7 @@ clients:
     #[test]
     fn names_of_other_libraries_lead_to_the_names_here() {
         let helps = |options: &str| -> Vec<String> {
-            let (node, _) = tree(options);
-            let found = read::<Vec<crate::policy::Written>>(&node.expect("well-formed")).expect_err("a mistake");
+            let found = read::<Vec<crate::policy::Written>>(&value(options)).expect_err("a mistake");
             found.iter().map(|it| it.help.clone().unwrap_or_default()).collect()
         };
         for (options, help) in [
@@ -2366,7 +2365,7 @@ clients:
         9 |             - retry: { attemps: 3, jitter: full, budget: 10% }
           |                        ^^^^^^^ unknown key
           |
-          = help: Did you mean `attempts`?
+          = help: Did you mean `attempts`? Known keys: attempts, backoff, jitter, budget
 
         1 error
         ");
