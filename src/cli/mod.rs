@@ -5,6 +5,7 @@
 mod new;
 mod reference;
 mod words;
+mod wrap;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::reference::Reference;
+use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
 use crate::experiment::{PointResult, Results};
 use crate::measure::METRICS;
@@ -263,12 +264,12 @@ pub(super) fn explain(name: &str) -> u8 {
             return WRONG_INPUT;
         }
     };
-    say(&format!("{name} ({kind}): {line}"));
+    say_prose(&format!("{name} ({kind}): {line}"));
     let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
     let pattern = all_patterns().find(|it| it.name == *name).map(|it| it.page);
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
-        say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
+        say_prose(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
     }
     if let Some(preset) = Preset::named(name) {
         say(&format!("\n{}", preset.text.trim_end()));
@@ -279,7 +280,7 @@ pub(super) fn explain(name: &str) -> u8 {
         }
     }
     if let Some(manual) = manual(name, kind) {
-        say(&format!("\nOptions. {manual}"));
+        say_prose(&format!("\nOptions. {manual}"));
     }
     ALL_WELL
 }

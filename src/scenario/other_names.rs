@@ -249,7 +249,9 @@ mod tests {
         let patterns = || crate::admission::PATTERNS.iter().chain(crate::balance::PATTERNS);
         for other in OTHER_NAMES {
             for here in other.here {
-                let known = reference.contains(&format!("* `{here}`")) || presets.iter().any(|it| it.name == *here) || patterns().any(|it| it.name == *here);
+                let known = reference.contains(&format!("* `{here}`"))
+                    || presets.iter().any(|it| it.name == *here)
+                    || patterns().any(|it| it.name == *here);
                 assert!(known, "{} stands for {here}, which is nowhere", other.theirs);
             }
         }
