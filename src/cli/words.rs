@@ -243,12 +243,12 @@ pub(super) fn explain(name: &str) -> u8 {
             let options = options.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or ");
             let note = if other.note.is_empty() { String::new() } else { format!(" {}", other.note) };
             match here.as_slice() {
-                [found] if options.is_empty() => say(&format!("`{name}`{of} is `{}` here.{note}\n", found.0)),
-                [found] => say(&format!("`{name}`{of} is {options} of `{}` here.{note}\n", found.0)),
+                [found] if options.is_empty() => say_prose(&format!("`{name}`{of} is `{}` here.{note}\n", found.0)),
+                [found] => say_prose(&format!("`{name}`{of} is {options} of `{}` here.{note}\n", found.0)),
                 several => {
-                    say(&format!("`{name}`{of} may be here:{note}"));
+                    say_prose(&format!("`{name}`{of} may be here:{note}"));
                     for (name, line, _) in several {
-                        say(&format!("  {name}: {line}"));
+                        say_prose(&format!("  {name}: {line}"));
                     }
                     say("`blackstart explain NAME` says more.");
                     return ALL_WELL;
