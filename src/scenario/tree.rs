@@ -2365,7 +2365,7 @@ clients:
         9 |             - retry: { attemps: 3, jitter: full, budget: 10% }
           |                        ^^^^^^^ unknown key
           |
-          = help: Did you mean `attempts`? Known keys: attempts, backoff, jitter, budget
+          = help: Did you mean `attempts`? Known keys: attempts, jitter, budget
 
         1 error
         ");
