@@ -406,3 +406,48 @@ fn an_axis_with_a_name_that_is_taken_is_an_error() {
         checked("taken", model, "length: 9s\nvary: { clients.c.batch: { values: { a: 1, b: 1, a: 2 }, vals: 3 } }\n");
     assert_eq!(code, 2, "{said}");
 }
+
+#[test]
+fn names_of_other_libraries_can_be_explained() {
+    for (asked, told) in [
+        ("CircuitBreaker", "breaker (policies)"),
+        ("time_limiter", "timeout (policies)"),
+        ("LEAST_REQUEST", "power_of_two (algorithms of balancers)"),
+        ("queue", "queue (servers)"),
+        ("load_shedding", "shed: "),
+        ("503", "unavailable (outcomes)"),
+        ("aws", "aws-sdk (presets)"),
+    ] {
+        let asked = blackstart().args(["explain", asked]).assert().success();
+        let text = String::from_utf8_lossy(&asked.get_output().stdout).into_owned();
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
+#[test]
+fn a_model_is_checked_alone_and_a_wrong_path_leads_to_the_right_one() {
+    let base = folder("alone");
+    let model = |zone: &str| {
+        format!(
+            "services:\n  s: {{ replicas: 2, zones: [a, b], balance: {{ zones: {{}} }}, operations: {{ get: [ work: 1ms ] }} }}\n\
+             clients:\n  c: {{ zones: [{zone}], calls: s.get, arrivals: {{ constant: 10/s }} }}\n"
+        )
+    };
+    let file = base.join("m.yaml");
+    for (text, code, told) in [
+        (model("a"), 0, "well-formed, a model"),
+        (model("d"), 0, "no replica of `s`, which is called from here, is in zone `d`"),
+        (model("a").replace("replicas", "replcias"), 2, "m.yaml:2:8"),
+    ] {
+        fs::write(&file, text).expect("the file can be written");
+        let checked = blackstart().arg("check").arg(&file).assert().code(code);
+        let output = checked.get_output();
+        let said = [&output.stdout[..], &output.stderr[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    blackstart().arg("run").arg(&file).assert().code(2);
+    let lost = blackstart().args(["run", "retry-strom"]).assert().code(2);
+    let said = String::from_utf8_lossy(&lost.get_output().stderr).into_owned();
+    assert!(said.contains("did you mean `experiments/retry-storm.yaml`?"), "{said}");
+}

@@ -89,16 +89,19 @@ pub enum By {
     /// Each time another, drawn.
     Random,
     /// The replica with the fewest requests of this caller under way; ties are drawn. A replica that fails fast
-    /// has few under way and attracts traffic (a sinkhole).
+    /// has few under way and attracts traffic (a sinkhole). (nginx: `least_conn`; HAProxy: `leastconn`. Not `LEAST_REQUEST` of Envoy, which
+    /// is `power_of_two`.)
     LeastRequests,
-    /// Two are drawn, the one with fewer requests under way is taken (Mitzenmacher 2001).
+    /// Two are drawn, the one with fewer requests under way is taken (Mitzenmacher 2001). (Envoy: `LEAST_REQUEST`; gRPC:
+    /// `least_request`; Finagle: `p2c`.)
     PowerOfTwo,
-    /// As `power_of_two` with another number of draws: `{ by: { power_of_choices: 3 } }`.
+    /// As `power_of_two` with another number of draws: `{ by: { power_of_choices: 3 } }`. (Envoy and gRPC: `choice_count`.)
     PowerOfChoices(u32),
     /// In proportion to weights, one for each replica, in a smooth order: `{ by: { weighted: [5, 1, 1] } }`.
     Weighted(Vec<u32>),
     /// By what the request is about, its key (`keys` of clients and calls): each key has its replica, and goes to the next
-    /// on the ring while that one may not be picked. Each replica has 160 points on the ring.
+    /// on the ring while that one may not be picked. Each replica has 160 points on the ring. (Envoy: `RING_HASH`; elsewhere: consistent
+    /// hashing.)
     RingHash,
     /// As `ring_hash` with another number of points for each replica: `{ by: { ring_of_points: 10 } }`. Fewer make the
     /// shares of the replicas more uneven.

@@ -5,6 +5,7 @@
 mod new;
 mod reference;
 mod words;
+mod wrap;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ enum Command {
     Run(RunArguments),
     /// Read and check files, draw every mistake, run nothing.
     Check {
-        /// Experiment files.
+        /// Experiment files, or model files.
         #[arg(required = true)]
         files: Vec<PathBuf>,
         /// Change a value: path=value.
@@ -169,9 +170,13 @@ fn load(file: &Path, set: &[String]) -> Option<Scenario> {
 fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
     let mut code = ALL_WELL;
     for file in files {
-        let Some(scenario) = load(file, set) else {
-            code = WRONG_INPUT;
-            continue;
+        let scenario = match Scenario::load_to_check(file, set) {
+            Ok(scenario) => scenario,
+            Err(unreadable) => {
+                show(&unreadable.diagnostics, &unreadable.sources);
+                code = WRONG_INPUT;
+                continue;
+            }
         };
         let found = check(&scenario);
         if !found.is_empty() {
@@ -179,8 +184,12 @@ fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
         }
         if found.has_errors() {
             code = WRONG_INPUT;
+        } else if scenario.is_model {
+            say(&format!("{}: well-formed, a model", file.display()));
         } else {
-            say(&format!("{}: well-formed, {} points", file.display(), scenario.points().len()));
+            let points = scenario.points().len();
+            let word = if points == 1 { "point" } else { "points" };
+            say(&format!("{}: well-formed, {points} {word}", file.display()));
         }
     }
     code

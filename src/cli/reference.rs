@@ -63,6 +63,16 @@ impl Reference {
             .map(str::to_owned)
     }
 
+    /// The options of the root, with what is said of each.
+    pub(super) fn lines(&self) -> Vec<(String, String)> {
+        let manual = self.manual(None, &mut Vec::new());
+        let lines = manual.lines().filter_map(|line| {
+            let (name, rest) = line.strip_prefix("* `")?.split_once('`')?;
+            Some((name.to_owned(), rest.split_once(": ")?.1.to_owned()))
+        });
+        lines.collect()
+    }
+
     /// The manual of a type, without its heading; the types it names are added to `mentioned`, in order.
     pub(super) fn manual(&self, name: Option<&str>, mentioned: &mut Vec<String>) -> String {
         let spec = match name {

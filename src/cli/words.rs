@@ -4,14 +4,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::reference::Reference;
+use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
 use crate::experiment::{PointResult, Results};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
-use crate::policy::{PATTERNS, Pattern, Written};
+use crate::policy::{PATTERNS, Pattern, When, Written};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::Fault;
 use crate::scenario::model::{Operation, Service};
+use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
 use crate::{admission, balance};
@@ -214,21 +216,60 @@ pub(super) fn explain(name: &str) -> u8 {
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
     let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
-    let all: Vec<(&str, String, &str)> =
-        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
-    let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
-        let meant = did_you_mean(name, all.iter().map(|it| it.0));
-        let meant =
-            meant.map_or_else(|| "`blackstart list` shows the names".to_owned(), |it| format!("did you mean `{it}`?"));
-        tell(&format!("error: nothing is known of `{name}`: {meant}"));
-        return WRONG_INPUT;
+    let named = patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics);
+    let mut all: Vec<(String, String, &str)> = named.map(|(name, line, kind)| (name.to_owned(), line, kind)).collect();
+    // What is no pattern of its own, and asked for all the same.
+    for (reference, kind) in [
+        (Reference::of::<balance::By>(), ALGORITHMS),
+        (Reference::of::<admission::Order>(), ORDERS),
+        (Reference::of::<Service>(), "servers"),
+        (Reference::of::<When>(), OUTCOMES),
+    ] {
+        for (name, line) in reference.lines() {
+            if !all.iter().any(|it| it.0 == name) {
+                all.push((name, plain(&line), kind));
+            }
+        }
+    }
+    let find = |name: &str| all.iter().find(|it| it.0 == name);
+    // What is meant has the same letters, or is called otherwise here.
+    let same = || all.iter().find(|it| letters(&it.0) == letters(name));
+    let (name, line, kind) = match (find(name).or_else(same), other_name(name)) {
+        (Some(found), _) => found,
+        (None, Some(other)) => {
+            let here: Vec<_> = other.here.iter().filter_map(|here| find(here)).filter(|it| it.2 != "metrics").collect();
+            let of = if other.of.is_empty() { String::new() } else { format!(" of {}", other.of) };
+            let options = other.here.iter().filter(|it| find(it).is_none_or(|it| it.2 == "metrics"));
+            let options = options.map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" or ");
+            let note = if other.note.is_empty() { String::new() } else { format!(" {}", other.note) };
+            match here.as_slice() {
+                [found] if options.is_empty() => say_prose(&format!("`{name}`{of} is `{}` here.{note}\n", found.0)),
+                [found] => say_prose(&format!("`{name}`{of} is {options} of `{}` here.{note}\n", found.0)),
+                several => {
+                    say_prose(&format!("`{name}`{of} may be here:{note}"));
+                    for (name, line, _) in several {
+                        say_prose(&format!("  {name}: {line}"));
+                    }
+                    say("`blackstart explain NAME` says more.");
+                    return ALL_WELL;
+                }
+            }
+            here[0]
+        }
+        (None, None) => {
+            let meant = did_you_mean(name, all.iter().map(|it| it.0.as_str()));
+            let meant = meant
+                .map_or_else(|| "`blackstart list` shows the names".to_owned(), |it| format!("did you mean `{it}`?"));
+            tell(&format!("error: nothing is known of `{name}`: {meant}"));
+            return WRONG_INPUT;
+        }
     };
-    say(&format!("{name} ({kind}): {line}"));
+    say_prose(&format!("{name} ({kind}): {line}"));
     let failure = FAILURES.iter().find(|it| it.0 == *name).map(|it| it.2);
     let pattern = all_patterns().find(|it| it.name == *name).map(|it| it.page);
     if let Some(page) = failure.or(pattern) {
         // Its heading has been said.
-        say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
+        say_prose(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
     }
     if let Some(preset) = Preset::named(name) {
         say(&format!("\n{}", preset.text.trim_end()));
@@ -239,10 +280,15 @@ pub(super) fn explain(name: &str) -> u8 {
         }
     }
     if let Some(manual) = manual(name, kind) {
-        say(&format!("\nOptions. {manual}"));
+        say_prose(&format!("\nOptions. {manual}"));
     }
     ALL_WELL
 }
+
+/// Words that have no options.
+const ALGORITHMS: &str = "algorithms of balancers";
+const ORDERS: &str = "orders of a queue";
+const OUTCOMES: &str = "outcomes";
 
 /// The options of a pattern or a fault, and of what they are made of.
 fn manual(name: &str, kind: &str) -> Option<String> {

@@ -126,11 +126,16 @@ fn span(point: Option<&PointResult>) -> Option<(f64, f64)> {
     point.map(|point| (0.0, point.plan.schedule.length.as_secs()))
 }
 
+/// The interval around a mean: no metric is below zero and no share above one, whatever a symmetric interval says.
+fn interval(summary: &Summary, metric: &str) -> (f64, f64) {
+    let most = if unit(metric) == Unit::Share { 1.0 } else { f64::INFINITY };
+    (summary.low.clamp(0.0, most), summary.high.clamp(0.0, most))
+}
+
 /// The mean over seeds of a time line, with its interval.
 fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis: Emphasis) -> Series {
     let lines: Vec<Vec<(f64, f64)>> = point.runs.iter().filter_map(|run| run.line(entity, metric)).collect();
     let steps = lines.iter().map(Vec::len).min().unwrap_or(0);
-    let most = if unit(metric) == Unit::Share { 1.0 } else { f64::INFINITY };
     let (mut points, mut band) = (Vec::new(), Vec::new());
     for step in 0..steps {
         // A value belongs to the whole step: its middle, so that nothing seems to happen before its cause.
@@ -138,10 +143,8 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
         let values: Vec<f64> = lines.iter().map(|line| line[step].1).collect();
         let summary = Summary::of(&values);
         points.push((time, summary.mean));
-        // No metric is below zero and no share above one, whatever a symmetric interval says. Where there is no interval
-        // the band has a gap.
-        let (low, high) =
-            if summary.n > 1 { (summary.low.max(0.0), summary.high.min(most)) } else { (f64::NAN, f64::NAN) };
+        // Where there is no interval the band has a gap.
+        let (low, high) = if summary.n > 1 { interval(&summary, metric) } else { (f64::NAN, f64::NAN) };
         band.push((time, low, high));
     }
     Series { name, points, band: (lines.len() > 1).then_some(band), emphasis }
@@ -265,7 +268,7 @@ fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String,
                         let value = |run: &crate::measure::Run| run.value(&point.plan, window, entity, &it.metric);
                         let values: Vec<f64> = point.runs.iter().filter_map(value).collect();
                         let sum = Summary::of(&values);
-                        let (low, high) = if sum.n > 1 { (sum.low, sum.high) } else { (sum.mean, sum.mean) };
+                        let (low, high) = if sum.n > 1 { interval(&sum, &it.metric) } else { (sum.mean, sum.mean) };
                         Bar { name: entity.clone(), value: sum.mean, low, high }
                     })
                     .collect(),

@@ -1082,6 +1082,7 @@ impl Builder<'_> {
                 let known = names(&spec.operations);
                 self.unknown(&check.operation, "the service has no such operation", known);
             }
+            self.empty_zones(number);
             if spec.balance.zones.is_none() {
                 continue;
             }
@@ -1094,6 +1095,49 @@ impl Builder<'_> {
             {
                 let message = format!("nobody who calls `{}` is in a zone: there is none to prefer", name.value);
                 self.error(place, message, "give its callers `zones: [a, b, c]` too");
+            }
+        }
+    }
+
+    /// The zones in which a service has replicas; one further on in its list than there are replicas has none.
+    fn zones_of(&self, service: usize) -> &[u32] {
+        let service = &self.plan.services[service];
+        &service.zones[..service.zones.len().min(service.replicas as usize)]
+    }
+
+    /// Callers in a zone where a service that prefers zones has no replica, or where nobody has any.
+    fn empty_zones(&mut self, number: usize) {
+        let (model, here) = (self.model, self.zones_of(number).to_vec());
+        if here.is_empty() {
+            return;
+        }
+        let (name, service) = model.services.iter().nth(number).expect("it is one of the model");
+        let prefers = service.balance.zones.is_some();
+        let anywhere: Vec<u32> = (0..self.plan.services.len()).flat_map(|it| self.zones_of(it)).copied().collect();
+        let mut told = Vec::new();
+        for edge in &self.plan.edges {
+            let caller = edge.caller as usize;
+            if edge.service as usize != number || told.contains(&caller) {
+                continue;
+            }
+            told.push(caller);
+            let clients = model.clients.len();
+            let written = match caller.checked_sub(clients) {
+                None => model.clients.iter().nth(caller).map(|(_, it)| &it.zones),
+                Some(at) => model.services.iter().nth(at).map(|(_, it)| &it.zones),
+            };
+            for zone in written.into_iter().flatten() {
+                let at = self.zones.iter().position(|known| *known == zone.value).map(|at| at as u32);
+                let empty = at.is_some_and(|at| !here.contains(&at) && (prefers || !anywhere.contains(&at)));
+                if empty {
+                    let message = format!(
+                        "no replica of `{}`, which is called from here, is in zone `{}`",
+                        name.value, zone.value
+                    );
+                    let known = here.iter().map(|&at| self.zones[at as usize].as_str());
+                    let help = format!("it has replicas in: {}", known.collect::<Vec<_>>().join(", "));
+                    self.found.push(Diagnostic::warning(zone.place, message).help(help));
+                }
             }
         }
     }

@@ -47,6 +47,8 @@ pub struct Scenario {
     model_tree: Node,
     /// Changes from the command line; they win.
     overrides: Vec<(Path, Node)>,
+    /// Whether it is a model alone, with an experiment that nobody wrote.
+    pub is_model: bool,
 }
 
 /// What is varied together, and its values.
@@ -84,8 +86,10 @@ pub struct Unreadable {
 
 fn read_file(sources: &mut Sources, file: &FilePath) -> Result<SourceId, Diagnostic> {
     let shown = file.display().to_string();
-    let bytes = fs::read(file)
-        .map_err(|error| Diagnostic::error(Place::NOWHERE, format!("{shown}: {error}")).help("is the path right?"))?;
+    let bytes = fs::read(file).map_err(|error| {
+        let help = nearby(file).map_or_else(|| "is the path right?".to_owned(), |it| format!("did you mean `{it}`?"));
+        Diagnostic::error(Place::NOWHERE, format!("{shown}: {error}")).help(help)
+    })?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Diagnostic::error(Place::NOWHERE, format!("{shown} is not text"))
             .help("model and experiment files are YAML, in UTF-8")
@@ -93,21 +97,58 @@ fn read_file(sources: &mut Sources, file: &FilePath) -> Result<SourceId, Diagnos
     Ok(sources.add(shown, text))
 }
 
+/// The experiment that was probably meant by a path that leads to no file: beside it, or in the folder `experiments`.
+fn nearby(file: &FilePath) -> Option<String> {
+    let wanted = file.file_stem()?.to_str()?;
+    let here = file.parent().unwrap_or(FilePath::new(""));
+    [here.to_owned(), here.join("experiments"), PathBuf::from("experiments")].into_iter().find_map(|folder| {
+        let shown = if folder.as_os_str().is_empty() { FilePath::new(".") } else { &folder };
+        let paths = fs::read_dir(shown).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let yaml = paths.filter(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+        let mut stems: Vec<String> = yaml.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+        stems.sort_unstable();
+        let same = stems.iter().find(|stem| *stem == wanted).cloned();
+        let stem = same.or_else(|| did_you_mean(wanted, stems.iter().map(String::as_str)))?;
+        Some(folder.join(format!("{stem}.yaml")).display().to_string())
+    })
+}
+
+/// The experiment of a model that is checked alone.
+const NO_EXPERIMENT: &str = "model: alone\nlength: 1s\nseeds: 1\n";
+
 impl Scenario {
     /// Reads an experiment and its model. `overrides` are `path=value`.
     ///
     /// # Errors
     /// When a file cannot be read, is not YAML, or is no experiment.
     pub fn load(file: &FilePath, overrides: &[String]) -> Result<Self, Box<Unreadable>> {
+        Self::load_either(file, overrides, false)
+    }
+
+    /// Reads an experiment and its model, or a model alone, to check it.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not YAML, or is neither.
+    pub fn load_to_check(file: &FilePath, overrides: &[String]) -> Result<Self, Box<Unreadable>> {
+        Self::load_either(file, overrides, true)
+    }
+
+    fn load_either(file: &FilePath, overrides: &[String], alone: bool) -> Result<Self, Box<Unreadable>> {
         let mut sources = Sources::new();
         let mut found = Diagnostics::new();
-        match Self::read(file, overrides, &mut sources, &mut found) {
+        match Self::read(file, overrides, alone, &mut sources, &mut found) {
             Some(scenario) => Ok(Self { sources, ..scenario }),
             None => Err(Box::new(Unreadable { sources, diagnostics: found })),
         }
     }
 
-    fn read(file: &FilePath, overrides: &[String], sources: &mut Sources, found: &mut Diagnostics) -> Option<Self> {
+    fn read(
+        file: &FilePath,
+        overrides: &[String],
+        alone: bool,
+        sources: &mut Sources,
+        found: &mut Diagnostics,
+    ) -> Option<Self> {
         let keep = |result: Result<Node, Diagnostics>, found: &mut Diagnostics| match result {
             Ok(node) => Some(node),
             Err(diagnostics) => {
@@ -123,10 +164,15 @@ impl Scenario {
             }
         };
         let mut experiment_tree = keep(tree::parse(id, sources), found)?;
+        let mut model_alone = None;
         if experiment_tree.get("model").is_none() && experiment_tree.get("services").is_some() {
-            let help = "run an experiment that names it: `model: <name>`";
-            found.push(Diagnostic::error(Place::NOWHERE, "this is a model, not an experiment").help(help));
-            return None;
+            if !alone {
+                let help = "run an experiment that names it: `model: <name>`";
+                found.push(Diagnostic::error(Place::NOWHERE, "this is a model, not an experiment").help(help));
+                return None;
+            }
+            let id = sources.add("no experiment", NO_EXPERIMENT);
+            model_alone = Some(std::mem::replace(&mut experiment_tree, keep(tree::parse(id, sources), found)?));
         }
         let mut changes = Vec::new();
         for text in overrides {
@@ -158,9 +204,15 @@ impl Scenario {
         found.extend(wrong);
         let experiment = experiment?;
         let folder = file.parent().unwrap_or(FilePath::new("")).to_owned();
-        let (model_file, text) = find_model(&folder, &experiment.model, found)?;
-        let id = sources.add(model_file.display().to_string(), text);
-        let model_tree = keep(tree::parse(id, sources), found)?;
+        let is_model = model_alone.is_some();
+        let (model_file, model_tree) = match model_alone {
+            Some(tree) => (file.to_owned(), tree),
+            None => {
+                let (model_file, text) = find_model(&folder, &experiment.model, found)?;
+                let id = sources.add(model_file.display().to_string(), text);
+                (model_file, keep(tree::parse(id, sources), found)?)
+            }
+        };
         let axes = axes(&experiment, found);
         let name = file.file_stem().map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned());
         if name.chars().all(|c| c == '.') {
@@ -176,6 +228,7 @@ impl Scenario {
             experiment_tree,
             model_tree,
             overrides: changes,
+            is_model,
         };
         (!found.has_errors()).then_some(scenario)
     }

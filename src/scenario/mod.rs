@@ -7,6 +7,7 @@ pub mod experiment;
 mod lists;
 mod load;
 pub mod model;
+pub(crate) mod other_names;
 pub mod path;
 pub mod source;
 pub mod tree;

@@ -18,6 +18,8 @@ use annotate_snippets::{AnnotationKind, Group, Level as Heading, Origin, Rendere
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::other_names::{letters, other_name};
+
 /// Diagnostics drawn in full; beyond these only their number is told.
 const MOST_DRAWN: usize = 50;
 /// Characters of one line that are drawn; the rest of it is cut away around the mistake.
@@ -498,12 +500,20 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// The known name that was probably meant, if one is close enough to be worth saying.
+/// The known name that was probably meant, if one is close enough to be worth saying: the same letters, what the same thing is called
+/// elsewhere, or a name that differs by a few letters.
 pub fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // Nobody misspells a name of a hundred letters into another one; and the comparison is quadratic.
     let length = name.chars().count();
     if length == 0 || length > 100 {
         return None;
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    let wanted = letters(name);
+    let same = known.iter().find(|it| **it != name && !wanted.is_empty() && letters(it) == wanted);
+    let elsewhere = || other_name(name)?.here.iter().find(|it| **it != name && known.contains(it));
+    if let Some(found) = same.or_else(elsewhere) {
+        return Some((*found).to_owned());
     }
     let plain = |text: &str| text.to_lowercase().replace(['-', ' '], "_");
     let wanted = plain(name);

@@ -28,7 +28,9 @@ use serde::de::{
 };
 use serde_saphyr::granit_parser::{self as yaml, ErrorKind, Event, ScalarStyle, ScanError};
 
+use super::other_names::other_name;
 use super::source::{Diagnostic, Diagnostics, Place, SPANNED, SourceId, Sources, Spanned, did_you_mean, listed};
+use crate::policy::PATTERNS;
 
 /// Bytes in one source. The largest model we know of has 40 KB.
 const MOST_BYTES: usize = 16 << 20;
@@ -1031,6 +1033,24 @@ fn quotes_help(node: &Node, problem: &Problem) -> Option<String> {
     }
 }
 
+/// Policies that were written as a mapping have no order.
+fn list_help(node: &Node) -> Option<String> {
+    let Value::Map(entries) = &node.value else { return None };
+    let is_policy = |entry: &Entry| {
+        ["use", "preset"].contains(&entry.key.as_str()) || PATTERNS.iter().any(|it| it.name == entry.key)
+    };
+    if entries.is_empty() || !entries.iter().all(is_policy) {
+        return None;
+    }
+    let items = entries.iter().map(|entry| match &entry.value.value {
+        Value::Str(text) => format!("{}: {text}", entry.key),
+        Value::Int(number) => format!("{}: {number}", entry.key),
+        _ => format!("{}: …", entry.key),
+    });
+    let items = items.collect::<Vec<_>>().join(", ");
+    Some(format!("the order matters: write `[ {items} ]`, outermost first"))
+}
+
 impl Report {
     /// Whether it may be there only because something else was struck out.
     fn is_consequence(&self) -> bool {
@@ -1079,11 +1099,23 @@ impl Report {
     }
 }
 
-/// "Did you mean", else what there is.
+/// "Did you mean", and what there is; the choices have been said in the message.
 fn meant(name: &str, known: &[&str], what: &str) -> String {
+    if known.is_empty() {
+        return format!("there are no {what} here");
+    }
+    let all = if what == "keys" { format!(" Known keys: {}", known.join(", ")) } else { String::new() };
+    if let Some(other) = other_name(name) {
+        let of = if other.of.is_empty() { String::new() } else { format!(", for {} of {}", quoted(name), other.of) };
+        let note = if other.note.is_empty() { String::new() } else { format!(" {}", other.note) };
+        let here = other.here.iter().filter(|it| known.contains(it)).map(|it| format!("`{it}`"));
+        let here = here.collect::<Vec<_>>().join(" or ");
+        if !here.is_empty() {
+            return format!("Did you mean {here}{of}?{note}{all}");
+        }
+    }
     match did_you_mean(name, known.iter().copied()) {
-        Some(close) => format!("Did you mean `{close}`?"),
-        None if known.is_empty() => format!("there are no {what} here"),
+        Some(close) => format!("Did you mean `{close}`?{all}"),
         None => format!("known {what}: {}", known.join(", ")),
     }
 }
@@ -1254,7 +1286,11 @@ impl<'n> Reader<'n> {
     fn visit_seq<'de, V: Visitor<'de>>(self, visitor: V, length: Option<usize>) -> Result<V::Value, Fault> {
         let expected = length.map_or("a list".to_string(), |length| format!("a list of {length}"));
         let Some(items) = self.items() else {
-            return Err(Fault::wrong(expected).at(self));
+            let fault = Fault::wrong(expected).at(self);
+            return Err(match list_help(self.node) {
+                Some(help) => fault.help(help),
+                None => fault,
+            });
         };
         let mut seq = SeqReader { reader: self, items: Box::new(items) };
         let value = visitor.visit_seq(&mut seq).map_err(|fault: Fault| fault.at(self))?;
@@ -1429,6 +1465,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let one_of = || format!("one of {}", listed(known.iter().copied()));
+        // A number that has a name here: 503.
+        if let Value::Int(number) = self.node.value
+            && other_name(&number.to_string()).is_some_and(|it| it.here.iter().any(|here| known.contains(here)))
+        {
+            return Err(<Fault as de::Error>::unknown_variant(&number.to_string(), known).at(self));
+        }
         if let Value::Str(_) = self.node.value {
             return visitor
                 .visit_enum(EnumReader { reader: self, content: None })
@@ -2019,6 +2061,27 @@ clients:
     }
 
     #[test]
+    fn names_of_other_libraries_lead_to_the_names_here() {
+        let helps = |options: &str| -> Vec<String> {
+            let found = read::<Vec<crate::policy::Written>>(&value(options)).expect_err("a mistake");
+            found.iter().map(|it| it.help.clone().unwrap_or_default()).collect()
+        };
+        for (options, help) in [
+            ("[ circuit_breaker: {} ]", "Did you mean `breaker`?"),
+            ("[ time_limiter: 1s ]", "Did you mean `timeout`, for `time_limiter` of resilience4j?"),
+            ("[ bulkhead: { maxConcurrentCalls: 3 } ]", "Did you mean `concurrent`, for `maxConcurrentCalls` of"),
+            ("[ retry: { num_retries: 3 } ]", "`attempts`, for `num_retries` of Envoy? It counts retries"),
+            ("[ retry: { attempts: 3, on: [ 503 ] } ]", "Did you mean `unavailable`, for `503` of HTTP?"),
+            ("[ retry: { attempts: 3, on: [ 5xx ] } ]", "Did you mean `unavailable` or `error`, for `5xx` of Envoy?"),
+            ("[ retry: { attempts: 3, on: [ deadline_exceeded ] } ]", "Did you mean `timeout`, for"),
+            ("{ timeout: 1s, retry: 2 }", "the order matters: write `[ timeout: 1s, retry: 2 ]`, outermost first"),
+        ] {
+            let told = helps(options);
+            assert!(told.iter().any(|it| it.contains(help)), "{options}: {told:?}");
+        }
+    }
+
+    #[test]
     fn what_can_be_read_is_kept_beside_the_mistakes() {
         let (node, _) = tree(&shop_with("workers: 32", "workers: many"));
         let (model, found) = read_some::<Model>(&node.expect("well-formed"));
@@ -2037,7 +2100,9 @@ clients:
     #[test]
     fn mistakes_come_with_a_way_out() {
         let help = |from, to| mistake::<Model>(&shop_with(from, to)).help.expect("a way out");
-        assert_eq!(help("workers: 64", "replcas: 3\n    workers: 64"), "Did you mean `replicas`?");
+        assert!(
+            help("workers: 64", "replcas: 3\n    workers: 64").starts_with("Did you mean `replicas`? Known keys: ")
+        );
         assert_eq!(help("workers: 64", "colour: red\n    workers: 64"), "known keys: workers, replicas, operations");
         assert_eq!(help("jitter: full", "jitter: ful"), "Did you mean `full`?");
         assert_eq!(help("workers: 64", "workers: '64'"), "leave out the quotes");
@@ -2300,7 +2365,7 @@ clients:
         9 |             - retry: { attemps: 3, jitter: full, budget: 10% }
           |                        ^^^^^^^ unknown key
           |
-          = help: Did you mean `attempts`?
+          = help: Did you mean `attempts`? Known keys: attempts, jitter, budget
 
         1 error
         ");

@@ -40,7 +40,13 @@ pub fn draw(chart: &Chart, groups: &[BarGroup], x: &str, y: &Axis, infinite: &st
     let y_scale = y_scale.onto(plot.bottom, plot.top + HEADROOM);
     frame::y_axis(&mut sketch, plot, &y_scale, top + 10.0);
 
-    let ground = Ground { names: &names, y: &y_scale, unit: y.unit, infinite };
+    // Numbers at all bars, or at none: a number at some of them looks as if it meant something.
+    let fits = |group: &BarGroup, bar: &Bar| {
+        !bar.value.is_finite() || width(&y.unit.show(bar.value), SIZE - 1.0) <= step(slot, group) + 4.0
+    };
+    let numbered = groups.iter().all(|group| group.bars.iter().all(|bar| fits(group, bar)));
+
+    let ground = Ground { names: &names, y: &y_scale, unit: y.unit, infinite, numbered };
     for (index, group) in groups.iter().enumerate() {
         let slot = Area { left: plot.left + index as f64 * slot, right: plot.left + (index + 1) as f64 * slot, ..plot };
         ground.draw_group(&mut sketch, slot, group);
@@ -93,19 +99,25 @@ fn keys<'a>(names: &[&'a str], y: &Axis) -> Vec<Key<'a>> {
         .collect()
 }
 
+/// The width of a bar and the white beside it. A quarter of the slot stays white, so that groups are seen as groups.
+fn step(slot: f64, group: &BarGroup) -> f64 {
+    (slot * 0.76 / group.bars.len().max(1) as f64).min(WIDEST)
+}
+
 /// What all bars of a chart have in common.
 struct Ground<'a> {
     names: &'a [&'a str],
     y: &'a Scale,
     unit: Unit,
     infinite: &'a str,
+    /// Whether there is room for a number at each bar.
+    numbered: bool,
 }
 
 impl Ground<'_> {
     fn draw_group(&self, sketch: &mut Sketch, slot: Area, group: &BarGroup) {
         let count = group.bars.len().max(1) as f64;
-        // A quarter of the slot stays white, so that groups are seen as groups.
-        let step = (slot.width() * 0.76 / count).min(WIDEST);
+        let step = step(slot.width(), group);
         let left = f64::midpoint(slot.left, slot.right) - step * count / 2.0;
         for (index, bar) in group.bars.iter().enumerate() {
             let from = left + index as f64 * step;
@@ -139,8 +151,8 @@ impl Ground<'_> {
         let whisker = self.draw_whisker(sketch, slot, bar);
         let words = self.unit.show(bar.value);
         let over = area.top.min(whisker) - 8.0;
-        // Numbers only where they stand clear of each other, and of the edge.
-        if width(&words, SIZE - 1.0) <= slot.width() + 4.0 && over > slot.top + SIZE * 0.8 {
+        // Only where it stands clear of the edge.
+        if self.numbered && over > slot.top + SIZE * 0.8 {
             sketch.text(at(middle, over), Anchor::Middle, SIZE - 1.0, BLACK, &words);
         }
     }
