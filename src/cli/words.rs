@@ -66,6 +66,23 @@ fn ended(point: &PointResult) -> (String, String) {
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 
+/// The diagnosis that stood first in the most runs of a point: in how many, its evidence in the first of them, and what to try.
+fn diagnosed(point: &PointResult) -> Option<String> {
+    let firsts =
+        || point.seeds.iter().zip(&point.verdicts).filter_map(|(seed, it)| Some((seed, it.diagnoses.first()?)));
+    let count = |mechanism| firsts().filter(|(_, it)| it.mechanism == mechanism).count();
+    let counted = firsts().map(|(seed, it)| (count(it.mechanism), seed, it));
+    let (times, seed, most) = counted.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+    let set = most.remedy.set.as_ref().map_or_else(String::new, |(path, value)| format!(" (--set '{path}={value}')"));
+    Some(format!(
+        "\n    {} in {times} of {}; seed {seed}: {}\n    try {}{set}",
+        most.mechanism.name().replace('_', " "),
+        point.runs.len(),
+        most.evidence,
+        most.remedy.text
+    ))
+}
+
 /// The verdict of an experiment in a few lines.
 pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
     let mut text = scenario.name.clone();
@@ -79,7 +96,8 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
         let labels = scenario.labels(&point.point);
         let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
         let place = pairs.collect::<Vec<_>>().join(", ");
-        let (counts, evidence) = ended(point);
+        let (counts, mut evidence) = ended(point);
+        evidence.push_str(&diagnosed(point).unwrap_or_default());
         let mut stopped = String::new();
         for (seed, run) in point.seeds.iter().zip(&point.runs) {
             if let Some(why) = &run.stopped {
@@ -130,7 +148,10 @@ pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
         .iter()
         .map(|point| {
             let runs = point.seeds.iter().zip(&point.verdicts).map(|(seed, verdict)| {
-                serde_json::json!({ "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence })
+                let diagnoses = verdict.diagnoses.iter().map(|it| it.mechanism.name()).collect::<Vec<_>>();
+                serde_json::json!({
+                    "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence, "diagnoses": diagnoses,
+                })
             });
             serde_json::json!({ "values": scenario.labels(&point.point), "runs": runs.collect::<Vec<_>>() })
         })
