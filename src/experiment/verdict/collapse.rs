@@ -1,7 +1,7 @@
 //! Goodput collapse: as much is done as before, and hardly anything of it for somebody (congestion collapse: Nagle, RFC 896, 1984).
 //!
 //! A service does no less than before the fault, but for three standard deviations of the count; and what it does for nobody
-//! would be enough for all the answers that are missing.
+//! would be enough for all the answers that are missing, but for the same noise.
 
 use super::brief;
 use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
@@ -25,8 +25,11 @@ pub(super) fn find(look: &Look<'_>) -> Option<Diagnosis> {
             let done = look.figure(window, &entity, "throughput");
             let before = look.figure("before", &entity, "throughput");
             let wasted = look.wasted(service, (from, until)) * done;
-            let calls = look.figure("before", &entity, "calls_per_request").max(1.0);
-            if done < before - 3.0 * (before / seconds).sqrt() || wasted.is_nan() || wasted < missing * calls {
+            let wanted = missing * look.figure("before", &entity, "calls_per_request").max(1.0);
+            if done < before - 3.0 * (before / seconds).sqrt()
+                || wasted.is_nan()
+                || wasted < wanted - 3.0 * (wanted / seconds).sqrt()
+            {
                 continue;
             }
             if worst.as_ref().is_none_or(|it| wasted > it.0) {
@@ -37,9 +40,19 @@ pub(super) fn find(look: &Look<'_>) -> Option<Diagnosis> {
                     brief(100.0 * wasted / done),
                     brief(missing)
                 );
-                let text =
-                    format!("do no work at {entity} for those who have left: a limit on the wait, or a shorter queue");
-                let remedy = Remedy { text, set: look.shorter_wait(service) };
+                let waited =
+                    look.figure(window, &entity, "wait.p50") > 0.5 * look.figure(window, &entity, "sojourn.p50");
+                let remedy = if waited {
+                    let text = format!(
+                        "do no work at {entity} for those who have left: a limit on the wait, or a shorter queue"
+                    );
+                    Remedy { text, set: look.shorter_wait(service) }
+                } else {
+                    let text = format!(
+                        "{entity} takes longer than its callers wait: let them wait longer, or stop the work when they have left (`cancel: propagate`)"
+                    );
+                    Remedy { text, set: None }
+                };
                 worst = Some((
                     wasted,
                     Diagnosis { mechanism: Mechanism::GoodputCollapse, entity, since: from, evidence, remedy },

@@ -104,6 +104,12 @@ impl Look<'_> {
         self.run.value(self.plan, window, entity, metric).unwrap_or(f64::NAN)
     }
 
+    /// The length of a window, in seconds.
+    pub(super) fn seconds(&self, window: &str) -> f64 {
+        let window = self.plan.schedule.windows.iter().find(|it| it.name == window);
+        window.map_or(f64::NAN, |it| (it.until - it.from).as_secs())
+    }
+
     /// The windows of the planned faults, with their bounds in seconds.
     pub(super) fn fault_windows(&self) -> impl Iterator<Item = (&str, f64, f64)> {
         let windows = self.plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:"));
@@ -229,6 +235,11 @@ pub(super) fn has(edge: &Edge, layer: &str) -> bool {
 /// A name as a segment of a path.
 fn quoted(name: &str) -> String {
     if name.contains(['.', '[', ']', ' ']) { format!("\"{name}\"") } else { name.to_owned() }
+}
+
+/// A number of things: `1 worker`, `2 workers`.
+pub(super) fn counted(number: f64, thing: &str) -> String {
+    format!("{} {thing}{}", super::brief(number), if number == 1.0 { "" } else { "s" })
 }
 
 /// Items with commas and an `and`.

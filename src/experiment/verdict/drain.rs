@@ -44,13 +44,21 @@ fn judge(look: &Look<'_>, entity: String, metric: &str, remedy: Remedy) -> Optio
     let last = steps.last()?;
     let (grew, shrank) = (full - began, empty.unwrap_or(last.0 + last.1) - steps[top].0);
     let resolution = look.plan.schedule.resolution.as_secs();
-    // Not one that stands still or grows: that is no drain.
-    if most <= level || shrank <= grew.max(ends - begins) + 2.0 * resolution || last.2 > 0.9 * most {
+    if most <= level || shrank <= grew.max(ends - begins) + 2.0 * resolution {
         return None;
     }
-    let so_far = if empty.is_some() { "and was empty again" } else { "and is not empty" };
+    // One that stands still or grows is no drain.
+    let quarter = (look.end() - ends) / 4.0;
+    let (early, late) = (
+        look.mean(&entity, metric, (ends, ends + quarter)),
+        look.mean(&entity, metric, (look.end() - quarter, look.end())),
+    );
+    if empty.is_none() && late > early - 3.0 * early.sqrt() {
+        return None;
+    }
+    let so_far = if empty.is_some() { "to work them off" } else { "have not been enough to work them off" };
     let evidence = format!(
-        "{} waited in {entity} when the faults were over (before: {}); they had come in {} s, {so_far} {} s later",
+        "{} waited in {entity} when the faults were over (before: {}); it took {} s to gather them, and {} s {so_far}",
         brief(most),
         brief(mean),
         brief(grew),

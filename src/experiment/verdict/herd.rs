@@ -5,10 +5,11 @@
 //! * a Poisson stream as dense as the densest of this step and its neighbours would not do it in one of a million runs: by the
 //!   bound of Chernoff, P(X ≥ k) ≤ exp(k − m − k ln(k/m)), for each 10 ms of the run;
 //! * it is more than the service has workers; and
-//! * more of those who came in such steps were refused, or failed, than of the others, by five standard deviations.
+//! * more of those who came in such steps were refused, or failed, than of the others, by five standard deviations; of times with
+//!   a fault and of times without, each among themselves.
 
 use super::brief;
-use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, has};
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has};
 use crate::measure::PEAK;
 use crate::system::plan::Source;
 
@@ -40,40 +41,43 @@ fn judge(look: &Look<'_>, service: usize, entity: String) -> Option<(f64, Diagno
             peak > workers && peak > mean && chance < -libm::log(1e6)
         })
         .collect();
-    // What came to harm, in steps with a herd and in others: of how many, how many.
+    // What came to harm, apart for times with a fault and without: of those who came with a herd, and of the others.
     let refused: Vec<_> =
         ["refused.full", "refused.limit", "refused.rate"].map(|metric| look.steps(&entity, metric)).to_vec();
     let failed: Vec<_> = look.into(service).map(|it| look.steps(&it.2, "failed")).collect();
     let offered: Vec<_> = look.into(service).map(|it| look.steps(&it.2, "offered")).collect();
-    let (mut came, mut harmed, mut begun) = ([0.0; 2], [0.0; 2], 0.0);
-    for (place, &herd) in herds.iter().enumerate() {
-        let sum = |lines: &[Vec<(f64, f64, f64)>]| -> f64 {
-            lines.iter().map(|line| line[place].1 * line[place].2).filter(|it| !it.is_nan()).sum()
-        };
-        let (_, step, rate) = arrivals[place];
-        came[usize::from(herd)] += rate * step;
-        harmed[usize::from(herd)] += (sum(&refused) + sum(&failed)).min(rate * step);
-        begun += if herd { sum(&offered) } else { 0.0 };
-    }
-    let share = harmed[1] / came[1];
-    let usual = if came[0] > 0.0 { harmed[0] / came[0] } else { 0.0 };
-    let pooled = (harmed[0] + harmed[1]) / (came[0] + came[1]);
-    let noise = (pooled * (1.0 - pooled) * (1.0 / came[1] + 1.0 / came[0].max(came[1]))).sqrt();
-    let place = herds.iter().position(|&it| it)?;
-    if !(harmed[1] > 0.0 && share - usual > 5.0 * noise) {
-        return None;
-    }
-    let most = peaks.iter().map(|step| step.2).fold(0.0, f64::max);
-    let mean = (came[0] + came[1]) / many;
-    let times = herds.iter().filter(|&&it| it).count();
-    let since = peaks[place].0;
+    let with_fault = |at: f64| look.fault_windows().any(|(_, from, until)| at >= from - 1e-9 && at < until - 1e-9);
+    let harmful = [false, true].into_iter().find_map(|fault| {
+        let (mut came, mut harmed, mut begun) = ([0.0; 2], [0.0; 2], 0.0);
+        for (place, &herd) in herds.iter().enumerate().filter(|(place, _)| with_fault(arrivals[*place].0) == fault) {
+            let sum = |lines: &[Vec<(f64, f64, f64)>]| -> f64 {
+                lines.iter().map(|line| line[place].1 * line[place].2).filter(|it| !it.is_nan()).sum()
+            };
+            let (_, step, rate) = arrivals[place];
+            came[usize::from(herd)] += rate * step;
+            harmed[usize::from(herd)] += (sum(&refused) + sum(&failed)).min(rate * step);
+            begun += if herd { sum(&offered) } else { 0.0 };
+        }
+        let share = harmed[1] / came[1];
+        let usual = if came[0] > 0.0 { harmed[0] / came[0] } else { 0.0 };
+        let pooled = (harmed[0] + harmed[1]) / (came[0] + came[1]);
+        let noise = (pooled * (1.0 - pooled) * (1.0 / came[1] + 1.0 / came[0].max(came[1]))).sqrt();
+        (harmed[1] > 0.0 && share - usual > 5.0 * noise).then_some((fault, came, begun, share, usual))
+    });
+    let (fault, came, begun, share, usual) = harmful?;
+    let of_them = |place: &usize| herds[*place] && with_fault(arrivals[*place].0) == fault;
+    let herds: Vec<usize> = (0..herds.len()).filter(of_them).collect();
+    let most = herds.iter().map(|&place| peaks[place].2).fold(0.0, f64::max);
+    let mean = arrivals.iter().map(|step| step.1 * step.2).sum::<f64>() / many;
+    let since = peaks[*herds.first()?].0;
     let (cause, remedy) = cause(look, service, came[1], begun, since);
     let evidence = format!(
-        "up to {} requests come to {entity} within {} ms, {} times the mean of {}; in {times} steps like that {} % are refused or fail (in others {} %); {cause}",
+        "up to {} requests come to {entity} within {} ms, {} times the mean of {}; in {} like that {} % are refused or fail (in others {} %); {cause}",
         brief(most),
         brief(1000.0 * short),
         brief(most / mean),
         brief(mean),
+        counted(herds.len() as f64, "step"),
         brief(100.0 * share),
         brief(100.0 * usual)
     );

@@ -9,10 +9,11 @@
 //! ```
 //!
 //! A gain of 1 or more cannot be worked off. What sustains it is the hop above with the most extra attempts; without
-//! any, the work for nobody, if without that work the load would fit.
+//! any, the work for nobody, if without that work the load would fit. Where nothing ends any more there is no gain: what
+//! sustains it is then what waits for ever.
 
 use super::brief;
-use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, has};
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has};
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
 
@@ -23,7 +24,8 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
         && let Some(late) = look.late()
     {
         let services = look.services().filter_map(|(service, entity)| judge(look, service, entity, late));
-        found.extend(services.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1));
+        let strongest = services.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1);
+        found.extend(strongest.or_else(|| held_for_ever(look, late)));
     }
     found
 }
@@ -91,16 +93,53 @@ fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> O
     let wanted = before("arrivals") * held.1 / workers;
     let waiting = (now("queue.mean"), before("queue.mean"));
     if useful < wanted && wanted <= 1.0 && wasted > 0.0 && waiting.0 > waiting.1 {
-        let evidence = format!(
-            "requests that were given up sustain it: {} wait at {entity} (before: {}), and {nobody}; {load}",
-            brief(waiting.0),
-            brief(waiting.1)
-        );
         let set = look.shorter_wait(service);
         let remedy = Remedy { text: format!("serve nobody at {entity} who has waited too long"), set };
-        return Some((gain, Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy }));
+        let queue = format!("{} wait at {entity} (before: {}), and {nobody}", brief(waiting.0), brief(waiting.1));
+        // With something to spare the queue will be worked off, however long that takes.
+        let to_spare = (1.0 - gain) * workers / held.0;
+        let (mechanism, evidence) = if gain < 1.0 - noise {
+            let seconds = brief(waiting.0 / to_spare);
+            (Mechanism::SlowDrain, format!("{queue}; {load}, so that they are worked off in {seconds} s more"))
+        } else {
+            (Mechanism::MetastableLoop, format!("requests that were given up sustain it: {queue}; {load}"))
+        };
+        return Some((gain, Diagnosis { mechanism, entity, since, evidence, remedy }));
     }
     None
+}
+
+/// Workers, or places in a bulkhead, that wait for an answer that never comes: nothing passes any more.
+fn held_for_ever(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
+    let since = look.faults()?.0;
+    let diagnosis = |entity: String, evidence: String, call: String| {
+        let text = format!("give up calls of {call} after a time: a timeout that frees what waits");
+        let remedy = Remedy { text, set: None };
+        Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy }
+    };
+    for (service, entity) in look.services() {
+        let calls = look.edges().find(|(_, edge, _)| edge.caller as usize == look.plan.clients.len() + service);
+        let all_busy = look.mean(&entity, "utilisation", late) > 1.0 - 1e-9;
+        if let (true, Some(workers), Some((_, edge, _))) = (all_busy, look.workers(service), calls)
+            && look.mean(&entity, "throughput", late) == 0.0
+        {
+            let evidence = format!(
+                "calls that nobody gives up sustain it: all {} of {entity} are busy, and none ends",
+                counted(workers, "worker")
+            );
+            return Some(diagnosis(entity, evidence, edge.name.clone()));
+        }
+    }
+    let (_, edge, entity) = look.edges().find(|(_, edge, entity)| {
+        let is_stuck = look.mean(entity, "offered", late) > 0.0 && look.mean(entity, "attempts", late) == 0.0;
+        has(edge, "bulkhead") && is_stuck && look.figure("before", entity, "attempts") > 0.0
+    })?;
+    let evidence = format!(
+        "calls that nobody gives up sustain it: {entity} is called {}/s and sends nothing, as the places of its bulkhead do not come back",
+        brief(look.mean(&entity, "offered", late))
+    );
+    let name = edge.name.clone();
+    Some(diagnosis(entity, evidence, name))
 }
 
 /// Calls that were put off, and whose catching up makes others be put off: their queue grows after the faults are over,

@@ -73,6 +73,9 @@ fn diagnose(plan: &Plan, run: &Run, state: VerdictName) -> Vec<Diagnosis> {
     found.extend(oscillation::find(&look));
     found.extend(drain::find(&look));
     found.extend(collapse::find(&look));
+    found.sort_by_key(|it| it.mechanism);
+    // What the gain says of a queue is told once.
+    found.dedup_by(|b, a| a.mechanism == b.mechanism && a.entity == b.entity);
     found
 }
 

@@ -22,20 +22,21 @@ pub(super) fn find(look: &Look<'_>) -> Option<Diagnosis> {
     });
     let (service, entity, load, usual, times, (window, since, _)) =
         candidates.reduce(|a, b| if b.4 > a.4 { b } else { a })?;
-    let mut hops: Vec<(usize, String, f64)> = look
-        .upstream(service)
-        .into_iter()
+    // The hops at which calls are tried more often than before, by more than chance.
+    let hops: Vec<(usize, String, f64)> = look
+        .edges()
         .filter(|(_, edge, _)| has(edge, "retry"))
         .filter_map(|(number, edge, entity)| {
-            let (now, before) =
-                (look.figure(window, &entity, "amplification"), look.figure("before", &entity, "amplification"));
-            let chance = 3.0 / (look.figure("before", &entity, "offered")).sqrt();
-            (now > before + chance.min(0.1)).then(|| (number, edge.name.clone(), now))
+            let now = look.figure(window, &entity, "amplification");
+            let before = look.figure("before", &entity, "amplification");
+            let calls = look.figure("before", &entity, "offered") * look.seconds("before");
+            (now > before + 3.0 * (before / calls).sqrt()).then(|| (number, edge.name.clone(), now))
         })
         .collect();
     let told: Vec<String> = hops.iter().map(|it| format!("{} on {}", brief(it.2), it.1)).collect();
-    hops.sort_by(|a, b| b.2.total_cmp(&a.2));
-    let first = hops.first()?;
+    let above = look.upstream(service);
+    let above = hops.iter().filter(|hop| above.iter().any(|it| it.0 == hop.0));
+    let first = above.reduce(|a, b| if b.2 > a.2 { b } else { a })?;
     let when = window.strip_prefix("fault:").map_or_else(|| "after the faults".to_owned(), |it| format!("during {it}"));
     let evidence = format!(
         "attempts for each call {when}: {}; together {} attempts reach {entity} for each request instead of {}, {} times as many, where {} would fill it at its load of {} %",
