@@ -5,12 +5,12 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::{PointResult, Results};
+use crate::experiment::{Mechanism, PointResult, Results};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, Written};
 use crate::scenario::Scenario;
-use crate::scenario::experiment::Fault;
+use crate::scenario::experiment::{Fault, VerdictName};
 use crate::scenario::model::{Operation, Service};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
@@ -40,6 +40,9 @@ const FAILURES: [(&str, &str, &str); 2] = [
         include_str!("../../docs/failures/cascade.md"),
     ),
 ];
+
+/// The page of states and diagnoses.
+const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
 /// The patterns of callers, of servers and of balancers.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
@@ -192,7 +195,8 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// `list`: the names of everything, with one line each.
 pub(super) fn list(what: Option<&str>) -> u8 {
-    const KINDS: [&str; 7] = ["models", "experiments", "patterns", "presets", "faults", "failures", "metrics"];
+    const KINDS: [&str; 8] =
+        ["models", "experiments", "patterns", "presets", "faults", "failures", "diagnoses", "metrics"];
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
@@ -210,6 +214,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
             "presets" => PRESETS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
+            "diagnoses" => plain(&Mechanism::ALL.map(|it| (it.name(), it.line()))),
             _ => METRICS
                 .iter()
                 .map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", "))))
@@ -235,8 +240,12 @@ pub(super) fn explain(name: &str) -> u8 {
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
     let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
+    let verdicts = std::iter::once(("verdicts", "how a run ended, and the mechanisms that were at work".to_owned(), "verdicts"));
+    let states = VerdictName::ALL.iter().map(|it| (it.name(), "how a run ended".to_owned(), "verdicts"));
+    let diagnoses = Mechanism::ALL.iter().map(|it| (it.name(), it.line().to_owned(), "diagnoses"));
+    let verdicts = verdicts.chain(states).chain(diagnoses);
     let all: Vec<(&str, String, &str)> =
-        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics).collect();
+        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(verdicts).chain(metrics).collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -251,6 +260,9 @@ pub(super) fn explain(name: &str) -> u8 {
         // Its heading has been said.
         say(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
     }
+    if let Some(page) = of_verdicts(name, kind) {
+        say(&format!("\n{}", page.trim()));
+    }
     if let Some(preset) = Preset::named(name) {
         say(&format!("\n{}", preset.text.trim_end()));
         if preset.kind != Kind::Library {
@@ -263,6 +275,19 @@ pub(super) fn explain(name: &str) -> u8 {
         say(&format!("\nOptions. {manual}"));
     }
     ALL_WELL
+}
+
+/// What the page of verdicts says of a diagnosis, or all of it.
+fn of_verdicts(name: &str, kind: &str) -> Option<&'static str> {
+    match kind {
+        "diagnoses" => VERDICTS.split("\n### ").find_map(|section| {
+            let section = section.split("\n## ").next()?;
+            section.strip_prefix(name)?.strip_prefix('\n')
+        }),
+        "verdicts" if name != "verdicts" => VERDICTS.split("\n## ").find_map(|section| section.strip_prefix("States\n")),
+        "verdicts" => VERDICTS.split_once("\n\n").map(|(_, rest)| rest),
+        _ => None,
+    }
 }
 
 /// The options of a pattern or a fault, and of what they are made of.

@@ -29,6 +29,33 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// All of them, the most telling first.
+    pub const ALL: [Self; 8] = [
+        Self::MetastableLoop,
+        Self::Cascade,
+        Self::RetryStorm,
+        Self::Sinkhole,
+        Self::ThunderingHerd,
+        Self::Oscillation,
+        Self::SlowDrain,
+        Self::GoodputCollapse,
+    ];
+
+    /// In a line.
+    #[must_use]
+    pub fn line(self) -> &'static str {
+        match self {
+            Self::MetastableLoop => "an outage feeds itself, and outlives its cause",
+            Self::Cascade => "pools ran out one after the other, from who is called to who calls",
+            Self::RetryStorm => "retries alone ask for more than a service can do",
+            Self::Sinkhole => "a replica that fails gets more than its share",
+            Self::ThunderingHerd => "many come at the same instant, and are turned away for it",
+            Self::Oscillation => "a breaker opens and closes again and again",
+            Self::SlowDrain => "a queue needs longer to empty than it needed to fill",
+            Self::GoodputCollapse => "as much work as before, hardly any of it for somebody",
+        }
+    }
+
     /// As written in tables.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -282,6 +282,18 @@ mod tests {
         assert_eq!(verdict(20, &experiment), VerdictName::NotJudged);
     }
 
+    /// Ten users in step with nothing make 100 requests a second, always: no noise. Work of 20 ms instead of 10 is 110 ms a round instead
+    /// of 100, or 9 % less for two seconds. Poisson noise (3 × √200 of 200) would hide that.
+    #[test]
+    fn the_noise_of_a_closed_loop_is_that_before_the_fault() {
+        let model = Model::default()
+            .service("s", Service::default().workers(10).operation("get", [work(constant(ms(10)))]))
+            .client("c", Client::closed("s.get", 10, constant(ms(90))));
+        let fault = slow("s", 2.0).at(secs(50)).lasting(secs(2));
+        let plan = code::plan(&model, &Experiment::lasting(secs(100)).fault("slow", fault)).expect("it is well-formed");
+        assert_eq!(judge(&plan, &run(&plan, 1)).name, VerdictName::Recovered);
+    }
+
     #[test]
     fn a_run_that_a_limit_has_stopped_is_not_judged() {
         let mut experiment = Experiment::lasting(secs(100)).fault("slow", slowed(20.0));
