@@ -240,12 +240,20 @@ pub(super) fn explain(name: &str) -> u8 {
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
     let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
-    let verdicts = std::iter::once(("verdicts", "how a run ended, and the mechanisms that were at work".to_owned(), "verdicts"));
+    let verdicts =
+        std::iter::once(("verdicts", "how a run ended, and the mechanisms that were at work".to_owned(), "verdicts"));
     let states = VerdictName::ALL.iter().map(|it| (it.name(), "how a run ended".to_owned(), "verdicts"));
     let diagnoses = Mechanism::ALL.iter().map(|it| (it.name(), it.line().to_owned(), "diagnoses"));
     let verdicts = verdicts.chain(states).chain(diagnoses);
-    let all: Vec<(&str, String, &str)> =
-        patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(verdicts).chain(metrics).collect();
+    let all: Vec<(&str, String, &str)> = patterns
+        .chain(servers)
+        .chain(balancers)
+        .chain(presets)
+        .chain(faults)
+        .chain(failures)
+        .chain(verdicts)
+        .chain(metrics)
+        .collect();
     let Some((name, line, kind)) = all.iter().find(|it| it.0 == name) else {
         let meant = did_you_mean(name, all.iter().map(|it| it.0));
         let meant =
@@ -284,7 +292,9 @@ fn of_verdicts(name: &str, kind: &str) -> Option<&'static str> {
             let section = section.split("\n## ").next()?;
             section.strip_prefix(name)?.strip_prefix('\n')
         }),
-        "verdicts" if name != "verdicts" => VERDICTS.split("\n## ").find_map(|section| section.strip_prefix("States\n")),
+        "verdicts" if name != "verdicts" => {
+            VERDICTS.split("\n## ").find_map(|section| section.strip_prefix("States\n"))
+        }
         "verdicts" => VERDICTS.split_once("\n\n").map(|(_, rest)| rest),
         _ => None,
     }

@@ -1,7 +1,8 @@
 //! Goodput collapse: as much is done as before, and hardly anything of it for somebody (congestion collapse: Nagle, RFC 896, 1984).
 //!
 //! A service does no less than before the fault, but for three standard deviations of the count; and what it does for nobody
-//! would be enough for all the answers that are missing, but for the same noise.
+//! would be enough for all the answers that are missing, but for the same
+//! noise; and it is the larger part of what it does. Less happens by chance, where a queue is long and callers are impatient.
 
 use super::brief;
 use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
@@ -28,6 +29,7 @@ pub(super) fn find(look: &Look<'_>) -> Option<Diagnosis> {
             let wanted = missing * look.figure("before", &entity, "calls_per_request").max(1.0);
             if done < before - 3.0 * (before / seconds).sqrt()
                 || wasted.is_nan()
+                || wasted < done / 2.0
                 || wasted < wanted - 3.0 * (wanted / seconds).sqrt()
             {
                 continue;

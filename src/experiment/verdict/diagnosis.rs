@@ -161,6 +161,20 @@ impl Look<'_> {
         line.filter(|((at, _), _)| *at >= warmup).map(|((at, value), step)| (at, *step, value)).collect()
     }
 
+    /// What a queue is before the first fault, and the most that chance makes of it: the mean of its steps, and three standard
+    /// deviations and one more than that. None with fewer than two steps.
+    pub(super) fn usual(&self, entity: &str, metric: &str) -> Option<(f64, f64)> {
+        let (begins, _) = self.faults()?;
+        let steps = self.steps(entity, metric);
+        let calm: Vec<f64> = steps.iter().take_while(|it| it.0 + it.1 <= begins + 1e-9).map(|it| it.2).collect();
+        if calm.len() < 2 {
+            return None;
+        }
+        let mean = calm.iter().sum::<f64>() / calm.len() as f64;
+        let variance = calm.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>() / (calm.len() - 1) as f64;
+        Some((mean, mean + 3.0 * variance.sqrt() + 1.0))
+    }
+
     /// The services, with their entities.
     pub(super) fn services(&self) -> impl Iterator<Item = (usize, String)> {
         self.plan.services.iter().enumerate().map(|(number, it)| (number, format!("service/{}", it.name)))

@@ -28,13 +28,7 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
 fn judge(look: &Look<'_>, entity: String, metric: &str, remedy: Remedy) -> Option<Diagnosis> {
     let (begins, ends) = look.faults()?;
     let steps = look.steps(&entity, metric);
-    let calm: Vec<f64> = steps.iter().take_while(|it| it.0 + it.1 <= begins + 1e-9).map(|it| it.2).collect();
-    if calm.len() < 2 {
-        return None;
-    }
-    let mean = calm.iter().sum::<f64>() / calm.len() as f64;
-    let variance = calm.iter().map(|it| (it - mean) * (it - mean)).sum::<f64>() / (calm.len() - 1) as f64;
-    let level = mean + 3.0 * variance.sqrt() + 1.0;
+    let (mean, level) = look.usual(&entity, metric)?;
     let after = steps.iter().position(|it| it.0 >= ends - 1e-9)?;
     let left = steps[after..].iter().enumerate().reduce(|a, b| if b.1.2 > a.1.2 { b } else { a })?;
     let (top, most) = (after + left.0, left.1.2);

@@ -91,15 +91,16 @@ fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> O
     // Without extra attempts: what is done for somebody is too little, and all of it would be enough.
     let useful = gain.min(1.0) * (1.0 - wasted);
     let wanted = before("arrivals") * held.1 / workers;
-    let waiting = (now("queue.mean"), before("queue.mean"));
-    if useful < wanted && wanted <= 1.0 && wasted > 0.0 && waiting.0 > waiting.1 {
+    let (usual, most) = look.usual(&entity, "queue.mean")?;
+    let waiting = now("queue.mean");
+    if useful < wanted && wanted <= 1.0 && wasted > 0.0 && waiting > most {
         let set = look.shorter_wait(service);
         let remedy = Remedy { text: format!("serve nobody at {entity} who has waited too long"), set };
-        let queue = format!("{} wait at {entity} (before: {}), and {nobody}", brief(waiting.0), brief(waiting.1));
+        let queue = format!("{} wait at {entity} (before: {}), and {nobody}", brief(waiting), brief(usual));
         // With something to spare the queue will be worked off, however long that takes.
         let to_spare = (1.0 - gain) * workers / held.0;
         let (mechanism, evidence) = if gain < 1.0 - noise {
-            let seconds = brief(waiting.0 / to_spare);
+            let seconds = brief(waiting / to_spare);
             (Mechanism::SlowDrain, format!("{queue}; {load}, so that they are worked off in {seconds} s more"))
         } else {
             (Mechanism::MetastableLoop, format!("requests that were given up sustain it: {queue}; {load}"))
