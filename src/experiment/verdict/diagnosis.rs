@@ -274,7 +274,7 @@ pub(super) fn has(edge: &Edge, layer: &str) -> bool {
 }
 
 /// A name as a segment of a path.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     if name.contains(['.', '[', ']', ' ']) { format!("\"{name}\"") } else { name.to_owned() }
 }
 

@@ -4,8 +4,8 @@
 //! five standard deviations of the counts; and requests of clients must be lost by it.
 
 use super::brief;
-use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
-use crate::balance::By;
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, quoted};
+use crate::balance::{By, Spec};
 
 /// The replicas that were sinkholes, one for each service at most.
 pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
@@ -63,8 +63,23 @@ fn judge(look: &Look<'_>, service: usize, (window, from, until): (&str, f64, f64
     );
     let remedy = Remedy {
         text: format!("eject replicas of {} that fail, or let retries go elsewhere", it.name),
-        set: Some((format!("services.{}.balance.outlier_ejection", it.name), "{}".into())),
+        set: Some(ejecting(&it.name, &it.balance)),
     };
     let diagnosis = Diagnosis { mechanism: Mechanism::Sinkhole, entity: entity.clone(), since: from, evidence, remedy };
     Some((share, diagnosis))
+}
+
+/// A balancer that ejects. One that is written in short is written out.
+fn ejecting(service: &str, balance: &Spec) -> (String, String) {
+    let path = format!("services.{}.balance", quoted(service));
+    let by = match balance.by {
+        By::PowerOfTwo => "power_of_two".to_owned(),
+        By::PowerOfChoices(n) => format!("{{ power_of_choices: {n} }}"),
+        _ => "least_requests".to_owned(),
+    };
+    if *balance == (Spec { by: balance.by.clone(), ..Spec::default() }) {
+        (path, format!("{{ by: {by}, outlier_ejection: {{}} }}"))
+    } else {
+        (format!("{path}.outlier_ejection"), "{}".to_owned())
+    }
 }
