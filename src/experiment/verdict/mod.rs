@@ -23,7 +23,7 @@ mod sinkhole;
 
 use crate::measure::Run;
 use crate::scenario::experiment::VerdictName;
-use crate::system::plan::{Client, Plan, Source};
+use crate::system::plan::{self, Plan, Source};
 
 pub use diagnosis::{Diagnosis, Mechanism, Remedy};
 
@@ -198,7 +198,7 @@ impl Expected {
 
 /// What was answered is compared with what was to be expected: in an open loop, of the requests that came; in a closed loop, in a
 /// time like that. The noise is that of `recovery_time`.
-fn expected(plan: &Plan, run: &Run, client: &Client, window: &str) -> Expected {
+fn expected(plan: &Plan, run: &Run, client: &plan::Client, window: &str) -> Expected {
     let entity = format!("client/{}", client.name);
     let figure = |window: &str, metric: &str| run.value(plan, window, &entity, metric).unwrap_or(f64::NAN);
     let seconds =
