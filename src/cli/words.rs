@@ -6,12 +6,12 @@ use std::path::Path;
 use super::reference::Reference;
 use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::{PointResult, Results};
+use crate::experiment::{Mechanism, PointResult, Results};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
 use crate::scenario::Scenario;
-use crate::scenario::experiment::Fault;
+use crate::scenario::experiment::{Fault, VerdictName};
 use crate::scenario::model::{Operation, Service};
 use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
@@ -43,6 +43,9 @@ const FAILURES: [(&str, &str, &str); 2] = [
     ),
 ];
 
+/// The page of states and diagnoses.
+const VERDICTS: &str = include_str!("../../docs/verdicts.md");
+
 /// The patterns of callers, of servers and of balancers.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
     PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS)
@@ -68,6 +71,23 @@ fn ended(point: &PointResult) -> (String, String) {
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 
+/// The diagnosis that stood first in the most runs of a point: in how many, its evidence in the first of them, and what to try.
+fn diagnosed(point: &PointResult) -> Option<String> {
+    let firsts =
+        || point.seeds.iter().zip(&point.verdicts).filter_map(|(seed, it)| Some((seed, it.diagnoses.first()?)));
+    let count = |mechanism| firsts().filter(|(_, it)| it.mechanism == mechanism).count();
+    let counted = firsts().map(|(seed, it)| (count(it.mechanism), seed, it));
+    let (times, seed, most) = counted.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
+    let set = most.remedy.set.as_ref().map_or_else(String::new, |(path, value)| format!(" (--set '{path}={value}')"));
+    Some(format!(
+        "\n    {} in {times} of {}; seed {seed}: {}\n    try {}{set}",
+        most.mechanism.name().replace('_', " "),
+        point.runs.len(),
+        most.evidence,
+        most.remedy.text
+    ))
+}
+
 /// The verdict of an experiment in a few lines.
 pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
     let mut text = scenario.name.clone();
@@ -81,7 +101,8 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
         let labels = scenario.labels(&point.point);
         let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
         let place = pairs.collect::<Vec<_>>().join(", ");
-        let (counts, evidence) = ended(point);
+        let (counts, mut evidence) = ended(point);
+        evidence.push_str(&diagnosed(point).unwrap_or_default());
         let mut stopped = String::new();
         for (seed, run) in point.seeds.iter().zip(&point.runs) {
             if let Some(why) = &run.stopped {
@@ -132,7 +153,10 @@ pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
         .iter()
         .map(|point| {
             let runs = point.seeds.iter().zip(&point.verdicts).map(|(seed, verdict)| {
-                serde_json::json!({ "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence })
+                let diagnoses = verdict.diagnoses.iter().map(|it| it.mechanism.name()).collect::<Vec<_>>();
+                serde_json::json!({
+                    "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence, "diagnoses": diagnoses,
+                })
             });
             serde_json::json!({ "values": scenario.labels(&point.point), "runs": runs.collect::<Vec<_>>() })
         })
@@ -173,7 +197,8 @@ fn files(folder: &str) -> Vec<(String, String)> {
 
 /// `list`: the names of everything, with one line each.
 pub(super) fn list(what: Option<&str>) -> u8 {
-    const KINDS: [&str; 7] = ["models", "experiments", "patterns", "presets", "faults", "failures", "metrics"];
+    const KINDS: [&str; 8] =
+        ["models", "experiments", "patterns", "presets", "faults", "failures", "diagnoses", "metrics"];
     if let Some(what) = what
         && !KINDS.contains(&what)
     {
@@ -191,6 +216,7 @@ pub(super) fn list(what: Option<&str>) -> u8 {
             "presets" => PRESETS.iter().map(|it| (it.name.to_owned(), it.line.to_owned())).collect(),
             "faults" => plain(&FAULTS),
             "failures" => plain(&FAILURES.map(|it| (it.0, it.1))),
+            "diagnoses" => plain(&Mechanism::ALL.map(|it| (it.name(), it.line()))),
             _ => METRICS
                 .iter()
                 .map(|it| (it.name.to_owned(), format!("{} ({})", it.meaning, it.of.join(", "))))
@@ -216,7 +242,19 @@ pub(super) fn explain(name: &str) -> u8 {
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
     let presets = PRESETS.iter().map(|it| (it.name, it.line.to_owned(), "presets"));
-    let named = patterns.chain(servers).chain(balancers).chain(presets).chain(faults).chain(failures).chain(metrics);
+    let verdicts =
+        std::iter::once(("verdicts", "how a run ended, and the mechanisms that were at work".to_owned(), "verdicts"));
+    let states = VerdictName::ALL.iter().map(|it| (it.name(), "how a run ended".to_owned(), "verdicts"));
+    let diagnoses = Mechanism::ALL.iter().map(|it| (it.name(), it.line().to_owned(), "diagnoses"));
+    let verdicts = verdicts.chain(states).chain(diagnoses);
+    let named = patterns
+        .chain(servers)
+        .chain(balancers)
+        .chain(presets)
+        .chain(faults)
+        .chain(failures)
+        .chain(verdicts)
+        .chain(metrics);
     let mut all: Vec<(String, String, &str)> = named.map(|(name, line, kind)| (name.to_owned(), line, kind)).collect();
     // What is no pattern of its own, and asked for all the same.
     for (reference, kind) in [
@@ -271,6 +309,9 @@ pub(super) fn explain(name: &str) -> u8 {
         // Its heading has been said.
         say_prose(&format!("\n{}", page.split_once("\n\n").map_or(page, |(_, rest)| rest).trim_end()));
     }
+    if let Some(page) = of_verdicts(name, kind) {
+        say(&format!("\n{}", page.trim()));
+    }
     if let Some(preset) = Preset::named(name) {
         say(&format!("\n{}", preset.text.trim_end()));
         if preset.kind != Kind::Library {
@@ -289,6 +330,20 @@ pub(super) fn explain(name: &str) -> u8 {
 const ALGORITHMS: &str = "algorithms of balancers";
 const ORDERS: &str = "orders of a queue";
 const OUTCOMES: &str = "outcomes";
+/// What the page of verdicts says of a diagnosis, or all of it.
+fn of_verdicts(name: &str, kind: &str) -> Option<&'static str> {
+    match kind {
+        "diagnoses" => VERDICTS.split("\n### ").find_map(|section| {
+            let section = section.split("\n## ").next()?;
+            section.strip_prefix(name)?.strip_prefix('\n')
+        }),
+        "verdicts" if name != "verdicts" => {
+            VERDICTS.split("\n## ").find_map(|section| section.strip_prefix("States\n"))
+        }
+        "verdicts" => VERDICTS.split_once("\n\n").map(|(_, rest)| rest),
+        _ => None,
+    }
+}
 
 /// The options of a pattern or a fault, and of what they are made of.
 fn manual(name: &str, kind: &str) -> Option<String> {

@@ -21,8 +21,8 @@ use crate::system::run;
 
 pub use claims::Judged;
 pub use statistics::Summary;
-pub use verdict::Verdict;
 pub(crate) use verdict::brief;
+pub use verdict::{Diagnosis, Mechanism, Remedy, Verdict};
 
 /// What is asked of a run besides the files.
 #[derive(Clone, Debug, Default)]

@@ -96,8 +96,9 @@ pub const METRICS: &[Metric] = metrics! {
     "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput is back at 95 % of before, to stay; inf if never; only in window `all`";
     "unfinished", CALLS, Count, false, "begun, and not ended when the run was over";
     "arrivals", BOTH, PerSecond, true, "requests that came in";
+    "arrivals.peak", SERVICES, Count, true, "the most requests that came within 10 ms";
     "throughput", BOTH, PerSecond, true, "requests that were served to the end";
-    "errors", SERVICES, PerSecond, false, "of those, answered with a failure";
+    "errors", BOTH, PerSecond, false, "of those, answered with a failure";
     "utilisation", BOTH, Share, true, "share of the workers that are busy";
     "busy.mean", BOTH, Count, true, "workers busy, over all instances";
     "exhausted_after", SERVICES, Seconds, false, "from the start of the window until all workers of all instances were busy for the first time; inf if never";

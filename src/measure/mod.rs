@@ -31,6 +31,9 @@ pub use run::{Column, Run, Strip};
 /// Services with more instances than this have no figures for each instance.
 pub(crate) const MOST_INSTANCES: u32 = 16;
 
+/// The time within which `arrivals.peak` counts: what comes in it comes at once, as far as most services can tell. On a grid.
+pub(crate) const PEAK: Duration = Duration::from_millis(10);
+
 /// What happened. Stated once, where it happened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fact {
@@ -144,16 +147,19 @@ mod at {
         pub(crate) const EJECTIONS: usize = 15;
         pub(crate) const EJECTED: usize = 16;
         pub(crate) const UNHEALTHY: usize = 17;
+        /// The most that came within a [`super::super::PEAK`].
+        pub(crate) const PEAK: usize = 18;
         /// Those refused, by reason.
-        pub(crate) const WHY: usize = 18;
-        pub(crate) const SIZE: usize = 18 + crate::admission::Refusal::METRICS.len();
+        pub(crate) const WHY: usize = 19;
+        pub(crate) const SIZE: usize = 19 + crate::admission::Refusal::METRICS.len();
     }
     pub(super) mod instance {
         pub(crate) const ARRIVALS: usize = 0;
         pub(crate) const FINISHED: usize = 1;
         pub(crate) const BUSY: usize = 2;
         pub(crate) const QUEUE: usize = 3;
-        pub(crate) const SIZE: usize = 4;
+        pub(crate) const ERRORS: usize = 4;
+        pub(crate) const SIZE: usize = 5;
     }
     pub(super) mod breaker {
         pub(crate) const MOVES: usize = 0;
@@ -331,6 +337,8 @@ pub(crate) struct Measure {
     host_gauges: Vec<Option<(u32, u32)>>,
     /// For each host: how many wait there.
     waiting: Vec<u32>,
+    /// For each service: the present place on the grid of [`PEAK`], and how many came in it.
+    peaks: Vec<(u64, u64)>,
     breaker_gauges: Vec<(u32, u32)>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     clients: Vec<Latency>,
@@ -437,6 +445,7 @@ impl Measure {
             blocked,
             host_gauges,
             waiting: vec![0; layout.instances.len()],
+            peaks: vec![(0, 0); plan.services.len()],
             breaker_gauges,
             breaker_moves: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -531,6 +540,7 @@ impl Measure {
             Fact::Lost { link } => self.count_now(self.layout.link(link) + at::link::LOST, 1),
             Fact::Arrived { service, host } => {
                 self.count_now(self.layout.service(service) + at::service::ARRIVALS, 1);
+                self.watch_peak(service, now);
                 if let Some(at) = self.layout.instances[host as usize] {
                     self.count_now(at as usize + at::instance::ARRIVALS, 1);
                 }
@@ -563,6 +573,7 @@ impl Measure {
                 }
                 if let Some(at) = self.layout.instances[host as usize] {
                     self.count_now(at as usize + at::instance::FINISHED, 1);
+                    self.count_now(at as usize + at::instance::ERRORS, u64::from(outcome.is_failure()));
                 }
                 let segment = self.segment_of[bucket as usize] as usize;
                 self.sojourns[service as usize][segment].record(sojourn);
@@ -649,6 +660,19 @@ impl Measure {
         if self.gauges[self.busy[service] as usize].value == self.workers[service] {
             let segment = self.segment_of[self.bucket] as usize;
             self.exhausted[service][segment].get_or_insert(now);
+        }
+    }
+
+    /// Remembers the most arrivals within a [`PEAK`]; those on both sides of the end of a bucket count for the later.
+    #[inline]
+    fn watch_peak(&mut self, service: u32, now: Time) {
+        let place = now.nanos() / PEAK.nanos();
+        let peak = &mut self.peaks[service as usize];
+        *peak = (place, if peak.0 == place { peak.1 + 1 } else { 1 });
+        let came = peak.1;
+        if !self.ended {
+            let most = self.count(self.bucket, self.layout.service(service) + at::service::PEAK);
+            *most = (*most).max(came);
         }
     }
 

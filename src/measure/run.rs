@@ -47,6 +47,9 @@ pub struct Run {
     pub strips: Vec<Strip>,
     /// The tail of each client's latencies over the window `all`: (seconds, share that took longer).
     pub tails: Vec<(String, Vec<(f64, f64)>)>,
+    /// The noise in the answers of each client, as before the first fault: the variance of a count of them, for each that is
+    /// expected.
+    pub noise: Vec<(String, f64)>,
     /// Events in all.
     pub events: u64,
     /// Why it ended early, if it did.
@@ -120,7 +123,7 @@ impl Measure {
             let mut values = sums.values(plan, false);
             sums.unfinished(plan, &run.columns, &first_columns, &mut values, open_requests, open_calls);
             if number == 0 {
-                recovery(plan, &self, buckets, &run.columns, &first_columns, &mut values);
+                run.noise = recovery(plan, &self, buckets, &run.columns, &first_columns, &mut values);
                 run.tails = sums.tails(plan);
             }
             run.windows.push(values);
@@ -159,6 +162,8 @@ impl Measure {
         // Not a sum but a maximum.
         for service in 0..self.queue.len() as u32 {
             let offset = self.layout.service(service) + at::service::QUEUE_MAX;
+            row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
+            let offset = self.layout.service(service) + at::service::PEAK;
             row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
         }
         let seconds =
@@ -434,6 +439,7 @@ impl Sums<'_> {
         for metric in METRICS.iter().filter(|it| it.of.contains(&"service") && (!in_time || it.in_time)) {
             values.push(match metric.name {
                 "arrivals" => rate(at::service::ARRIVALS),
+                "arrivals.peak" => number(at::service::PEAK),
                 "throughput" => rate(at::service::FINISHED),
                 "errors" => rate(at::service::ERRORS),
                 "utilisation" => mean(at::service::BUSY) / (workers * replicas),
@@ -481,6 +487,7 @@ impl Sums<'_> {
                 values.push(match metric.name {
                     "arrivals" => ratio(number(at::instance::ARRIVALS), self.seconds),
                     "throughput" => ratio(number(at::instance::FINISHED), self.seconds),
+                    "errors" => ratio(number(at::instance::ERRORS), self.seconds),
                     "utilisation" => ratio(number(at::instance::BUSY) / 1e9, self.seconds) / workers,
                     "busy.mean" => ratio(number(at::instance::BUSY) / 1e9, self.seconds),
                     "queue.mean" => ratio(number(at::instance::QUEUE) / 1e9, self.seconds),
@@ -588,8 +595,18 @@ impl Counts<'_> {
 /// length of the step. A step is *back* if there are at least 95 % of that, less three standard deviations of the noise in
 /// such a count (in a closed loop as before the first fault); a step of fewer than 50 requests is judged together with those after it (at the end, with those before
 /// it). The time is that of the first step after the last fault from which on all are back, each and together.
-fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], firsts: &Firsts, values: &mut [f64]) {
-    let Some((begins, ends)) = plan.schedule.disturbed else { return };
+///
+/// Returns the noise of each client.
+fn recovery(
+    plan: &Plan,
+    measure: &Measure,
+    buckets: usize,
+    columns: &[Column],
+    firsts: &Firsts,
+    values: &mut [f64],
+) -> Vec<(String, f64)> {
+    let mut noises = Vec::new();
+    let Some((begins, ends)) = plan.schedule.disturbed else { return noises };
     let warmup = plan.schedule.warmup;
     let layout = &measure.layout;
     let mut fill = |entity: String, at: usize, open_loop: bool| {
@@ -606,7 +623,7 @@ fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], 
             seconds += span(bucket);
         }
         if good <= 0.0 {
-            return;
+            return f64::NAN;
         }
         let (share, rate) = (good / offered, good / seconds);
         let expected = |bucket: usize| if open_loop { row(bucket, 0) * share } else { rate * span(bucket) };
@@ -652,12 +669,15 @@ fn recovery(plan: &Plan, measure: &Measure, buckets: usize, columns: &[Column], 
             back_from = bucket;
         }
         values[column] = if back_from == buckets { f64::INFINITY } else { (measure.start(back_from) - ends).as_secs() };
+        noise
     };
     for (client, spec) in plan.clients.iter().enumerate() {
         let open_loop = !matches!(spec.source, Source::Closed { .. });
-        fill(format!("client/{}", spec.name), layout.client(client as u32), open_loop);
+        let entity = format!("client/{}", spec.name);
+        noises.push((entity.clone(), fill(entity, layout.client(client as u32), open_loop)));
     }
     for edge in 0..plan.edges.len() {
         fill(plan.edge_entity(edge), layout.edge(edge as u32), true);
     }
+    noises
 }

@@ -1,6 +1,7 @@
 //! What a person reads: tables and charts.
 
 pub mod chart;
+mod diagnoses;
 mod draw;
 mod tables;
 

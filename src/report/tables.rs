@@ -7,7 +7,7 @@ use crate::experiment::{Results, Summary};
 use crate::scenario::Scenario;
 
 /// A number with at most nine significant digits, as short as it can be; empty for what is not a number.
-fn cell(value: f64) -> String {
+pub(super) fn cell(value: f64) -> String {
     if value.is_nan() {
         return String::new();
     }
@@ -20,7 +20,7 @@ fn cell(value: f64) -> String {
 }
 
 /// Text in which a spreadsheet sees no formula.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
 }
 
@@ -119,6 +119,7 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
         let bytes = table.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         put(folder, &name, &bytes)?;
     }
+    put(folder, "diagnoses.csv", &super::diagnoses::table(scenario, results)?)?;
     put(folder, "manifest.json", manifest(scenario, results).as_bytes())
 }
 

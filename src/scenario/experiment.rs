@@ -547,6 +547,10 @@ pub enum VerdictName {
 }
 
 impl VerdictName {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::NotJudged, Self::NeverDisturbed, Self::Recovered, Self::StillFailing, Self::Metastable];
+
     /// As written in files and tables.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -8,10 +8,24 @@
 //! * *metastable*: it is not back; the faults have been over for at least as long as they lasted; and goodput in the last
 //!   quarter of that time is no better than in the quarter before: nothing moves any more.
 //! * *still failing*: it is not back, and one of these is not so.
+//!
+//! Beside this *state*, a verdict has *diagnoses*: the mechanisms that were at work, one file each.
+
+mod cascade;
+mod collapse;
+mod diagnosis;
+mod drain;
+mod herd;
+mod metastable;
+mod oscillation;
+mod retry_storm;
+mod sinkhole;
 
 use crate::measure::Run;
 use crate::scenario::experiment::VerdictName;
-use crate::system::plan::{Plan, Source};
+use crate::system::plan::{self, Plan, Source};
+
+pub use diagnosis::{Diagnosis, Mechanism, Remedy};
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +36,14 @@ pub struct Verdict {
     pub since: f64,
     /// The evidence.
     pub evidence: String,
+    /// What was at work, most telling first.
+    pub diagnoses: Vec<Diagnosis>,
 }
 
 impl Verdict {
     /// A verdict that names no time.
     fn of_nothing(name: VerdictName, evidence: String) -> Self {
-        Self { name, since: f64::NAN, evidence }
+        Self { name, since: f64::NAN, evidence, diagnoses: Vec::new() }
     }
 }
 
@@ -36,7 +52,31 @@ impl Verdict {
 pub(super) fn judge(plan: &Plan, run: &Run) -> Verdict {
     let verdicts = plan.clients.iter().map(|client| judge_client(plan, run, &format!("client/{}", client.name)));
     let worst = verdicts.reduce(|a, b| if b.name > a.name { b } else { a });
-    worst.unwrap_or_else(|| Verdict::of_nothing(VerdictName::NotJudged, "no clients".into()))
+    let mut verdict = worst.unwrap_or_else(|| Verdict::of_nothing(VerdictName::NotJudged, "no clients".into()));
+    if run.stopped.is_none() {
+        verdict.diagnoses = diagnose(plan, run, verdict.name);
+    }
+    verdict
+}
+
+/// The mechanisms that were at work in a run.
+fn diagnose(plan: &Plan, run: &Run, state: VerdictName) -> Vec<Diagnosis> {
+    let times = plan.clients.iter().map(|it| run.value(plan, "all", &format!("client/{}", it.name), "recovery_time"));
+    let longest = times.flatten().filter(|it| !it.is_nan()).fold(0.0, f64::max);
+    let back = plan.schedule.disturbed.map_or(f64::NAN, |(_, ends)| ends.as_secs() + longest);
+    let look = diagnosis::Look { plan, run, state, back };
+    let mut found = metastable::find(&look);
+    found.extend(cascade::find(&look));
+    found.extend(retry_storm::find(&look));
+    found.extend(sinkhole::find(&look));
+    found.extend(herd::find(&look));
+    found.extend(oscillation::find(&look));
+    found.extend(drain::find(&look));
+    found.extend(collapse::find(&look));
+    found.sort_by_key(|it| it.mechanism);
+    // What the gain says of a queue is told once.
+    found.dedup_by(|b, a| a.mechanism == b.mechanism && a.entity == b.entity);
+    found
 }
 
 /// A number with three digits, without a tail of zeros.
@@ -102,6 +142,7 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
             name: VerdictName::Recovered,
             since: ends + recovery,
             evidence: format!("{harm}; it was back {} s after the last fault", brief(recovery)),
+            diagnoses: Vec::new(),
         };
     }
     let quarter = (end - ends) / 4.0;
@@ -128,7 +169,7 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
     if let Some((entity, share)) = most_wasted(plan, run) {
         evidence.push_str(&format!("; {} % of the work on {entity} is for nobody", brief(100.0 * share)));
     }
-    Verdict { name, since: begins, evidence }
+    Verdict { name, since: begins, evidence, diagnoses: Vec::new() }
 }
 
 /// The fault that did the most harm to a client, for as long as it was there.
@@ -141,32 +182,50 @@ struct Worst<'p> {
     disturbed: bool,
 }
 
-/// What was answered in the window of each fault is compared with what was to be expected: in an open loop, of the
-/// requests that came; in a closed loop, in a time like that.
+/// The answers of a client in a window, and those that were to be expected.
+struct Expected {
+    want: f64,
+    have: f64,
+    variance: f64,
+}
+
+impl Expected {
+    /// Whether more than 5 % are missing, and more than chance takes: three standard deviations.
+    fn disturbed(&self) -> bool {
+        self.have < 0.95 * self.want - 3.0 * self.variance.sqrt()
+    }
+}
+
+/// What was answered is compared with what was to be expected: in an open loop, of the requests that came; in a closed loop, in a
+/// time like that. The noise is that of `recovery_time`.
+fn expected(plan: &Plan, run: &Run, client: &plan::Client, window: &str) -> Expected {
+    let entity = format!("client/{}", client.name);
+    let figure = |window: &str, metric: &str| run.value(plan, window, &entity, metric).unwrap_or(f64::NAN);
+    let seconds =
+        plan.schedule.windows.iter().find(|it| it.name == window).map_or(f64::NAN, |it| (it.until - it.from).as_secs());
+    let have = figure(window, "goodput") * seconds;
+    let want = match client.source {
+        Source::Closed { .. } => figure("before", "goodput") * seconds,
+        _ => figure(window, "offered") * seconds * figure("before", "success_rate"),
+    };
+    let noise = run.noise.iter().find(|it| it.0 == entity).map_or(f64::NAN, |it| it.1);
+    Expected { want, have, variance: want * noise }
+}
+
+/// The window of the fault in which a client missed most.
 fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
-    let open_loop = plan
-        .clients
-        .iter()
-        .find(|it| client.strip_prefix("client/") == Some(it.name.as_str()))
-        .is_some_and(|it| !matches!(it.source, Source::Closed { .. }));
-    let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
-    let share = figure("before", "success_rate");
     let mut worst = Worst { fault: "the faults", goodput: f64::NAN, share: 1.0, disturbed: false };
     let mut least = f64::INFINITY;
+    let Some(client) = plan.clients.iter().find(|it| client.strip_prefix("client/") == Some(it.name.as_str())) else {
+        return worst;
+    };
     for window in plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:")) {
-        let seconds = (window.until - window.from).as_secs();
-        let have = figure(&window.name, "goodput") * seconds;
-        let (want, variance) = if open_loop {
-            let want = figure(&window.name, "offered") * seconds * share;
-            (want, want * (1.0 - share))
-        } else {
-            let want = figure("before", "goodput") * seconds;
-            (want, want)
-        };
-        if have / want < least {
-            least = have / want;
-            let disturbed = have < 0.95 * want - 3.0 * variance.sqrt();
-            worst = Worst { fault: &window.name["fault:".len()..], goodput: have / seconds, share: least, disturbed };
+        let expected = expected(plan, run, client, &window.name);
+        let share = expected.have / expected.want;
+        if share < least {
+            least = share;
+            let goodput = expected.have / (window.until - window.from).as_secs();
+            worst = Worst { fault: &window.name["fault:".len()..], goodput, share, disturbed: expected.disturbed() };
         }
     }
     worst
@@ -221,6 +280,18 @@ mod tests {
         let from_the_start = slow("s", 2.0).lasting(secs(10));
         let experiment = Experiment::lasting(secs(100)).fault("slow", from_the_start);
         assert_eq!(verdict(20, &experiment), VerdictName::NotJudged);
+    }
+
+    /// Ten users in step with nothing make 100 requests a second, always: no noise. Work of 20 ms instead of 10 is 110 ms a round instead
+    /// of 100, or 9 % less for two seconds. Poisson noise (3 × √200 of 200) would hide that.
+    #[test]
+    fn the_noise_of_a_closed_loop_is_that_before_the_fault() {
+        let model = Model::default()
+            .service("s", Service::default().workers(10).operation("get", [work(constant(ms(10)))]))
+            .client("c", Client::closed("s.get", 10, constant(ms(90))));
+        let fault = slow("s", 2.0).at(secs(50)).lasting(secs(2));
+        let plan = code::plan(&model, &Experiment::lasting(secs(100)).fault("slow", fault)).expect("it is well-formed");
+        assert_eq!(judge(&plan, &run(&plan, 1)).name, VerdictName::Recovered);
     }
 
     #[test]

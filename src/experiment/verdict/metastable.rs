@@ -1,0 +1,181 @@
+//! Metastable loop: a sustaining effect keeps the system overloaded after the trigger is gone (Bronson et al., HotOS 2021).
+//!
+//! Huang et al. (OSDI 2022) write the condition as load × amplification × degradation > capacity. Here it is read off the
+//! last quarter of the run, for each service whose workers are limited:
+//!
+//! ```text
+//!   gain = load as in health × attempts for each request, now / before × time a worker is held, now / before
+//!        = arrivals now × time a worker is held now / workers
+//! ```
+//!
+//! A gain of 1 or more cannot be worked off. What sustains it is the hop above with the most extra attempts; without
+//! any, the work for nobody, if without that work the load would fit. Where nothing ends any more there is no gain: what
+//! sustains it is then what waits for ever.
+
+use super::brief;
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has};
+use crate::measure::puts_off;
+use crate::scenario::experiment::VerdictName;
+
+/// The service with the largest gain in a run that is stuck, and the queues of put-off calls that grow by themselves.
+pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
+    let mut found = catching_up(look);
+    if look.state == VerdictName::Metastable
+        && let Some(late) = look.late()
+    {
+        let services = look.services().filter_map(|(service, entity)| judge(look, service, entity, late));
+        let strongest = services.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1);
+        found.extend(strongest.or_else(|| held_for_ever(look, late)));
+    }
+    found
+}
+
+fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> Option<(f64, Diagnosis)> {
+    let workers = look.workers(service)?;
+    let now = |metric: &str| look.mean(&entity, metric, late);
+    let before = |metric: &str| look.figure("before", &entity, metric);
+    let arrivals = now("arrivals");
+    let held = (now("busy.mean") / now("throughput"), before("busy.mean") / before("throughput"));
+    let gain = arrivals * held.0 / workers;
+    let noise = 3.0 / (arrivals * (late.1 - late.0)).sqrt();
+    let wasted = look.wasted(service, late);
+    if !gain.is_finite() || !held.1.is_finite() {
+        return None;
+    }
+    let since = look.faults()?.0;
+    // Of the hops above, the one that adds most.
+    let hop = look
+        .upstream(service)
+        .into_iter()
+        .filter_map(|(number, edge, entity)| {
+            let sent = look.mean(&entity, "attempts", late);
+            let begun = look.mean(&entity, "offered", late);
+            let usual = look.figure("before", &entity, "amplification");
+            let extra = sent / begun / usual;
+            let chance = 3.0 / (begun * (late.1 - late.0)).sqrt();
+            (extra > 1.0 + chance).then_some((number, edge, entity, extra, sent / begun, usual))
+        })
+        .reduce(|a, b| if b.3 > a.3 { b } else { a });
+    let load = format!(
+        "{} of {} workers' worth of requests come to {entity}, a gain of {} (before: {})",
+        brief(arrivals * held.0),
+        brief(workers),
+        brief(gain),
+        brief(before("arrivals") * held.1 / workers)
+    );
+    let nobody = format!("{} % of its work is for nobody", brief(100.0 * wasted));
+    if gain >= 1.0 - noise
+        && let Some((number, edge, hop, _, sent, usual)) = hop
+    {
+        let (what, remedy) = if puts_off(edge) {
+            (
+                "calls that were put off",
+                Remedy { text: format!("make the put-off calls of {hop} later: a lower `rate`"), set: None },
+            )
+        } else if has(edge, "hedge") && !has(edge, "retry") {
+            let set = look.set(number, "hedge", "{ percentile: 95%, budget: 5% }");
+            ("hedges", Remedy { text: format!("a budget for the spare attempts of {hop}"), set })
+        } else if has(edge, "retry") {
+            let set = look.set(number, "retry.budget", "{ token_bucket: { deposit: 0.1 } }");
+            ("retries", Remedy { text: format!("a budget for the retries of {hop}"), set })
+        } else {
+            return None;
+        };
+        let evidence = format!(
+            "{what} sustain it: {hop} makes {} attempts for each call instead of {}; {load}; {nobody}",
+            brief(sent),
+            brief(usual)
+        );
+        return Some((gain, Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy }));
+    }
+    // Without extra attempts: what is done for somebody is too little, and all of it would be enough.
+    let useful = gain.min(1.0) * (1.0 - wasted);
+    let wanted = before("arrivals") * held.1 / workers;
+    let (usual, most) = look.usual(&entity, "queue.mean")?;
+    let waiting = now("queue.mean");
+    if useful < wanted && wanted <= 1.0 && wasted > 0.0 && waiting > most {
+        let set = look.shorter_wait(service);
+        let remedy = Remedy { text: format!("serve nobody at {entity} who has waited too long"), set };
+        let queue = format!("{} wait at {entity} (before: {}), and {nobody}", brief(waiting), brief(usual));
+        // With something to spare the queue will be worked off, however long that takes.
+        let to_spare = (1.0 - gain) * workers / held.0;
+        let (mechanism, evidence) = if gain < 1.0 - noise {
+            let seconds = brief(waiting / to_spare);
+            (Mechanism::SlowDrain, format!("{queue}; {load}, so that they are worked off in {seconds} s more"))
+        } else {
+            (Mechanism::MetastableLoop, format!("requests that were given up sustain it: {queue}; {load}"))
+        };
+        return Some((gain, Diagnosis { mechanism, entity, since, evidence, remedy }));
+    }
+    None
+}
+
+/// Workers, or places in a bulkhead, that wait for an answer that never comes: nothing passes any more.
+fn held_for_ever(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
+    let since = look.faults()?.0;
+    let diagnosis = |entity: String, evidence: String, call: String| {
+        let text = format!("give up calls of {call} after a time: a timeout that frees what waits");
+        let remedy = Remedy { text, set: None };
+        Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy }
+    };
+    for (service, entity) in look.services() {
+        let calls = look.edges().find(|(_, edge, _)| edge.caller as usize == look.plan.clients.len() + service);
+        let all_busy = look.mean(&entity, "utilisation", late) > 1.0 - 1e-9;
+        if let (true, Some(workers), Some((_, edge, _))) = (all_busy, look.workers(service), calls)
+            && look.mean(&entity, "throughput", late) == 0.0
+        {
+            let evidence = format!(
+                "calls that nobody gives up sustain it: all {} of {entity} are busy, and none ends",
+                counted(workers, "worker")
+            );
+            return Some(diagnosis(entity, evidence, edge.name.clone()));
+        }
+    }
+    let (_, edge, entity) = look.edges().find(|(_, edge, entity)| {
+        let is_stuck = look.mean(entity, "offered", late) > 0.0 && look.mean(entity, "attempts", late) == 0.0;
+        has(edge, "bulkhead") && is_stuck && look.figure("before", entity, "attempts") > 0.0
+    })?;
+    let evidence = format!(
+        "calls that nobody gives up sustain it: {entity} is called {}/s and sends nothing, as the places of its bulkhead do not come back",
+        brief(look.mean(&entity, "offered", late))
+    );
+    let name = edge.name.clone();
+    Some(diagnosis(entity, evidence, name))
+}
+
+/// Calls that were put off, and whose catching up makes others be put off: their queue grows after the faults are over,
+/// for at least as long as these lasted.
+fn catching_up(look: &Look<'_>) -> Vec<Diagnosis> {
+    let Some((begins, ends)) = look.faults() else { return Vec::new() };
+    let (end, quarter) = (look.end(), (look.end() - ends) / 4.0);
+    if end - ends < ends - begins || quarter <= 0.0 {
+        return Vec::new();
+    }
+    let queues = look.edges().filter(|(_, edge, _)| puts_off(edge));
+    let judged = queues.filter_map(|(number, edge, _)| {
+        let entity = format!("queue/{}", edge.name);
+        let backlog = |from: f64| look.mean(&entity, "backlog.mean", (from, from + quarter));
+        let (first, last) = (backlog(ends), backlog(end - quarter));
+        let late = (end - quarter, end);
+        let put_off = look.mean(&entity, "put_off", late);
+        let usual = look.figure("before", &entity, "put_off");
+        let chance = 3.0 * (put_off / quarter).sqrt();
+        let path = look.path(number);
+        (last > first + 3.0 * first.max(1.0).sqrt() && put_off - chance > usual).then(|| {
+            let evidence = format!(
+                "calls that were put off sustain it: {} waited in the first {} s after the faults, {} in the last; {} a second are put off (before: {}), {} made up for",
+                brief(first),
+                brief(quarter),
+                brief(last),
+                brief(put_off),
+                brief(usual),
+                brief(look.mean(&entity, "caught_up", late))
+            );
+            let at = path.unwrap_or_else(|| edge.name.clone());
+            let text = format!("catch up more slowly than the service has to spare: a lower `rate` of `later` at {at}");
+            let remedy = Remedy { text, set: None };
+            Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since: begins, evidence, remedy }
+        })
+    });
+    judged.collect()
+}
