@@ -5,7 +5,7 @@
 
 mod check;
 mod claims;
-mod statistics;
+pub mod statistics;
 mod verdict;
 
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
 use crate::system::run;
 
-pub use claims::Judged;
+pub use claims::{Holds, Judged};
 pub use statistics::Summary;
 pub use verdict::Verdict;
 pub(crate) use verdict::brief;
@@ -60,10 +60,10 @@ pub struct Results {
 }
 
 impl Results {
-    /// Whether every claim holds.
+    /// Whether every claim holds. One that cannot be decided does not.
     #[must_use]
     pub fn all_hold(&self) -> bool {
-        self.claims.iter().all(|claim| claim.holds)
+        self.claims.iter().all(|claim| claim.holds == Holds::Yes)
     }
 
     /// Whether a run was stopped by a limit.

@@ -102,7 +102,7 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
     for claim in &results.claims {
         let point = &results.points[claim.point];
         let labels = scenario.labels(&point.point).into_iter().map(text);
-        let holds = if claim.holds { "yes" } else { "no" };
+        let holds = claim.holds.name();
         let value = &claim.value;
         let after = [&claim.metric, &cell(value.mean), &cell(value.low), &cell(value.high), &claim.bound, holds]
             .map(str::to_owned);

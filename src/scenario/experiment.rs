@@ -62,7 +62,7 @@ pub struct Experiment {
     /// What is drawn.
     #[serde(default)]
     pub charts: Vec<Spanned<Chart>>,
-    /// What is claimed. A claim that does not hold makes `run` end with 1.
+    /// What is claimed. A claim that does not hold, or cannot be decided with these seeds, makes `run` end with 1.
     #[serde(default)]
     pub expect: Vec<Spanned<Claim>>,
     /// What ends a run early, with partial results.
@@ -503,7 +503,8 @@ pub struct Claim {
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
     /// The metric that is judged. `at_most` and `at_least` hold if the whole 95 % interval of its mean over the seeds keeps
-    /// to them (with one seed: its value), `equals` if every run has that value.
+    /// to them (with one seed: its value), fail if the whole interval is beyond, and are undecided in between; `equals` holds if every
+    /// run has that value.
     #[serde(default)]
     pub metric: Option<Spanned<String>>,
     /// The entity. Default: the only client.
@@ -512,7 +513,8 @@ pub struct Claim {
     /// The window. Default: `all`.
     #[serde(default)]
     pub window: Option<Spanned<String>>,
-    /// Instead of `metric`: the share of the runs that end with this verdict.
+    /// Instead of `metric`: the share of the runs that end with this verdict, with Wilson's interval. 100 % and 0 % mean all and none of
+    /// the runs that are made.
     #[serde(default)]
     pub verdict: Option<VerdictName>,
     /// The metric is divided by its value in the same run at the point with these values of the axes.
