@@ -216,7 +216,7 @@ fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
         return WRONG_INPUT;
     }
     let options = Options { seeds: arguments.seeds, seed: arguments.seed };
-    let seeds = u64::from(options.seeds.unwrap_or(*scenario.experiment.seeds));
+    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds.at_most));
     let bar = ProgressBar::with_draw_target(Some(scenario.points().len() as u64 * seeds), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));

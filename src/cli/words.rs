@@ -92,6 +92,9 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
                 let _ = write!(stopped, "\n    seed {seed} did not finish: {why}");
             }
         }
+        for line in point.steady.lines() {
+            let _ = write!(stopped, "\n    {line}");
+        }
         if !together {
             let place = if place.is_empty() { place } else { format!("{place}: ") };
             let _ = write!(text, "\n  {place}{counts}\n    {evidence}{stopped}");

@@ -16,6 +16,7 @@
 
 use std::cmp::Ordering;
 
+use super::statistics::sequential::Wanted;
 use super::statistics::{paired, proportion};
 use super::{PointResult, statistics::Summary};
 use crate::measure::{Quantity, metric};
@@ -134,6 +135,29 @@ pub(super) fn judge(scenario: &Scenario, points: &[PointResult]) -> Vec<Judged> 
         }
     }
     judged
+}
+
+/// What is to be known well enough at a point before no more seeds are run there: what is claimed of it, or the goodput of its clients.
+/// Where every run must have a value (`equals`), more runs make nothing surer.
+pub(super) fn wanted(scenario: &Scenario, point: &PointResult) -> Vec<Wanted> {
+    let about = |claim: &&Spanned<Claim>| claim.equals.is_none() && matches(scenario, &point.point, &claim.filter);
+    let claimed = point.experiment.expect.iter().filter(about).map(|claim| {
+        let values = values(point, claim);
+        match claim.metric {
+            Some(_) => Wanted::Mean(values),
+            None => Wanted::Share { k: values.iter().filter(|it| **it == 1.0).count(), n: values.len() },
+        }
+    });
+    let claimed: Vec<Wanted> = claimed.collect();
+    if !claimed.is_empty() {
+        return claimed;
+    }
+    let goodput = |client: &crate::system::plan::Client| {
+        let entity = format!("client/{}", client.name);
+        let value = |run: &crate::measure::Run| run.value(&point.plan, "all", &entity, "goodput").unwrap_or(f64::NAN);
+        Wanted::Mean(point.runs.iter().map(value).collect())
+    };
+    point.plan.clients.iter().map(goodput).collect()
 }
 
 fn values(point: &PointResult, claim: &Claim) -> Vec<f64> {

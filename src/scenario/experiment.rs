@@ -31,7 +31,7 @@ pub struct Experiment {
     pub warmup: Option<Spanned<Span>>,
     /// Runs that differ only in their luck. Default: 5.
     #[serde(default = "five")]
-    pub seeds: Spanned<u32>,
+    pub seeds: Spanned<Seeds>,
     /// The first seed; the others follow it. Default: 1.
     #[serde(default = "one")]
     pub seed: u64,
@@ -94,13 +94,29 @@ impl Default for Experiment {
     }
 }
 
-fn five() -> Spanned<u32> {
-    5.into()
+fn five() -> Spanned<Seeds> {
+    Seeds::from(5).into()
 }
 
 fn one() -> u64 {
     1
 }
+
+/// How many seeds. Short form: their number, `20`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<u32>)]
+pub struct Seeds {
+    /// No more are run at a point once half the 95 % interval of each metric that is claimed there (without claims: of the goodput of each
+    /// client) is at most this share of its mean, and that of each claimed share of runs at most this much. At least 10 are run.
+    /// Default: all are run.
+    #[serde(default)]
+    pub until: Option<Spanned<Share>>,
+    /// At most so many.
+    pub at_most: u32,
+}
+
+short_form!(Seeds, u32, |at_most| Seeds { until: None, at_most });
 
 /// An axis. Short form: its values, `[1, 2, 4]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
