@@ -1,7 +1,8 @@
 //! The command line. Standard output carries results, standard error the rest.
 //!
-//! Exit codes: 0 all well; 1 a claim does not hold; 2 the files or arguments are wrong; 3 a run could not finish.
+//! Exit codes: 0 all well; 1 a claim does not hold, or cannot be decided; 2 the files or arguments are wrong; 3 a run could not finish.
 
+mod compare;
 mod new;
 mod reference;
 mod words;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Run experiments; results land below the output folder, a short verdict on the terminal.
     Run(RunArguments),
+    /// Two systems under the same luck: differences with intervals, paired by seed.
+    Compare(compare::Arguments),
     /// Read and check files, draw every mistake, run nothing.
     Check {
         /// Experiment files.
@@ -129,6 +132,7 @@ pub fn main() -> ExitCode {
     };
     ExitCode::from(match arguments.command {
         Command::Run(arguments) => run_all(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
         Command::Explain { name } => words::explain(&name),
@@ -186,11 +190,19 @@ fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
     code
 }
 
-fn run_all(arguments: &RunArguments) -> u8 {
-    if let Some(jobs) = arguments.jobs
+/// As many threads as were asked for. Says so, if they cannot be had.
+fn start_threads(jobs: Option<u16>) -> bool {
+    if let Some(jobs) = jobs
         && let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()
     {
         tell(&format!("error: {jobs} threads cannot be started: {error}"));
+        return false;
+    }
+    true
+}
+
+fn run_all(arguments: &RunArguments) -> u8 {
+    if !start_threads(arguments.jobs) {
         return WRONG_INPUT;
     }
     // Nothing is run, and nothing written, unless everything can be read.

@@ -5,6 +5,7 @@
 
 mod check;
 mod claims;
+pub mod compare;
 pub mod statistics;
 mod steady;
 mod verdict;

@@ -7,7 +7,7 @@ use crate::experiment::{Results, Summary};
 use crate::scenario::Scenario;
 
 /// A number with at most nine significant digits, as short as it can be; empty for what is not a number.
-fn cell(value: f64) -> String {
+pub(crate) fn cell(value: f64) -> String {
     if value.is_nan() {
         return String::new();
     }
@@ -20,7 +20,7 @@ fn cell(value: f64) -> String {
 }
 
 /// Text in which a spreadsheet sees no formula.
-fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
 }
 
