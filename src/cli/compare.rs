@@ -214,8 +214,7 @@ fn line(row: &Row, finding: Finding) -> [String; 6] {
         return [row.metric.to_owned(), a, b, "some infinite".to_owned(), String::new(), said];
     }
     let [a, b] = [&it.a, &it.b].map(|side: &Summary| digits::mean(side, row.quantity));
-    let sign = if it.paired.mean > 0.0 { "+" } else { "" };
-    let difference = format!("{sign}{}", digits::plus_minus(&it.paired, row.quantity));
+    let difference = digits::difference(&it.paired, it.a.mean.abs().max(it.b.mean.abs()), row.quantity);
     let worth = it.worth();
     let pairing = if worth.is_finite() && it.unpaired_half > 0.0 {
         let wide = it.paired.half() / it.unpaired_half * 100.0;

@@ -61,6 +61,21 @@ pub fn plus_minus(value: &Summary, quantity: Quantity) -> String {
     }
 }
 
+/// A difference of two means of about the size `like`, which decides the unit: `+1.90 ± 0.31/s`. Of shares it is in percentage points.
+#[must_use]
+pub fn difference(value: &Summary, like: f64, quantity: Quantity) -> String {
+    let (factor, unit) = scale(quantity, like.abs());
+    let unit = if quantity == Quantity::Share { " points" } else { unit };
+    let sign = if value.mean > 0.0 { "+" } else { "" };
+    match interval(value) {
+        Some(half) => {
+            let places = places(half * factor);
+            format!("{sign}{} ± {}{unit}", rounded(value.mean * factor, places), rounded(half * factor, places))
+        }
+        None => format!("{sign}{}{unit}", crate::experiment::brief(value.mean * factor)),
+    }
+}
+
 /// A mean and the ends of its interval, with the unit: `80.02/s [79.71, 80.33]`.
 #[must_use]
 pub fn with_ends(value: &Summary, quantity: Quantity) -> String {
@@ -126,6 +141,8 @@ mod tests {
         }
         assert_eq!(with_ends(&around(80.023_4, 0.312), Quantity::PerSecond), "80.02/s [79.71, 80.34]");
         assert_eq!(mean(&around(80.023_4, 0.312), Quantity::PerSecond), "80.02/s");
+        assert_eq!(difference(&around(0.000_454, 0.000_045), 0.008, Quantity::Seconds), "+0.454 ± 0.045ms");
+        assert_eq!(difference(&around(-0.045_4, 0.004_5), 0.9, Quantity::Share), "-4.54 ± 0.45 points");
     }
 
     #[test]
