@@ -464,3 +464,23 @@ fn a_share_of_runs_is_claimed_exactly_only_as_all_or_none() {
     let (code, text) = checked("until", model, "length: 10s\nseeds: { until: 0%, at_most: 20 }\n");
     assert!(code == 2 && text.contains("no number of seeds makes an interval of no width"), "{text}");
 }
+
+#[test]
+fn a_warm_up_that_is_too_short_is_told_and_one_that_is_not_is_not() {
+    let base = folder("warm-up");
+    // Each of 10 requests a second takes 20 s: from nothing, 200 are under way after 20 s, of a run of 200 s.
+    let model = "services: { s: { workers: 1000, operations: { get: [ work: { exponential: 20s } ] } } }\n\
+                 clients: { c: { calls: s.get, arrivals: { poisson: 10/s } } }\n";
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    let said = |warmup: &str| {
+        fs::write(base.join("x.yaml"), format!("model: m\nlength: 600s\nwarmup: {warmup}\n"))
+            .expect("it can be written");
+        let run =
+            blackstart().args(["run", "--no-charts", "--out"]).arg(base.join("out")).arg(base.join("x.yaml")).assert();
+        String::from_utf8_lossy(&run.success().get_output().stdout).into_owned()
+    };
+    let text = said("0s");
+    assert!(text.contains("the warm-up of 0s seems too short") && text.contains("busy.mean of service/s"), "{text}");
+    assert!(text.contains("goodput of client/c: ") && text.contains("/s (5 seeds)"), "{text}");
+    assert!(!said("120s").contains("too short"));
+}
