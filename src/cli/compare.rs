@@ -254,7 +254,7 @@ fn json((a, b): (&str, &str), window: &str, compared: &[Pair]) -> String {
             "entity": row.entity, "metric": row.metric, "n": it.paired.n, "a": it.a.mean, "b": it.b.mean,
             "difference": it.paired.mean, "ci_low": it.paired.low, "ci_high": it.paired.high,
             "unpaired_half": it.unpaired_half, "worth": it.worth(), "finding": row.finding().name(),
-            "seeds_to_decide": row.seeds_to_decide(),
+            "seeds_to_decide": row.seeds_to_decide(), "unpaired_runs_to_decide": it.unpaired_runs_to_decide(),
             "order": row.order.map(|it| serde_json::json!({
                 "median_a": it.a.value, "median_b": it.b.value, "less": it.less, "more": it.more,
             })),

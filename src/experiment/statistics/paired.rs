@@ -64,8 +64,7 @@ impl Difference {
     #[must_use]
     pub fn unpaired_runs_to_decide(&self) -> Option<usize> {
         let sd = (self.a.sd * self.a.sd + self.b.sd * self.b.sd).sqrt();
-        // Twice the degrees of freedom, but that tells only among the first few.
-        runs_to_decide(self.paired.mean, sd)
+        needed(self.paired.mean, sd, 2)
     }
 }
 
@@ -84,11 +83,16 @@ fn welch(a: &Summary, b: &Summary) -> (f64, f64) {
 /// is: the next time it may be a little more or less. [`None`] if no number would, or more than ten million.
 #[must_use]
 pub fn runs_to_decide(apart: f64, sd: f64) -> Option<usize> {
+    needed(apart, sd, 1)
+}
+
+/// The same with the degrees of freedom of so many samples.
+fn needed(apart: f64, sd: f64, samples: usize) -> Option<usize> {
     let apart = apart.abs();
     if !sd.is_finite() || !apart.is_finite() {
         return None;
     }
-    let clear = |n: usize| t975(n - 1) * sd / (n as f64).sqrt() < apart;
+    let clear = |n: usize| t975(samples * (n - 1)) * sd / (n as f64).sqrt() < apart;
     let (mut few, mut many) = (1, 2);
     while !clear(many) {
         (few, many) = (many, many * 2);
