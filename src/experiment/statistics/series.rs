@@ -14,7 +14,8 @@ const BATCH: usize = 5;
 ///               (n − d)²
 /// ```
 ///
-/// [`None`] if there are fewer than ten batches, or the smallest is in the second half: then the series has no end of a warm-up to show.
+/// At most half is cut off. [`None`] if there are fewer than ten batches, or if cutting off half leaves the smallest: then the series shows
+/// no end of a warm-up.
 ///
 /// Sources: K. P. White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69 (1997);
 /// K. P. White, M. J. Cobb and S. C. Spratt, "A comparison of five steady-state truncation heuristics for simulation",
@@ -33,12 +34,12 @@ pub fn mser(series: &[f64]) -> Option<usize> {
         let apart = value - mean;
         mean += apart / count;
         squares += apart * (value - mean);
-        // The last few are alike by chance.
-        if n - cut >= BATCH && squares / (count * count) <= best.0 {
+        // The last few are alike by chance, where neighbours are alike.
+        if cut <= n / 2 && squares / (count * count) <= best.0 {
             best = (squares / (count * count), cut);
         }
     }
-    (best.1 <= n / 2).then_some(best.1 * BATCH)
+    (best.1 < n / 2).then_some(best.1 * BATCH)
 }
 
 /// The mean of a series of which neighbours are alike, with an interval: the means of `batches` equal parts are taken as independent, which
