@@ -451,3 +451,98 @@ fn a_model_is_checked_alone_and_a_wrong_path_leads_to_the_right_one() {
     let said = String::from_utf8_lossy(&lost.get_output().stderr).into_owned();
     assert!(said.contains("did you mean `experiments/retry-storm.yaml`?"), "{said}");
 }
+
+#[test]
+fn a_claim_that_cannot_be_decided_says_so_and_ends_with_one() {
+    let out = folder("undecided");
+    let run = blackstart()
+        .args(["run", "experiments/breaker-pauses.yaml", "--seeds", "4", "--no-charts", "--out"])
+        .arg(&out)
+        .assert()
+        .code(1);
+    let text = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    assert!(text.contains("cannot be decided with these seeds") && text.contains("seeds would decide it"), "{text}");
+    let claims = fs::read_to_string(out.join("breaker-pauses/claims.csv")).expect("the table was written");
+    assert!(claims.lines().any(|line| line.ends_with(",undecided")), "{claims}");
+    assert!(claims.lines().any(|line| line.ends_with(",yes")), "{claims}");
+}
+
+#[test]
+fn seeds_that_are_run_until_it_is_enough_are_the_same_with_one_thread_or_two() {
+    let base = folder("until");
+    let asked =
+        ["experiments/breaker-pauses.yaml", "--no-charts", "--set", "length=300s", "--set", "expect=[]", "--set"];
+    let asked = [&asked[..], &["seeds={ until: 6%, at_most: 60 }"]].concat();
+    let one = run_into(&base.join("one"), &[&asked[..], &["--jobs", "1"]].concat());
+    let two = run_into(&base.join("two"), &[&asked[..], &["--jobs", "2"]].concat());
+    assert!(one == two, "the files differ");
+}
+
+#[test]
+fn two_points_or_two_files_are_compared_under_the_same_luck() {
+    let ask = |arguments: &[&str]| {
+        let file = ["compare", "experiments/breaker-pauses.yaml", "--seeds", "10"];
+        let asked = blackstart().args(file).args(arguments).assert();
+        let output = asked.get_output();
+        let code = output.status.code().expect("it ended");
+        (code, String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+    };
+    let points = ["--where", "pause=10s", "--against", "pause=2s", "--metric"];
+    let (code, text) = ask(&[&points[..], &["goodput"]].concat());
+    assert!(code == 0 && text.contains("B has more") && text.contains("x the seeds"), "{text}");
+    let (_, text) = ask(&[&points[..], &["offered"]].concat());
+    assert!(text.contains("the same in every pair of runs: offered"), "{text}");
+    let (_, text) = ask(&[&points[..], &["goodput", "--format", "csv"]].concat());
+    assert!(text.starts_with("a,b,entity,metric,window,n,") && text.contains(",more,"), "{text}");
+    let (_, text) = ask(&[&points[..], &["utilisation", "--of", "service/server", "--format", "json"]].concat());
+    assert!(text.contains("\"finding\": \"more\"") && text.contains("\"seeds\": ["), "{text}");
+    // The same file twice: each point with itself.
+    let (code, text) = ask(&["experiments/breaker-pauses.yaml", "--where", "pause=2s"]);
+    assert!(code == 0 && text.contains("nothing differs"), "{text}");
+    for (wrong, what) in [
+        (&["--where", "pause=10s"][..], "compare with what?"),
+        (
+            &["--where", "pause=3s", "--against", "pause=2s"],
+            "the axis `pause` has no value `3s`: it has: 2s, 4s, 5s, 10s",
+        ),
+        (&["--where", "paws=3s", "--against", "pause=2s"], "no axis `paws`: there are: pause"),
+        (&["--where", "pause", "--against", "pause=2s"], "want an axis and its value"),
+        (&["--against", "pause=2s", "--metric", "goodptu"], "did you mean `goodput`?"),
+        (&["--against", "pause=2s", "--of", "service/servre"], "did you mean `service/server`?"),
+        (&["--against", "pause=2s", "--window", "later"], "no window is called `later`"),
+        (&["--against", "pause=2s", "--metric", "busy.mean"], "say whose with `--of`"),
+    ] {
+        let (code, text) = ask(wrong);
+        assert!(code == 2 && text.contains(what), "{wrong:?}: {text}");
+    }
+}
+
+#[test]
+fn a_share_of_runs_is_claimed_exactly_only_as_all_or_none() {
+    let model = "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { constant: 10/s } } }\n";
+    let claim = "length: 10s\nexpect:\n- { claim: half, verdict: recovered, equals: 50% }\n";
+    let (code, text) = checked("share", model, claim);
+    assert!(code == 2 && text.contains("only all (`100%`) or none (`0%`)"), "{text}");
+    let (code, text) = checked("until", model, "length: 10s\nseeds: { until: 0%, at_most: 20 }\n");
+    assert!(code == 2 && text.contains("no number of seeds makes an interval of no width"), "{text}");
+}
+
+#[test]
+fn a_warm_up_that_is_too_short_is_told_and_one_that_is_not_is_not() {
+    let base = folder("warm-up");
+    // Each of 10 requests a second takes 20 s: from nothing, 200 are under way after 20 s, of a run of 200 s.
+    let model = "services: { s: { workers: 1000, operations: { get: [ work: { exponential: 20s } ] } } }\n\
+                 clients: { c: { calls: s.get, arrivals: { poisson: 10/s } } }\n";
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    let said = |warmup: &str| {
+        fs::write(base.join("x.yaml"), format!("model: m\nlength: 600s\nwarmup: {warmup}\n"))
+            .expect("it can be written");
+        let run =
+            blackstart().args(["run", "--no-charts", "--out"]).arg(base.join("out")).arg(base.join("x.yaml")).assert();
+        String::from_utf8_lossy(&run.success().get_output().stdout).into_owned()
+    };
+    let text = said("0s");
+    assert!(text.contains("the warm-up of 0s seems too short") && text.contains("busy.mean of service/s"), "{text}");
+    assert!(text.contains("goodput of client/c: ") && text.contains("/s (5 seeds)"), "{text}");
+    assert!(!said("120s").contains("too short"));
+}

@@ -1,7 +1,8 @@
 //! The command line. Standard output carries results, standard error the rest.
 //!
-//! Exit codes: 0 all well; 1 a claim does not hold; 2 the files or arguments are wrong; 3 a run could not finish.
+//! Exit codes: 0 all well; 1 a claim does not hold, or cannot be decided; 2 the files or arguments are wrong; 3 a run could not finish.
 
+mod compare;
 mod new;
 mod reference;
 mod words;
@@ -33,6 +34,8 @@ struct Arguments {
 enum Command {
     /// Run experiments; results land below the output folder, a short verdict on the terminal.
     Run(RunArguments),
+    /// Two systems under the same luck: differences with intervals, paired by seed.
+    Compare(compare::Arguments),
     /// Read and check files, draw every mistake, run nothing.
     Check {
         /// Experiment files, or model files.
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
     };
     ExitCode::from(match arguments.command {
         Command::Run(arguments) => run_all(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
         Command::Explain { name } => words::explain(&name),
@@ -195,11 +199,19 @@ fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
     code
 }
 
-fn run_all(arguments: &RunArguments) -> u8 {
-    if let Some(jobs) = arguments.jobs
+/// As many threads as were asked for. Says so, if they cannot be had.
+fn start_threads(jobs: Option<u16>) -> bool {
+    if let Some(jobs) = jobs
         && let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()
     {
         tell(&format!("error: {jobs} threads cannot be started: {error}"));
+        return false;
+    }
+    true
+}
+
+fn run_all(arguments: &RunArguments) -> u8 {
+    if !start_threads(arguments.jobs) {
         return WRONG_INPUT;
     }
     // Nothing is run, and nothing written, unless everything can be read.
@@ -239,7 +251,7 @@ fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
         return WRONG_INPUT;
     }
     let options = Options { seeds: arguments.seeds, seed: arguments.seed };
-    let seeds = u64::from(options.seeds.unwrap_or(*scenario.experiment.seeds));
+    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds.at_most));
     let bar = ProgressBar::with_draw_target(Some(scenario.points().len() as u64 * seeds), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));

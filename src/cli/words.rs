@@ -6,7 +6,8 @@ use std::path::Path;
 use super::reference::Reference;
 use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::{Mechanism, PointResult, Results};
+use crate::experiment::statistics::{digits, proportion};
+use crate::experiment::{Holds, Mechanism, PointResult, Results};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
@@ -67,7 +68,12 @@ fn ended(point: &PointResult) -> (String, String) {
     let most = counts.first().map(|count| count.0);
     let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
     let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
-    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {}", name.replace('_', " "), point.runs.len()));
+    let runs = point.runs.len();
+    // How all of few runs ended says little of the next; one run says nothing of a share.
+    let interval = |n: usize| {
+        if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
+    };
+    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {runs}{}", name.replace('_', " "), interval(*n)));
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 
@@ -109,6 +115,9 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
                 let _ = write!(stopped, "\n    seed {seed} did not finish: {why}");
             }
         }
+        for line in point.steady.lines() {
+            let _ = write!(stopped, "\n    {line}");
+        }
         if !together {
             let place = if place.is_empty() { place } else { format!("{place}: ") };
             let _ = write!(text, "\n  {place}{counts}\n    {evidence}{stopped}");
@@ -125,24 +134,51 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
     for (counts, points, first) in told {
         let _ = write!(text, "\n  {points} points: {counts}; the first of them:{first}");
     }
-    let (hold, all) = (results.claims.iter().filter(|claim| claim.holds).count(), results.claims.len());
-    if all > 0 {
-        let _ = write!(text, "\n  claims: {hold} of {all} hold");
-        for claim in results.claims.iter().filter(|claim| !claim.holds) {
-            let labels = scenario.labels(&results.points[claim.point].point).join(", ");
-            let _ = write!(
-                text,
-                "\n    does not hold ({labels}): {}; {} is {} [{}, {}], claimed {}",
-                claim.claim,
-                claim.metric,
-                crate::experiment::brief(claim.value.mean),
-                crate::experiment::brief(claim.value.low),
-                crate::experiment::brief(claim.value.high),
-                claim.bound
-            );
+    text.push_str(&claims(scenario, results));
+    let _ = write!(text, "\n  results: {}", folder.display());
+    text
+}
+
+/// How many claims hold, and those that do not, or cannot be decided, one by one.
+fn claims(scenario: &Scenario, results: &Results) -> String {
+    let count = |holds: Holds| results.claims.iter().filter(|claim| claim.holds == holds).count();
+    if results.claims.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n  claims: {} of {} hold", count(Holds::Yes), results.claims.len());
+    for (holds, one, more) in [
+        (Holds::No, "1 does not", "do not"),
+        (Holds::Undecided, "1 cannot be decided with these seeds", "cannot be decided with these seeds"),
+    ] {
+        match count(holds) {
+            0 => {}
+            1 => text.push_str(&format!(", {one}")),
+            n => text.push_str(&format!(", {n} {more}")),
         }
     }
-    let _ = write!(text, "\n  results: {}", folder.display());
+    for claim in results.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
+        let labels = scenario.labels(&results.points[claim.point].point).join(", ");
+        let place = if labels.is_empty() { labels } else { format!(" ({labels})") };
+        let (is, seeds) = match claim.holds {
+            Holds::Undecided => (
+                "cannot be decided",
+                match claim.seeds_to_decide {
+                    Some(seeds) => format!("; about {seeds} seeds would decide it"),
+                    None => "; it is too close to the bound for any number of seeds".to_owned(),
+                },
+            ),
+            _ => ("does not hold", String::new()),
+        };
+        let value = match claim.metric.strip_prefix("verdict:") {
+            Some(name) => {
+                let k = libm::round(claim.value.mean * claim.value.n as f64);
+                let interval = digits::share_of_runs((claim.value.low, claim.value.high));
+                format!("{} in {k} of {} runs {interval}", name.replace('_', " "), claim.value.n)
+            }
+            None => format!("{} is {}", claim.metric, digits::with_ends(&claim.value, claim.quantity)),
+        };
+        let _ = write!(text, "\n    {is}{place}: {}; {value}, claimed {}{seeds}", claim.claim, claim.bound);
+    }
     text
 }
 
@@ -167,7 +203,8 @@ pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
         .map(|claim| {
             serde_json::json!({
                 "claim": claim.claim, "point": claim.point, "metric": claim.metric,
-                "value": claim.value.mean, "bound": claim.bound, "holds": claim.holds,
+                "value": claim.value.mean, "ci_low": claim.value.low, "ci_high": claim.value.high,
+                "bound": claim.bound, "holds": claim.holds.name(), "seeds_to_decide": claim.seeds_to_decide,
             })
         })
         .collect();

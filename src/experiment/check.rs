@@ -87,7 +87,14 @@ impl<'a> Checker<'a> {
                 self.figures(claim.place, claim.of.as_slice(), name, false);
                 self.window(claim.window.as_ref());
             }
-            (None, Some(_)) => {}
+            (None, Some(_)) => {
+                if let Some(exactly) = &claim.equals
+                    && number(exactly, quantity(claim)).is_some_and(|it| it > 0.0 && it < 1.0)
+                {
+                    let what = "of a share of runs only all (`100%`) or none (`0%`) can be claimed exactly";
+                    self.error(exactly.place, what, "give `at_least` and `at_most`");
+                }
+            }
             _ => self.error(claim.place, "a claim is about a `metric` or a `verdict`", "give one of the two"),
         }
     }

@@ -5,7 +5,9 @@
 
 mod check;
 mod claims;
-mod statistics;
+pub mod compare;
+pub mod statistics;
+mod steady;
 mod verdict;
 
 use std::path::Path;
@@ -18,9 +20,11 @@ use crate::scenario::source::Diagnostics;
 use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
 use crate::system::run;
+use statistics::sequential;
 
-pub use claims::Judged;
+pub use claims::{Holds, Judged};
 pub use statistics::Summary;
+pub use steady::Steady;
 pub(crate) use verdict::brief;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Verdict};
 
@@ -48,6 +52,8 @@ pub struct PointResult {
     pub runs: Vec<Run>,
     /// A verdict for each seed.
     pub verdicts: Vec<Verdict>,
+    /// What there is to say of a system in its everyday life; nothing if something was done to it.
+    pub steady: Steady,
 }
 
 /// The results of an experiment.
@@ -60,10 +66,10 @@ pub struct Results {
 }
 
 impl Results {
-    /// Whether every claim holds.
+    /// Whether every claim holds. One that cannot be decided does not.
     #[must_use]
     pub fn all_hold(&self) -> bool {
-        self.claims.iter().all(|claim| claim.holds)
+        self.claims.iter().all(|claim| claim.holds == Holds::Yes)
     }
 
     /// Whether a run was stopped by a limit.
@@ -97,43 +103,73 @@ pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync))
     let mut prepared = Vec::new();
     for point in scenario.points() {
         if let Some((plan, experiment)) = scenario.plan(&point, &mut found) {
-            let first = options.seed.unwrap_or(experiment.seed);
-            let count = u64::from(options.seeds.unwrap_or(*experiment.seeds).max(1));
-            let seeds: Vec<u64> = (0..count).map(|n| first.wrapping_add(n)).collect();
-            prepared.push((point, plan, experiment, seeds));
+            prepared.push((point, plan, experiment));
         }
     }
-    if let Some((_, _, experiment, _)) = prepared.first() {
+    if let Some((_, _, experiment)) = prepared.first() {
         let points: Vec<_> = prepared.iter().map(|(point, plan, ..)| (point, plan)).collect();
         check::check(scenario, &points, experiment, &mut found);
     }
     if found.has_errors() {
         return Err(found);
     }
-    let jobs: Vec<(usize, u64)> = prepared
-        .iter()
-        .enumerate()
-        .flat_map(|(point, (_, _, _, seeds))| seeds.iter().map(move |&seed| (point, seed)))
-        .collect();
-    let runs: Vec<Run> = jobs
-        .par_iter()
-        .map(|&(point, seed)| {
-            let run = run(&prepared[point].1, seed);
-            tick();
-            run
-        })
-        .collect();
-    let mut runs = runs.into_iter();
-    let points: Vec<PointResult> = prepared
+    let mut points: Vec<PointResult> = prepared
         .into_iter()
-        .map(|(point, plan, experiment, seeds)| {
-            let runs: Vec<Run> = runs.by_ref().take(seeds.len()).collect();
-            let verdicts = runs.iter().map(|run| verdict::judge(&plan, run)).collect();
-            PointResult { point, plan, experiment, seeds, runs, verdicts }
+        .map(|(point, plan, experiment)| PointResult {
+            point,
+            plan,
+            experiment,
+            seeds: Vec::new(),
+            runs: Vec::new(),
+            verdicts: Vec::new(),
+            steady: Steady::default(),
         })
         .collect();
+    // In rounds: what the figures of one say decides how many runs the next has.
+    loop {
+        let jobs: Vec<(usize, u64)> = points
+            .iter()
+            .enumerate()
+            .flat_map(|(number, point)| {
+                let first = options.seed.unwrap_or(point.experiment.seed).wrapping_add(point.seeds.len() as u64);
+                (0..more_seeds(scenario, options, point) as u64).map(move |n| (number, first.wrapping_add(n)))
+            })
+            .collect();
+        if jobs.is_empty() {
+            break;
+        }
+        let runs: Vec<Run> = jobs
+            .par_iter()
+            .map(|&(point, seed)| {
+                let run = run(&points[point].plan, seed);
+                tick();
+                run
+            })
+            .collect();
+        for ((number, seed), run) in jobs.into_iter().zip(runs) {
+            let point = &mut points[number];
+            point.seeds.push(seed);
+            point.verdicts.push(verdict::judge(&point.plan, &run));
+            point.runs.push(run);
+        }
+    }
+    for point in &mut points {
+        point.steady = Steady::of(&point.plan, &point.runs);
+    }
     let claims = claims::judge(scenario, &points);
     Ok(Results { points, claims })
+}
+
+/// How many more seeds a point needs, given the runs that it has; first those that are run in any case.
+fn more_seeds(scenario: &Scenario, options: &Options, point: &PointResult) -> usize {
+    let (seeds, made) = (&point.experiment.seeds, point.runs.len());
+    match (options.seeds, &seeds.until) {
+        (None, Some(_)) if point.runs.iter().any(|run| run.stopped.is_some()) => 0,
+        (None, Some(until)) => {
+            sequential::more(&claims::wanted(scenario, point), until.0, made, seeds.at_most as usize)
+        }
+        (count, _) => count.unwrap_or(seeds.at_most).max(1) as usize - made,
+    }
 }
 
 /// The folder of results of an experiment: its name, below the folder given.

@@ -7,3 +7,4 @@ mod tables;
 
 pub use draw::draw;
 pub use tables::write;
+pub(crate) use tables::{cell, text};

@@ -7,7 +7,7 @@ use crate::experiment::{Results, Summary};
 use crate::scenario::Scenario;
 
 /// A number with at most nine significant digits, as short as it can be; empty for what is not a number.
-pub(super) fn cell(value: f64) -> String {
+pub(crate) fn cell(value: f64) -> String {
     if value.is_nan() {
         return String::new();
     }
@@ -20,7 +20,7 @@ pub(super) fn cell(value: f64) -> String {
 }
 
 /// Text in which a spreadsheet sees no formula.
-pub(super) fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
 }
 
@@ -102,7 +102,7 @@ pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Resul
     for claim in &results.claims {
         let point = &results.points[claim.point];
         let labels = scenario.labels(&point.point).into_iter().map(text);
-        let holds = if claim.holds { "yes" } else { "no" };
+        let holds = claim.holds.name();
         let value = &claim.value;
         let after = [&claim.metric, &cell(value.mean), &cell(value.low), &cell(value.high), &claim.bound, holds]
             .map(str::to_owned);

@@ -1169,10 +1169,15 @@ impl Builder<'_> {
         if length == Time::ZERO {
             self.error(experiment.length.place, "a run of no length", "e.g. `length: 120s`");
         }
-        if !(1..=MOST_SEEDS).contains(&*experiment.seeds) {
+        if let Some(until) = &experiment.seeds.until
+            && until.0 <= 0.0
+        {
+            self.error(until.place, "no number of seeds makes an interval of no width", "e.g. `until: 5%`");
+        }
+        if !(1..=MOST_SEEDS).contains(&experiment.seeds.at_most) {
             self.error(
                 experiment.seeds.place,
-                format!("{} seeds cannot be run", experiment.seeds),
+                format!("{} seeds cannot be run", experiment.seeds.at_most),
                 format!("between 1 and {MOST_SEEDS}; 20 are enough for most claims"),
             );
         }

@@ -31,7 +31,7 @@ pub struct Experiment {
     pub warmup: Option<Spanned<Span>>,
     /// Runs that differ only in their luck. Default: 5.
     #[serde(default = "five")]
-    pub seeds: Spanned<u32>,
+    pub seeds: Spanned<Seeds>,
     /// The first seed; the others follow it. Default: 1.
     #[serde(default = "one")]
     pub seed: u64,
@@ -62,7 +62,7 @@ pub struct Experiment {
     /// What is drawn.
     #[serde(default)]
     pub charts: Vec<Spanned<Chart>>,
-    /// What is claimed. A claim that does not hold makes `run` end with 1.
+    /// What is claimed. A claim that does not hold, or cannot be decided with these seeds, makes `run` end with 1.
     #[serde(default)]
     pub expect: Vec<Spanned<Claim>>,
     /// What ends a run early, with partial results.
@@ -94,13 +94,29 @@ impl Default for Experiment {
     }
 }
 
-fn five() -> Spanned<u32> {
-    5.into()
+fn five() -> Spanned<Seeds> {
+    Seeds::from(5).into()
 }
 
 fn one() -> u64 {
     1
 }
+
+/// How many seeds. Short form: their number, `20`.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, remote = "Self")]
+#[schemars(!remote, transform = crate::scenario::tree::or_short::<u32>)]
+pub struct Seeds {
+    /// No more are run at a point once half the 95 % interval of each metric that is claimed there (without claims: of the goodput of each
+    /// client) is at most this share of its mean, and that of each claimed share of runs at most this much. At least 10 are run.
+    /// Default: all are run.
+    #[serde(default)]
+    pub until: Option<Spanned<Share>>,
+    /// At most so many.
+    pub at_most: u32,
+}
+
+short_form!(Seeds, u32, |at_most| Seeds { until: None, at_most });
 
 /// An axis. Short form: its values, `[1, 2, 4]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -503,7 +519,8 @@ pub struct Claim {
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
     /// The metric that is judged. `at_most` and `at_least` hold if the whole 95 % interval of its mean over the seeds keeps
-    /// to them (with one seed: its value), `equals` if every run has that value.
+    /// to them (with one seed: its value), fail if the whole interval is beyond, and are undecided in between; `equals` holds if every
+    /// run has that value.
     #[serde(default)]
     pub metric: Option<Spanned<String>>,
     /// The entity. Default: the only client.
@@ -512,7 +529,8 @@ pub struct Claim {
     /// The window. Default: `all`.
     #[serde(default)]
     pub window: Option<Spanned<String>>,
-    /// Instead of `metric`: the share of the runs that end with this verdict.
+    /// Instead of `metric`: the share of the runs that end with this verdict, with Wilson's interval. 100 % and 0 % mean all and none of
+    /// the runs that are made.
     #[serde(default)]
     pub verdict: Option<VerdictName>,
     /// The metric is divided by its value in the same run at the point with these values of the axes.

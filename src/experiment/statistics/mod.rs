@@ -1,4 +1,11 @@
-//! Means over seeds, with 95 % Student's t intervals.
+//! Means over seeds, with 95 % Student's t intervals; and what else is computed from figures of several runs.
+
+pub mod digits;
+pub mod paired;
+pub mod proportion;
+pub mod quantile;
+pub mod sequential;
+pub mod series;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
@@ -46,11 +53,22 @@ impl Summary {
         let (low, high) = if mean.is_finite() { (mean - half, mean + half) } else { (mean, mean) };
         Self { n, mean, sd, low, high, min: sorted[0], median, max: sorted[n - 1] }
     }
+
+    /// Half the width of the interval of the mean; not a number if the mean is infinite.
+    #[must_use]
+    pub fn half(&self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
 }
 
-/// The 97.5 % quantile of Student's t.
-fn t975(degrees: usize) -> f64 {
-    StudentsT::new(0.0, 1.0, degrees as f64).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+/// The 97.5 % quantile of Student's t, for whole degrees of freedom.
+pub(crate) fn t975(degrees: usize) -> f64 {
+    t975_of(degrees as f64)
+}
+
+/// The same, also between whole numbers, as Welch's interval needs it.
+pub(crate) fn t975_of(degrees: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, degrees).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
 }
 
 #[cfg(test)]
@@ -64,6 +82,14 @@ mod tests {
         let half = 2.776_445 * 2.5_f64.sqrt() / 5.0_f64.sqrt();
         assert!((summary.high - 3.0 - half).abs() < 1e-5, "{summary:?}");
         assert!((summary.sd - 2.5_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantiles_of_t_are_those_of_the_tables() {
+        // Pearson and Hartley, Biometrika Tables for Statisticians, vol. 1, table 12 (Q = 0.025).
+        for (degrees, published) in [(1, 12.706), (2, 4.303), (4, 2.776), (9, 2.262), (19, 2.093), (30, 2.042)] {
+            assert!((t975(degrees) - published).abs() < 6e-4, "{degrees}: {}", t975(degrees));
+        }
     }
 
     #[test]
