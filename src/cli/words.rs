@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::reference::Reference;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::{PointResult, Results};
+use crate::experiment::{Facts, Swept};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, Written};
@@ -50,7 +50,7 @@ fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
 const MOST_TOLD: usize = 50;
 
 /// How the runs of a point ended, and the evidence of the first that ended as most did.
-fn ended(point: &PointResult) -> (String, String) {
+fn ended(point: &Facts) -> (String, String) {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for verdict in &point.verdicts {
         match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
@@ -62,12 +62,12 @@ fn ended(point: &PointResult) -> (String, String) {
     let most = counts.first().map(|count| count.0);
     let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
     let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
-    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {}", name.replace('_', " "), point.runs.len()));
+    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {}", name.replace('_', " "), point.seeds.len()));
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 
 /// The verdict of an experiment in a few lines.
-pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
+pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
         let _ = write!(text, ": {}", lesson.trim());
@@ -75,14 +75,15 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
     // With many points, those that ended alike are told together, by the first of them.
     let together = results.points.len() > MOST_TOLD;
     let mut told: Vec<(String, usize, String)> = Vec::new();
-    for point in &results.points {
-        let labels = scenario.labels(&point.point);
+    for (number, point) in results.points.iter().enumerate() {
+        let at = scenario.point(number);
+        let labels = scenario.labels(&at);
         let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
         let place = pairs.collect::<Vec<_>>().join(", ");
         let (counts, evidence) = ended(point);
         let mut stopped = String::new();
-        for (seed, run) in point.seeds.iter().zip(&point.runs) {
-            if let Some(why) = &run.stopped {
+        for (seed, stopped_by) in point.seeds.iter().zip(&point.stopped) {
+            if let Some(why) = stopped_by {
                 let _ = write!(stopped, "\n    seed {seed} did not finish: {why}");
             }
         }
@@ -106,7 +107,7 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
     if all > 0 {
         let _ = write!(text, "\n  claims: {hold} of {all} hold");
         for claim in results.claims.iter().filter(|claim| !claim.holds) {
-            let labels = scenario.labels(&results.points[claim.point].point).join(", ");
+            let labels = scenario.labels(&scenario.point(claim.point)).join(", ");
             let _ = write!(
                 text,
                 "\n    does not hold ({labels}): {}; {} is {} [{}, {}], claimed {}",
@@ -124,15 +125,16 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
 }
 
 /// The same for a program.
-pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
+pub(super) fn verdict_json(scenario: &Scenario, results: &Swept) -> String {
     let points: Vec<serde_json::Value> = results
         .points
         .iter()
-        .map(|point| {
+        .enumerate()
+        .map(|(number, point)| {
             let runs = point.seeds.iter().zip(&point.verdicts).map(|(seed, verdict)| {
                 serde_json::json!({ "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence })
             });
-            serde_json::json!({ "values": scenario.labels(&point.point), "runs": runs.collect::<Vec<_>>() })
+            serde_json::json!({ "values": scenario.labels(&scenario.point(number)), "runs": runs.collect::<Vec<_>>() })
         })
         .collect();
     let claims: Vec<serde_json::Value> = results

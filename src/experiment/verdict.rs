@@ -14,7 +14,7 @@ use crate::scenario::experiment::VerdictName;
 use crate::system::plan::{Plan, Source};
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
     /// In a word.
     pub name: VerdictName,

@@ -4,5 +4,5 @@ pub mod chart;
 mod draw;
 mod tables;
 
-pub use draw::draw;
-pub use tables::write;
+pub use draw::{Source, draw, shown};
+pub use tables::{Tables, rows};
