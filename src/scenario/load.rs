@@ -11,6 +11,7 @@ use std::path::{Component, Path as FilePath, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::build;
 use super::distribution;
@@ -23,8 +24,6 @@ use super::range::Range;
 use super::sample;
 use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
 use super::tree::{self, Node};
-use serde::{Deserialize, Serialize};
-
 use crate::engine::{Duration, Time, fnv1a};
 use crate::policy::{Written, retry};
 use crate::system::plan::Plan;
