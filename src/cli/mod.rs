@@ -110,7 +110,7 @@ struct RunArguments {
 struct SweepArguments {
     /// The experiment file.
     file: PathBuf,
-    /// An axis: path=a,b,c, path=lo..hi:n or path=lo..hi:n:log; with --sample, path=lo..hi.
+    /// An axis: path=a,b,c, path=lo..hi:n or path=lo..hi:n:log; with --sample, without n.
     #[arg(long, value_name = "PATH=VALUES")]
     vary: Vec<String>,
     /// Draw points from the ranges: sobol:256 or lhs:100.

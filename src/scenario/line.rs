@@ -7,7 +7,7 @@ use super::tree::{self, Entry, Node, Value};
 const WAYS: &str = "e.g. `--vary services.web.workers=4,8,16`, `--vary clients.users.arrivals.poisson=100/s..900/s:9`, \
     or `1..64:4:log`";
 
-/// `path=a,b,c`, `path=lo..hi:n`, `path=lo..hi:n:log`, or `path=lo..hi`, from which a sample is drawn.
+/// `path=a,b,c`, `path=lo..hi:n` or `path=lo..hi:n:log`; without the steps, a sample is drawn from the range.
 pub(super) fn vary(text: &str, experiment: &mut Node, sources: &mut Sources, found: &mut Diagnostics) {
     let mut wrong = |what: &str| {
         let what = format!("`--vary {text}`: {what}");
@@ -20,15 +20,19 @@ pub(super) fn vary(text: &str, experiment: &mut Node, sources: &mut Sources, fou
     let (value, place) =
         if let Some((from, rest)) = values.split_once("..").filter(|_| !values.contains(['[', '"', '{'])) {
             let mut parts = rest.split(':');
-            let (to, steps, scale) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+            let to = parts.next().unwrap_or_default();
+            let (steps, scale) = match parts.collect::<Vec<_>>()[..] {
+                [] => (None, None),
+                [scale @ ("log" | "linear")] => (None, Some(scale)),
+                [steps] => (Some(steps), None),
+                [steps, scale @ ("log" | "linear")] => (Some(steps), Some(scale)),
+                _ => return wrong("after the steps comes `log`, or nothing"),
+            };
             let steps = match steps.map(str::parse::<i64>) {
                 Some(Err(_)) => return wrong("the number of steps is no whole number"),
                 Some(Ok(steps)) => Some(steps),
                 None => None,
             };
-            if parts.next().is_some() || scale.is_some_and(|scale| !["log", "linear"].contains(&scale)) {
-                return wrong("after the steps comes `log`, or nothing");
-            }
             let id = sources.add(name, values);
             let place = Place::new(id, 0, values.len());
             let mut range = vec![("from", scalar(from)), ("to", scalar(to))];

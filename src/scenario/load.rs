@@ -45,7 +45,7 @@ const CHECKED_AT_ONCE: usize = 256;
 pub struct Changes {
     /// `path=value`; they win over everything in the files.
     pub set: Vec<String>,
-    /// Axes: `path=a,b,c`, `path=lo..hi:n` or `path=lo..hi:n:log`, and `path=lo..hi` for a sample.
+    /// Axes: `path=a,b,c`, `path=lo..hi:n` or `path=lo..hi:n:log`; for a sample, without `n`.
     pub vary: Vec<String>,
     /// `sobol:256` or `lhs:100`.
     pub sample: Option<String>,

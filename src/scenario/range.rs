@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(labels(Node::str("10/s"), Node::str("30/s"), 3, Scale::Linear), ["10/s", "20/s", "30/s"]);
         assert_eq!(labels(Node::str("1ms"), Node::str("1000ms"), 4, Scale::Log), ["1ms", "10ms", "100ms", "1000ms"]);
         assert_eq!(labels(Node::str("10/s"), Node::str("20/s"), 4, Scale::Linear)[1], "13.3333/s");
-        assert_eq!(labels(Node::float(0.0), Node::float(1.0), 3, Scale::Linear), ["0.0", "0.5", "1.0"]);
+        assert_eq!(labels(Node::float(0.0), Node::float(1.0), 3, Scale::Linear), ["0", "0.5", "1"]);
     }
 
     #[test]
