@@ -336,7 +336,7 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
                 (work, results)
             }
         };
-        finish(&work, &scenario, &folder, format)
+        Ok(finish(&work, &scenario, &folder, format).unwrap_or_else(|failed| fail(&failed, &scenario.sources)))
     });
     done.unwrap_or_else(|failed| fail(&failed, &Sources::new()))
 }

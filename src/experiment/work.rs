@@ -293,10 +293,10 @@ impl Work {
         let inputs = parts[0].join("inputs");
         let changes = Changes { model: Some(inputs.join("model").join(&job.model)), ..job.changes.clone() };
         let scenario = Scenario::load_changed(&inputs.join("experiment").join(&job.experiment), &changes)
-            .map_err(|unreadable| Failed::Files(unreadable.diagnostics))?;
+            .map_err(|unreadable| Failed::Unfit(unreadable.diagnostics.render(&unreadable.sources, false)))?;
         let found = super::check(&scenario);
         if found.has_errors() {
-            return Err(Failed::Files(found));
+            return Err(Failed::Unfit(found.render(&scenario.sources, false)));
         }
         if parts[0].file_name() != Some(format!("{:016x}", hash(&job, &scenario)).as_ref()) {
             return Err(Failed::Unfit(format!("{}: its inputs are not those that were run", parts[0].display())));
