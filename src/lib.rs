@@ -5,7 +5,8 @@
 //! # From files
 //!
 //! [`scenario::Scenario::load`] reads an experiment with its model, [`experiment::execute`] runs every point with every seed
-//! and judges its claims, and [`report`] writes tables and charts.
+//! and judges its claims, with all runs in memory. The program goes point by point through an [`experiment::Work`] folder, from
+//! which [`report`] makes tables and charts.
 //!
 //! # A system in code
 //!

@@ -546,3 +546,170 @@ fn a_warm_up_that_is_too_short_is_told_and_one_that_is_not_is_not() {
     assert!(text.contains("goodput of client/c: ") && text.contains("/s (5 seeds)"), "{text}");
     assert!(!said("120s").contains("too short"));
 }
+/// A small model, and an experiment with two hundred points, a chart and a claim that is relative to another point.
+fn small_sweep(name: &str) -> PathBuf {
+    let base = folder(name);
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { workers: 2, operations: { get: [ work: { exponential: 10ms } ] } } }
+clients: { c: { calls: s.get, arrivals: { poisson: 50/s }, policies: [ timeout: 1s ] } }
+",
+    )
+    .expect("the file can be written");
+    fs::write(
+        base.join("x.yaml"),
+        "model: m
+length: 10s
+warmup: 1s
+seeds: 2
+faults: [ { at: 5s, for: 2s, slow: { service: s, factor: 3 } } ]
+vary:
+  clients.c.arrivals.poisson: { from: 10/s, to: 200/s, steps: 20 }
+  services.s.workers: { from: 1, to: 10, steps: 10 }
+charts: [ { bars: { metric: goodput, by: workers } }, { timeline: { metric: goodput, by: workers } } ]
+expect:
+- { claim: more workers do no harm, where: { poisson: 50/s }, metric: goodput, relative_to: { workers: 1 }, at_least: 0.5 }
+",
+    )
+    .expect("the file can be written");
+    base
+}
+
+/// `run` of the small sweep into a folder, with more arguments.
+fn sweeping(base: &Path, out: &str, more: &[&str]) -> Command {
+    let mut command = blackstart();
+    command.arg("run").arg(base.join("x.yaml")).arg("--out").arg(base.join(out)).args(more);
+    command
+}
+
+/// The fragments in the only work folder of the small sweep.
+fn fragments(base: &Path, out: &str) -> Vec<PathBuf> {
+    let works = fs::read_dir(base.join(out).join("x/.work")).into_iter().flatten().flatten();
+    let files = works.flat_map(|work| fs::read_dir(work.path()).into_iter().flatten().flatten());
+    let mut found: Vec<PathBuf> = files.map(|file| file.path()).collect();
+    found.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix('p').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    found.sort();
+    found
+}
+
+#[test]
+fn a_sweep_that_is_killed_goes_on_and_ends_with_the_same_bytes() {
+    let base = small_sweep("killed");
+    sweeping(&base, "whole", &["--jobs", "2"]).assert().success();
+    sweeping(&base, "one", &["--jobs", "1"]).assert().success();
+    let whole = files_below(&base.join("whole"));
+    assert!(whole == files_below(&base.join("one")), "one thread and two");
+    assert!(whole.len() == 7 + 4, "tables, manifest, charts and nothing else: {}", whole.len());
+    let stale = base.join("killed/x/.work/0123456789abcdef");
+    fs::create_dir_all(&stale).expect("the folder can be made");
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("blackstart"))
+        .arg("run")
+        .arg(base.join("x.yaml"))
+        .args(["--jobs", "1", "--out"])
+        .arg(base.join("killed"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    while fragments(&base, "killed").len() < 5 {
+        std::thread::yield_now();
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let left = fragments(&base, "killed");
+    assert!((5..200).contains(&left.len()) && !base.join("killed/x/summary.csv").exists(), "{} are left", left.len());
+    assert!(!stale.exists(), "other work is removed");
+    // One of them is cut off, as when the power fails.
+    let bytes = fs::read(&left[3]).expect("it can be read");
+    fs::write(&left[3], &bytes[..bytes.len() / 2]).expect("it can be written");
+    sweeping(&base, "killed", &["--jobs", "2"]).assert().success();
+    assert!(files_below(&base.join("killed")) == whole, "the files differ");
+}
+
+#[test]
+fn parts_are_merged_into_the_bytes_of_one_run() {
+    let base = small_sweep("parts");
+    let mut runs = vec![sweeping(&base, "whole", &[]), sweeping(&base, "other", &["--shard", "2/3", "--seeds", "1"])];
+    runs.extend(["1/3", "2/3", "3/3"].map(|part| sweeping(&base, &part[..1], &["--shard", part])));
+    for mut run in runs {
+        run.assert().success();
+    }
+    let merge = |parts: &[&str], out: &str| {
+        let mut command = blackstart();
+        command.arg("merge").args(parts.iter().map(|part| base.join(part))).arg("--out").arg(base.join(out));
+        command.output().expect("the program runs")
+    };
+    for (parts, complaint) in [
+        (&["1", "3"][..], "67 of 200 points are missing, the first of them 1: run and name the parts 2/3"),
+        (&["1", "other", "3"], "parts of different work"),
+        (&["1", "whole"], "holds no part"),
+    ] {
+        let refused = merge(parts, "nothing");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && said.contains(complaint), "{said}");
+    }
+    assert!(!base.join("nothing").exists(), "something was written");
+    // What is done is not done again.
+    let times = || -> Vec<_> {
+        let modified = |path: PathBuf| fs::metadata(path).and_then(|it| it.modified()).expect("it is there");
+        fragments(&base, "1").into_iter().map(modified).collect()
+    };
+    let before = times();
+    sweeping(&base, "1", &["--shard", "1/3"]).assert().success();
+    assert!(before.len() == 67 && before == times(), "fragments were written anew");
+    // The files themselves are not needed any more.
+    fs::remove_file(base.join("x.yaml")).expect("it can be removed");
+    fs::remove_file(base.join("m.yaml")).expect("it can be removed");
+    assert_eq!(merge(&["3", "1/x", "2"], "merged").status.code(), Some(0));
+    let whole = files_below(&base.join("whole"));
+    assert!(files_below(&base.join("merged")) == whole, "the files differ");
+    blackstart().arg("merge").args(["1", "2", "3"].map(|part| base.join(part))).assert().success();
+    assert!(files_below(&base.join("1")) == whole, "into the first: the files differ");
+}
+
+#[test]
+fn axes_on_the_line_are_as_if_they_stood_in_the_file() {
+    let base = small_sweep("line");
+    let sweep = |out: &str, more: &[&str]| {
+        let mut command = blackstart();
+        command.arg("sweep").arg(base.join("x.yaml")).args(["--seeds", "1", "--no-charts", "--set", "expect=[]"]);
+        command.args(more).arg("--out").arg(base.join(out)).output().expect("the program runs")
+    };
+    let points = |out: &str| -> Vec<String> {
+        let table = fs::read_to_string(base.join(out).join("x/verdicts.csv")).expect("it was written");
+        table.lines().skip(1).map(|line| line.split(',').take(3).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let rates = "clients.c.arrivals.poisson=";
+    let grid = sweep("grid", &["--vary", &format!("{rates}50/s,20/s"), "--vary", "services.s.workers=1..64:4:log"]);
+    assert_eq!(grid.status.code(), Some(0), "{}", String::from_utf8_lossy(&grid.stderr));
+    let expected = ["0 50/s 1", "1 50/s 4", "2 50/s 16", "3 50/s 64", "4 20/s 1", "5 20/s 4", "6 20/s 16", "7 20/s 64"];
+    assert_eq!(points("grid"), expected);
+    let drawn = sweep(
+        "drawn",
+        &["--vary", &format!("{rates}10/s..50/s"), "--vary", "services.s.workers=1,2", "--sample", "sobol:3"],
+    );
+    assert_eq!(drawn.status.code(), Some(0), "{}", String::from_utf8_lossy(&drawn.stderr));
+    assert_eq!(points("drawn"), ["0 10/s 1", "1 30/s 1", "2 40/s 1", "3 10/s 2", "4 30/s 2", "5 40/s 2"]);
+    let (r, w) = (format!("{rates}10/s..50/s"), "services.s.workers=1..8");
+    for (wrong, complaint) in [
+        (&["--vary", "services.s.workers"][..], "a path and its values are needed"),
+        (&["--vary", "services.s.workers=1..8:two"], "no whole number"),
+        (&["--vary", "services.s.workers=1..8:2:cubic"], "comes `log`, or nothing"),
+        (&["--vary", "services.s.workers=1..8"], "needs `steps`"),
+        (&["--vary", "services.s.workers=1..8:1"], "two or more"),
+        (&["--vary", "services.s.workers=0..8:2:log"], "no zero"),
+        (&["--vary", "services.s.workers=1ms..8s:2"], "the units differ"),
+        (&["--vary", "services.s.workers=a..b:2"], "no end of a range"),
+        (&["--sample", "sobel:8"], "this is no sample"),
+        (&["--sample", "lhs:8"], "`steps` of a range from which a sample is drawn"),
+        (&["--vary", &r, "--vary", w, "--sample", "sobol:0"], "at least one point"),
+        (&["--vary", &format!("{rates}1/s"), "--vary", "services.s.workers=1", "--sample", "lhs:8"], "no range"),
+        (&["--shard", "4/3"], "e.g. `2/3`"),
+    ] {
+        let refused = sweep("wrong", wrong);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(2) && said.contains(complaint), "{wrong:?}: {said}");
+    }
+}

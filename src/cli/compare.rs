@@ -9,6 +9,7 @@ use super::{ALL_WELL, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
 use crate::experiment::check;
 use crate::experiment::compare::{Asked, Finding, Pair, Problem, Row, Side, compare, pairs, words};
 use crate::experiment::statistics::{Summary, digits, proportion};
+use crate::scenario::Changes;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -79,9 +80,10 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         );
         return WRONG_INPUT;
     }
-    let Some(first) = load(&arguments.a, &arguments.set) else { return WRONG_INPUT };
+    let changes = Changes { set: arguments.set.clone(), ..Changes::default() };
+    let Some(first) = load(&arguments.a, &changes) else { return WRONG_INPUT };
     let second = match &arguments.b {
-        Some(file) => match load(file, &arguments.set) {
+        Some(file) => match load(file, &changes) {
             Some(scenario) => Some(scenario),
             None => return WRONG_INPUT,
         },

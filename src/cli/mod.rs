@@ -8,6 +8,7 @@ mod reference;
 mod words;
 mod wrap;
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,12 +16,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::experiment::{Options, Results, check, execute, folder};
+use crate::experiment::{Failed, Options, PointResult, Shard, Swept, Work, check, first, folder};
 use crate::report;
-use crate::scenario::Scenario;
-use crate::scenario::experiment::Experiment;
+use crate::scenario::experiment::{Chart, Experiment};
 use crate::scenario::model::Model;
-use crate::scenario::source::{Diagnostics, Sources};
+use crate::scenario::source::{Diagnostics, Sources, Spanned};
+use crate::scenario::{Changes, Scenario};
 
 /// A deterministic simulator of how distributed systems fail, and whether they come back.
 #[derive(Debug, Parser)]
@@ -36,6 +37,20 @@ enum Command {
     Run(RunArguments),
     /// Two systems under the same luck: differences with intervals, paired by seed.
     Compare(compare::Arguments),
+    /// The same as `run`, with axes given on the line.
+    Sweep(SweepArguments),
+    /// Join the parts that `--shard` has left into the results that one run would have written.
+    Merge {
+        /// Folders of results, or the work folders in them: one for each part, or one that holds all.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+        /// Where results land. Default: in the first folder.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        /// How the verdict is printed.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Read and check files, draw every mistake, run nothing.
     Check {
         /// Experiment files, or model files.
@@ -91,6 +106,27 @@ struct RunArguments {
     /// Experiment files.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct SweepArguments {
+    /// The experiment file.
+    file: PathBuf,
+    /// An axis: path=a,b,c, path=lo..hi:n or path=lo..hi:n:log; with --sample, without n.
+    #[arg(long, value_name = "PATH=VALUES")]
+    vary: Vec<String>,
+    /// Draw points from the ranges: sobol:256 or lhs:100.
+    #[arg(long, value_name = "WAY:POINTS")]
+    sample: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How experiments are run.
+#[derive(Debug, clap::Args)]
+struct How {
     /// How many seeds, instead of what the file says.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     seeds: Option<u32>,
@@ -112,6 +148,9 @@ struct RunArguments {
     /// Draw no charts.
     #[arg(long)]
     no_charts: bool,
+    /// Run only part I of N of the points, and leave it for `merge`: 2/3.
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
 }
 
 const ALL_WELL: u8 = 0;
@@ -132,7 +171,13 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(match arguments.command {
-        Command::Run(arguments) => run_all(&arguments),
+        Command::Run(RunArguments { files, how }) => {
+            run_all(&files, &Changes { set: how.set.clone(), ..Changes::default() }, &how)
+        }
+        Command::Sweep(SweepArguments { file, vary, sample, how }) => {
+            run_all(&[file], &Changes { set: how.set.clone(), vary, sample, model: None }, &how)
+        }
+        Command::Merge { folders, out, format } => merge(&folders, out.as_deref(), format),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
@@ -161,8 +206,8 @@ fn show(diagnostics: &Diagnostics, sources: &Sources) {
     tell(diagnostics.render(sources, colour).trim_end());
 }
 
-fn load(file: &Path, set: &[String]) -> Option<Scenario> {
-    match Scenario::load(file, set) {
+fn load(file: &Path, changes: &Changes) -> Option<Scenario> {
+    match Scenario::load_changed(file, changes) {
         Ok(scenario) => Some(scenario),
         Err(unreadable) => {
             show(&unreadable.diagnostics, &unreadable.sources);
@@ -191,7 +236,7 @@ fn check_all(files: &[PathBuf], set: &[String]) -> u8 {
         } else if scenario.is_model {
             say(&format!("{}: well-formed, a model", file.display()));
         } else {
-            let points = scenario.points().len();
+            let points = scenario.count();
             let word = if points == 1 { "point" } else { "points" };
             say(&format!("{}: well-formed, {points} {word}", file.display()));
         }
@@ -210,12 +255,12 @@ fn start_threads(jobs: Option<u16>) -> bool {
     true
 }
 
-fn run_all(arguments: &RunArguments) -> u8 {
-    if !start_threads(arguments.jobs) {
+fn run_all(files: &[PathBuf], changes: &Changes, how: &How) -> u8 {
+    if !start_threads(how.jobs) {
         return WRONG_INPUT;
     }
     // Nothing is run, and nothing written, unless everything can be read.
-    let scenarios: Vec<Option<Scenario>> = arguments.files.iter().map(|file| load(file, &arguments.set)).collect();
+    let scenarios: Vec<Option<Scenario>> = files.iter().map(|file| load(file, changes)).collect();
     if scenarios.iter().any(Option::is_none) {
         return WRONG_INPUT;
     }
@@ -240,44 +285,115 @@ fn run_all(arguments: &RunArguments) -> u8 {
     if is_wrong {
         return WRONG_INPUT;
     }
-    scenarios.into_iter().flatten().map(|scenario| run_one(&scenario, arguments)).max().unwrap_or(ALL_WELL)
+    scenarios.into_iter().flatten().map(|scenario| run_one(&scenario, changes, how)).max().unwrap_or(ALL_WELL)
 }
 
-fn run_one(scenario: &Scenario, arguments: &RunArguments) -> u8 {
-    let folder = folder(&arguments.out, scenario);
+fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
+    let folder = folder(&how.out, scenario);
     // Better now than after an hour of work.
     if let Err(error) = std::fs::create_dir_all(&folder) {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let options = Options { seeds: arguments.seeds, seed: arguments.seed };
-    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds.at_most));
-    let bar = ProgressBar::with_draw_target(Some(scenario.points().len() as u64 * seeds), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
-    bar.set_style(style.expect("the template is well-formed"));
-    let results = execute(scenario, &options, &|| bar.inc(1));
-    bar.finish_and_clear();
-    let results = match results {
-        Ok(results) => results,
-        Err(found) => {
-            show(&found, &scenario.sources);
-            return WRONG_INPUT;
+    let options = Options { seeds: how.seeds, seed: how.seed };
+    let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
+        work_on(&work, scenario, &options, how)?;
+        match how.shard {
+            None => finish(&work, scenario, &folder, how.format),
+            Some(shard) => {
+                let at = work.folder().display();
+                say(&format!(
+                    "{}: part {shard} is done; `blackstart merge` joins it with the others: {at}",
+                    scenario.name
+                ));
+                Ok(ALL_WELL)
+            }
         }
-    };
-    let written = report::write(&folder, scenario, &results)
-        .and_then(|()| if arguments.no_charts { Ok(()) } else { report::draw(&folder, scenario, &results) });
-    if let Err(error) = written {
-        tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
-        return NOT_FINISHED;
-    }
-    match arguments.format {
-        Format::Text => say(&words::verdict(scenario, &results, &folder)),
-        Format::Json => say(&words::verdict_json(scenario, &results)),
-    }
-    code_of(&results)
+    });
+    done.unwrap_or_else(|failed| fail(&failed, &scenario.sources))
 }
 
-fn code_of(results: &Results) -> u8 {
+/// Runs all points, or those of a part, with a bar that tells of it.
+fn work_on(work: &Work, scenario: &Scenario, options: &Options, how: &How) -> Result<(), Failed> {
+    let charts = charts_of(scenario);
+    let shown = if how.no_charts { BTreeSet::new() } else { report::shown(scenario, &charts) };
+    let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds.at_most));
+    let points = how.shard.map_or(scenario.count(), |shard| shard.size(scenario.count()));
+    let bar = ProgressBar::with_draw_target(Some(points as u64 * seeds), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
+    bar.set_style(style.expect("the template is well-formed"));
+    let rows = |point: &PointResult| report::rows(scenario, point).expect("rows can be written to memory");
+    let ended = work.run(scenario, how.shard, &rows, &shown, &|before| {
+        bar.inc(1);
+        if before {
+            // What was done before says nothing about how long the rest will take.
+            bar.reset_eta();
+        }
+    });
+    bar.finish_and_clear();
+    ended
+}
+
+/// The charts that a scenario asks for, after `--set`.
+fn charts_of(scenario: &Scenario) -> Vec<Spanned<Chart>> {
+    first(scenario).map_or_else(Vec::new, |(_, experiment)| experiment.charts)
+}
+
+/// Puts the results together from all fragments, writes them, and says how it ended.
+fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Result<u8, Failed> {
+    let in_folder = |error| Failed::File(folder.display().to_string(), error);
+    let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
+    let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
+    tables.finish(folder, scenario, &results).map_err(in_folder)?;
+    if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
+        let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
+        let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
+        report::draw(folder, &source).map_err(in_folder)?;
+    }
+    work.remove()?;
+    match format {
+        Format::Text => say(&words::verdict(scenario, &results, folder)),
+        Format::Json => say(&words::verdict_json(scenario, &results)),
+    }
+    Ok(code_of(&results))
+}
+
+fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
+    let done = Work::of_parts(folders).and_then(|(work, scenario)| {
+        let (work, folder) = match out {
+            Some(out) => {
+                let folder = folder(out, &scenario);
+                (work.moved_to(&folder), folder)
+            }
+            None => {
+                let results = work.folder().parent().and_then(Path::parent).unwrap_or(Path::new(".")).to_owned();
+                (work, results)
+            }
+        };
+        Ok(finish(&work, &scenario, &folder, format).unwrap_or_else(|failed| fail(&failed, &scenario.sources)))
+    });
+    done.unwrap_or_else(|failed| fail(&failed, &Sources::new()))
+}
+
+/// Says why work could not be done.
+fn fail(failed: &Failed, sources: &Sources) -> u8 {
+    match failed {
+        Failed::File(path, error) => {
+            tell(&format!("error: {path}: {error}"));
+            NOT_FINISHED
+        }
+        Failed::Unfit(what) => {
+            tell(&format!("error: {what}"));
+            WRONG_INPUT
+        }
+        Failed::Files(found) => {
+            show(found, sources);
+            WRONG_INPUT
+        }
+    }
+}
+
+fn code_of(results: &Swept) -> u8 {
     if results.stopped() {
         NOT_FINISHED
     } else if results.all_hold() {

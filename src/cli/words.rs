@@ -7,7 +7,7 @@ use super::reference::Reference;
 use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
 use crate::experiment::statistics::{digits, proportion};
-use crate::experiment::{Holds, Mechanism, PointResult, Results};
+use crate::experiment::{Facts, Holds, Mechanism, Swept};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
@@ -56,7 +56,7 @@ fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
 const MOST_TOLD: usize = 50;
 
 /// How the runs of a point ended, and the evidence of the first that ended as most did.
-fn ended(point: &PointResult) -> (String, String) {
+fn ended(point: &Facts) -> (String, String) {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for verdict in &point.verdicts {
         match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
@@ -68,7 +68,7 @@ fn ended(point: &PointResult) -> (String, String) {
     let most = counts.first().map(|count| count.0);
     let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
     let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
-    let runs = point.runs.len();
+    let runs = point.seeds.len();
     // How all of few runs ended says little of the next; one run says nothing of a share.
     let interval = |n: usize| {
         if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
@@ -78,7 +78,7 @@ fn ended(point: &PointResult) -> (String, String) {
 }
 
 /// The diagnosis that stood first in the most runs of a point: in how many, its evidence in the first of them, and what to try.
-fn diagnosed(point: &PointResult) -> Option<String> {
+fn diagnosed(point: &Facts) -> Option<String> {
     let firsts =
         || point.seeds.iter().zip(&point.verdicts).filter_map(|(seed, it)| Some((seed, it.diagnoses.first()?)));
     let count = |mechanism| firsts().filter(|(_, it)| it.mechanism == mechanism).count();
@@ -88,14 +88,14 @@ fn diagnosed(point: &PointResult) -> Option<String> {
     Some(format!(
         "\n    {} in {times} of {}; seed {seed}: {}\n    try {}{set}",
         most.mechanism.name().replace('_', " "),
-        point.runs.len(),
+        point.seeds.len(),
         most.evidence,
         most.remedy.text
     ))
 }
 
 /// The verdict of an experiment in a few lines.
-pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> String {
+pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
         let _ = write!(text, ": {}", lesson.trim());
@@ -103,15 +103,16 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
     // With many points, those that ended alike are told together, by the first of them.
     let together = results.points.len() > MOST_TOLD;
     let mut told: Vec<(String, usize, String)> = Vec::new();
-    for point in &results.points {
-        let labels = scenario.labels(&point.point);
+    for (number, point) in results.points.iter().enumerate() {
+        let at = scenario.point(number);
+        let labels = scenario.labels(&at);
         let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
         let place = pairs.collect::<Vec<_>>().join(", ");
         let (counts, mut evidence) = ended(point);
         evidence.push_str(&diagnosed(point).unwrap_or_default());
         let mut stopped = String::new();
-        for (seed, run) in point.seeds.iter().zip(&point.runs) {
-            if let Some(why) = &run.stopped {
+        for (seed, stopped_by) in point.seeds.iter().zip(&point.stopped) {
+            if let Some(why) = stopped_by {
                 let _ = write!(stopped, "\n    seed {seed} did not finish: {why}");
             }
         }
@@ -140,7 +141,7 @@ pub(super) fn verdict(scenario: &Scenario, results: &Results, folder: &Path) -> 
 }
 
 /// How many claims hold, and those that do not, or cannot be decided, one by one.
-fn claims(scenario: &Scenario, results: &Results) -> String {
+fn claims(scenario: &Scenario, results: &Swept) -> String {
     let count = |holds: Holds| results.claims.iter().filter(|claim| claim.holds == holds).count();
     if results.claims.is_empty() {
         return String::new();
@@ -157,7 +158,7 @@ fn claims(scenario: &Scenario, results: &Results) -> String {
         }
     }
     for claim in results.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
-        let labels = scenario.labels(&results.points[claim.point].point).join(", ");
+        let labels = scenario.labels(&scenario.point(claim.point)).join(", ");
         let place = if labels.is_empty() { labels } else { format!(" ({labels})") };
         let (is, seeds) = match claim.holds {
             Holds::Undecided => (
@@ -183,18 +184,19 @@ fn claims(scenario: &Scenario, results: &Results) -> String {
 }
 
 /// The same for a program.
-pub(super) fn verdict_json(scenario: &Scenario, results: &Results) -> String {
+pub(super) fn verdict_json(scenario: &Scenario, results: &Swept) -> String {
     let points: Vec<serde_json::Value> = results
         .points
         .iter()
-        .map(|point| {
+        .enumerate()
+        .map(|(number, point)| {
             let runs = point.seeds.iter().zip(&point.verdicts).map(|(seed, verdict)| {
                 let diagnoses = verdict.diagnoses.iter().map(|it| it.mechanism.name()).collect::<Vec<_>>();
                 serde_json::json!({
                     "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence, "diagnoses": diagnoses,
                 })
             });
-            serde_json::json!({ "values": scenario.labels(&point.point), "runs": runs.collect::<Vec<_>>() })
+            serde_json::json!({ "values": scenario.labels(&scenario.point(number)), "runs": runs.collect::<Vec<_>>() })
         })
         .collect();
     let claims: Vec<serde_json::Value> = results

@@ -17,7 +17,7 @@ use std::ops::{Add, AddAssign, Mul, Sub};
 const NANOS_PER_SEC: f64 = 1e9;
 
 /// A point in time: whole nanoseconds since the start of the run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Time(u64);
 
 impl Time {

@@ -1,17 +1,22 @@
 //! Finds claims and charts that ask for what does not exist: a metric, an entity, a window, an axis or its value.
 
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use super::claims::{entity, number, quantity, way_to_write};
 use crate::measure::{METRICS, columns, metric};
-use crate::scenario::experiment::{Chart, Claim, Experiment};
+use crate::scenario::experiment::{Chart, Claim};
 use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
-use crate::scenario::{Axis, Point, Scenario, matches};
+use crate::scenario::{Axis, Scenario, matches};
 use crate::system::plan::Plan;
 
 /// Checks the claims and charts of an experiment, each against what there is at the first point that its `where` leaves:
-/// a breaker, for example, may be there in one variant only. There is at least one point.
-pub(super) fn check(scenario: &Scenario, points: &[(&Point, &Plan)], experiment: &Experiment, found: &mut Diagnostics) {
-    let mut checker = Checker { scenario, points, plan: points[0].1, found };
+/// a breaker, for example, may be there in one variant only. Every point can be built.
+pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
+    let Some((plan, experiment)) = super::first(scenario) else { return };
+    let plan = Rc::new(plan);
+    let mut checker = Checker { scenario, plans: BTreeMap::from([(0, plan.clone())]), plan, found };
     for chart in &experiment.charts {
         checker.chart(chart);
     }
@@ -22,9 +27,10 @@ pub(super) fn check(scenario: &Scenario, points: &[(&Point, &Plan)], experiment:
 
 struct Checker<'a> {
     scenario: &'a Scenario,
-    points: &'a [(&'a Point, &'a Plan)],
+    /// Those of the points against which was checked.
+    plans: BTreeMap<usize, Rc<Plan>>,
     /// That of the point against which is checked.
-    plan: &'a Plan,
+    plan: Rc<Plan>,
     found: &'a mut Diagnostics,
 }
 
@@ -34,8 +40,15 @@ impl<'a> Checker<'a> {
     }
 
     fn go_to(&mut self, filter: &Named<Node>) {
-        let meant = self.points.iter().find(|(point, _)| matches(self.scenario, point, filter));
-        self.plan = meant.unwrap_or(&self.points[0]).1;
+        let scenario = self.scenario;
+        let meant =
+            (0..scenario.count()).find(|&number| matches(scenario, &scenario.point(number), filter)).unwrap_or(0);
+        if !self.plans.contains_key(&meant)
+            && let Some((plan, _)) = scenario.plan(&scenario.point(meant), &mut Diagnostics::new())
+        {
+            self.plans.insert(meant, Rc::new(plan));
+        }
+        self.plan = self.plans.get(&meant).unwrap_or(&self.plans[&0]).clone();
     }
 
     fn chart(&mut self, chart: &Spanned<Chart>) {
@@ -118,11 +131,11 @@ impl<'a> Checker<'a> {
 
     /// A metric of an entity, in windows or on a time line.
     fn figure(&mut self, place: Place, of: Option<&Spanned<String>>, name: &str, in_time: bool) {
-        let Some(entity) = entity(of, self.plan) else {
+        let Some(entity) = entity(of, &self.plan) else {
             self.error(place, "of which client?", "there are several: say `of: client/<name>`");
             return;
         };
-        let columns = columns(self.plan, in_time);
+        let columns = columns(&self.plan, in_time);
         if !columns.iter().any(|column| column.entity == entity && column.metric == name) {
             let help = match did_you_mean(&entity, columns.iter().map(|column| column.entity.as_str())) {
                 Some(meant) if meant != entity => format!("did you mean `{meant}`?"),
@@ -135,7 +148,8 @@ impl<'a> Checker<'a> {
     }
 
     fn window(&mut self, window: Option<&Spanned<String>>) {
-        let windows = &self.plan.schedule.windows;
+        let plan = self.plan.clone();
+        let windows = &plan.schedule.windows;
         if let Some(window) = window
             && !windows.iter().any(|known| known.name == window.value)
         {

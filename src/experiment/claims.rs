@@ -18,9 +18,9 @@ use std::cmp::Ordering;
 
 use super::statistics::sequential::Wanted;
 use super::statistics::{paired, proportion};
-use super::{PointResult, statistics::Summary};
+use super::{Facts, PointResult, statistics::Summary};
 use crate::measure::{Quantity, metric};
-use crate::scenario::experiment::Claim;
+use crate::scenario::experiment::{Claim, Experiment};
 use crate::scenario::source::Spanned;
 use crate::scenario::tree::Node;
 use crate::scenario::units::{Rate, Share, Span};
@@ -122,15 +122,13 @@ pub(super) fn entity(named: Option<&Spanned<String>>, plan: &Plan) -> Option<Str
     }
 }
 
-/// Judges all claims.
-pub(super) fn judge(scenario: &Scenario, points: &[PointResult]) -> Vec<Judged> {
+/// Judges all claims of an experiment, by what is kept of its points.
+pub(super) fn judge(scenario: &Scenario, experiment: &Experiment, points: &[Facts]) -> Vec<Judged> {
     let mut judged = Vec::new();
-    // As they are after `--set`; the same at every point.
-    let claims = points.first().map_or(&[][..], |point| &point.experiment.expect);
-    for claim in claims {
-        for (number, point) in points.iter().enumerate() {
-            if matches(scenario, &point.point, &claim.filter) {
-                judged.push(judge_at(scenario, points, number, claim));
+    for (place, claim) in experiment.expect.iter().enumerate() {
+        for number in 0..points.len() {
+            if matches(scenario, &scenario.point(number), &claim.filter) {
+                judged.push(judge_at(scenario, points, number, (place, claim)));
             }
         }
     }
@@ -160,7 +158,8 @@ pub(super) fn wanted(scenario: &Scenario, point: &PointResult) -> Vec<Wanted> {
     point.plan.clients.iter().map(goodput).collect()
 }
 
-fn values(point: &PointResult, claim: &Claim) -> Vec<f64> {
+/// What a claim is about at a point, for each seed, before it is divided by anything.
+pub(super) fn values(point: &PointResult, claim: &Claim) -> Vec<f64> {
     match (&claim.metric, claim.verdict) {
         (Some(metric), _) => {
             let entity = entity(claim.of.as_ref(), &point.plan).unwrap_or_default();
@@ -174,20 +173,23 @@ fn values(point: &PointResult, claim: &Claim) -> Vec<f64> {
     }
 }
 
-fn judge_at(scenario: &Scenario, points: &[PointResult], point: usize, claim: &Spanned<Claim>) -> Judged {
-    let mut values_here = values(&points[point], claim);
+fn judge_at(scenario: &Scenario, points: &[Facts], point: usize, claim: (usize, &Spanned<Claim>)) -> Judged {
+    let (place, claim) = claim;
+    let mut values_here = points[point].claims[place].clone();
     if let Some(base) = &claim.relative_to {
         // The point with those values, and for the rest the same as here.
-        let here = &points[point].point;
-        let base =
-            points.iter().find(|other| {
-                matches(scenario, &other.point, &base.value)
-                    && scenario.axes.iter().enumerate().all(|(axis, it)| {
-                        base.value.contains(&it.name) || other.point.values[axis] == here.values[axis]
-                    })
-            });
-        let base = base.map_or_else(Vec::new, |base| values(base, claim));
-        values_here = values_here.iter().zip(&base).map(|(value, base)| value / base).collect();
+        let here = scenario.point(point);
+        let base = (0..points.len()).find(|&other| {
+            let other = scenario.point(other);
+            matches(scenario, &other, &base.value)
+                && scenario
+                    .axes
+                    .iter()
+                    .enumerate()
+                    .all(|(axis, it)| base.value.contains(&it.name) || other.values[axis] == here.values[axis])
+        });
+        let base = base.map_or(&[][..], |base| &points[base].claims[place]);
+        values_here = values_here.iter().zip(base).map(|(value, base)| value / base).collect();
     }
     let mut value = Summary::of(&values_here);
     let quantity = quantity(claim);

@@ -227,7 +227,7 @@ fn points(side: &Side) -> Vec<Point> {
         let values = named(side.scenario, point);
         side.filter.iter().all(|wanted| values.contains(wanted))
     };
-    side.scenario.points().into_iter().filter(meant).collect()
+    (0..side.scenario.count()).map(|it| side.scenario.point(it)).filter(meant).collect()
 }
 
 /// Runs and compares. `tick` is told of each run that has ended.

@@ -1,7 +1,9 @@
 //! Runs an experiment: every point, every seed, in parallel; then means, verdicts and claims.
 //!
-//! The order of results is that of points and seeds, whatever the order in which the runs end, and all sums over
-//! them are made in that order: the same bytes with one thread or many.
+//! A point is the unit of work: it is planned, run and judged when its turn comes. The order of results is that of points and
+//! seeds, whatever the order in which the runs end, and all sums over them are made in that order: the same bytes with one
+//! thread or many. The program keeps what is done in a [`Work`] folder, so that memory does not grow with the runs; [`execute`]
+//! keeps all runs in memory, for programs that look into them.
 
 mod check;
 mod claims;
@@ -9,10 +11,12 @@ pub mod compare;
 pub mod statistics;
 mod steady;
 mod verdict;
+mod work;
 
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::measure::Run;
 use crate::scenario::experiment::Experiment;
@@ -27,9 +31,10 @@ pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Verdict};
+pub use work::{Failed, Shard, Work};
 
 /// What is asked of a run besides the files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// The number of seeds, if not that of the file.
     pub seeds: Option<u32>,
@@ -40,6 +45,8 @@ pub struct Options {
 /// A point, its plan, and its runs in order of their seeds.
 #[derive(Debug)]
 pub struct PointResult {
+    /// Its number.
+    pub number: usize,
     /// The point.
     pub point: Point,
     /// What was run.
@@ -56,7 +63,39 @@ pub struct PointResult {
     pub steady: Steady,
 }
 
-/// The results of an experiment.
+impl PointResult {
+    /// What claims and the terminal need of it.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        Facts {
+            seeds: self.seeds.clone(),
+            events: self.runs.iter().map(|run| run.events).collect(),
+            stopped: self.runs.iter().map(|run| run.stopped.as_ref().map(ToString::to_string)).collect(),
+            verdicts: self.verdicts.clone(),
+            steady: self.steady.clone(),
+            claims: self.experiment.expect.iter().map(|claim| claims::values(self, claim)).collect(),
+        }
+    }
+}
+
+/// What is kept of a point when its runs are gone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Events in all, for each seed.
+    pub events: Vec<u64>,
+    /// Why a run ended early, for each seed.
+    pub stopped: Vec<Option<String>>,
+    /// A verdict for each seed.
+    pub verdicts: Vec<Verdict>,
+    /// What there is to say of a system in its everyday life; nothing if something was done to it.
+    pub steady: Steady,
+    /// For each claim of the experiment, what it is about, for each seed.
+    pub claims: Vec<Vec<f64>>,
+}
+
+/// The results of an experiment, with all runs.
 #[derive(Debug)]
 pub struct Results {
     /// The points, in order.
@@ -79,84 +118,102 @@ impl Results {
     }
 }
 
+/// The results of an experiment whose runs are gone.
+#[derive(Debug)]
+pub struct Swept {
+    /// The points, in order.
+    pub points: Vec<Facts>,
+    /// The claims, at each point they are about.
+    pub claims: Vec<Judged>,
+}
+
+impl Swept {
+    /// Whether every claim holds.
+    #[must_use]
+    pub fn all_hold(&self) -> bool {
+        self.claims.iter().all(|claim| claim.holds == Holds::Yes)
+    }
+
+    /// Whether a run was stopped by a limit.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.points.iter().flat_map(|point| &point.stopped).any(Option::is_some)
+    }
+}
+
 /// Checks every point of a scenario, and its claims and charts. Nothing is run. Alike findings are kept once.
 #[must_use]
 pub fn check(scenario: &Scenario) -> Diagnostics {
     let mut found = scenario.check();
     if !found.has_errors() {
-        let points = scenario.points();
-        let built: Vec<_> = points.iter().filter_map(|point| scenario.plan(point, &mut found)).collect();
-        if let Some((_, experiment)) = built.first() {
-            let points: Vec<_> = points.iter().zip(built.iter().map(|(plan, _)| plan)).collect();
-            check::check(scenario, &points, experiment, &mut found);
-        }
+        check::check(scenario, &mut found);
     }
     found
 }
 
-/// Runs all points and seeds of a scenario. `tick` is told of each run that has ended.
+/// The experiment as it is at the first point, after `--set`: claims and charts are the same at every point.
+#[must_use]
+pub fn first(scenario: &Scenario) -> Option<(Plan, Experiment)> {
+    scenario.plan(&scenario.point(0), &mut Diagnostics::new())
+}
+
+/// Runs a point: all its seeds, in parallel. `tick` is told of each run that has ended.
 ///
 /// # Errors
-/// When a point cannot be built, or a claim or a chart asks for what does not exist.
-pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync)) -> Result<Results, Diagnostics> {
+/// When it cannot be built.
+pub fn run_point(
+    scenario: &Scenario,
+    number: usize,
+    options: &Options,
+    tick: &(dyn Fn() + Sync),
+) -> Result<PointResult, Diagnostics> {
     let mut found = Diagnostics::new();
-    let mut prepared = Vec::new();
-    for point in scenario.points() {
-        if let Some((plan, experiment)) = scenario.plan(&point, &mut found) {
-            prepared.push((point, plan, experiment));
-        }
-    }
-    if let Some((_, _, experiment)) = prepared.first() {
-        let points: Vec<_> = prepared.iter().map(|(point, plan, ..)| (point, plan)).collect();
-        check::check(scenario, &points, experiment, &mut found);
-    }
-    if found.has_errors() {
-        return Err(found);
-    }
-    let mut points: Vec<PointResult> = prepared
-        .into_iter()
-        .map(|(point, plan, experiment)| PointResult {
-            point,
-            plan,
-            experiment,
-            seeds: Vec::new(),
-            runs: Vec::new(),
-            verdicts: Vec::new(),
-            steady: Steady::default(),
-        })
-        .collect();
+    let point = scenario.point(number);
+    let Some((plan, experiment)) = scenario.plan(&point, &mut found) else { return Err(found) };
+    let (seeds, runs, verdicts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut result = PointResult { number, point, plan, experiment, seeds, runs, verdicts, steady: Steady::default() };
     // In rounds: what the figures of one say decides how many runs the next has.
     loop {
-        let jobs: Vec<(usize, u64)> = points
-            .iter()
-            .enumerate()
-            .flat_map(|(number, point)| {
-                let first = options.seed.unwrap_or(point.experiment.seed).wrapping_add(point.seeds.len() as u64);
-                (0..more_seeds(scenario, options, point) as u64).map(move |n| (number, first.wrapping_add(n)))
-            })
-            .collect();
-        if jobs.is_empty() {
+        let first = options.seed.unwrap_or(result.experiment.seed).wrapping_add(result.seeds.len() as u64);
+        let more = more_seeds(scenario, options, &result) as u64;
+        if more == 0 {
             break;
         }
-        let runs: Vec<Run> = jobs
+        let seeds: Vec<u64> = (0..more).map(|n| first.wrapping_add(n)).collect();
+        let runs: Vec<Run> = seeds
             .par_iter()
-            .map(|&(point, seed)| {
-                let run = run(&points[point].plan, seed);
+            .with_max_len(1)
+            .map(|&seed| {
+                let run = run(&result.plan, seed);
                 tick();
                 run
             })
             .collect();
-        for ((number, seed), run) in jobs.into_iter().zip(runs) {
-            let point = &mut points[number];
-            point.seeds.push(seed);
-            point.verdicts.push(verdict::judge(&point.plan, &run));
-            point.runs.push(run);
-        }
+        result.verdicts.extend(runs.iter().map(|run| verdict::judge(&result.plan, run)));
+        result.seeds.extend(seeds);
+        result.runs.extend(runs);
     }
-    for point in &mut points {
-        point.steady = Steady::of(&point.plan, &point.runs);
+    result.steady = Steady::of(&result.plan, &result.runs);
+    Ok(result)
+}
+
+/// Runs all points and seeds of a scenario, and keeps all runs in memory. `tick` is told of each run that has ended.
+///
+/// # Errors
+/// When a point cannot be built, or a claim or a chart asks for what does not exist.
+pub fn execute(scenario: &Scenario, options: &Options, tick: &(dyn Fn() + Sync)) -> Result<Results, Diagnostics> {
+    let found = check(scenario);
+    if found.has_errors() {
+        return Err(found);
     }
-    let claims = claims::judge(scenario, &points);
+    let numbers: Vec<usize> = (0..scenario.count()).collect();
+    let points: Vec<PointResult> = numbers
+        .into_par_iter()
+        .with_max_len(1)
+        .map(|number| run_point(scenario, number, options, tick))
+        .collect::<Result<_, _>>()?;
+    let facts: Vec<Facts> = points.iter().map(PointResult::facts).collect();
+    let claims = points.first().map_or_else(Vec::new, |point| claims::judge(scenario, &point.experiment, &facts));
     Ok(Results { points, claims })
 }
 

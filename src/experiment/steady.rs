@@ -3,12 +3,14 @@
 //! Then there is a mean that a longer run would come closer to, and two things can be said that make no sense of an outage: how sure that
 //! mean is, also from a single run (batch means), and whether the warm-up that the file gives is long enough (MSER).
 
+use serde::{Deserialize, Serialize};
+
 use super::statistics::{Summary, digits, series};
 use crate::measure::{Quantity, Run};
 use crate::system::plan::{Plan, Source};
 
 /// What can be said of a point at which nothing is done to the system.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Steady {
     /// For each client: its entity, its goodput, and whether the interval is that of batches of one run.
     pub goodput: Vec<(String, Summary, bool)>,
@@ -17,12 +19,12 @@ pub struct Steady {
 }
 
 /// A time line that is still on its way when the given warm-up ends.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TooShort {
     /// Whose.
     pub entity: String,
     /// Of what.
-    pub metric: &'static str,
+    pub metric: String,
     /// The warm-up given, in seconds.
     pub given: f64,
     /// Where MSER finds its end, in seconds.
@@ -129,5 +131,5 @@ fn too_short(plan: &Plan, runs: &[Run], entity: String, metric: &'static str) ->
     let off = (mean(early) - later.mean).abs();
     let (early, all) = (mean(early) / later.mean, mean(&line[from..]) / later.mean);
     let clear = later.mean > 0.0 && off > CLEAR * error && (all - 1.0).abs() > MATTERS;
-    clear.then(|| TooShort { entity, metric, given, found: times[cut], early, all })
+    clear.then(|| TooShort { entity, metric: metric.to_owned(), given, found: times[cut], early, all })
 }

@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measure, at, breakers, caller_limit, metrics::METRICS, puts_off};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::{
+    Measure, at, breakers, caller_limit,
+    metrics::{METRICS, metric},
+    puts_off,
+};
 use crate::admission::Refusal;
 use crate::engine::Time;
 use crate::outcome::{Lesser, Outcome};
@@ -11,16 +17,26 @@ use crate::system::Stopped;
 use crate::system::plan::{self, Plan, Source};
 
 /// A figure's entity and metric.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// E.g. `client/shoppers`.
     pub entity: String,
     /// E.g. `goodput`; see [`super::METRICS`].
-    pub metric: &'static str,
+    #[serde(deserialize_with = "known")]
+    pub metric: Name,
+}
+
+/// The name of a metric. An alias, so that reading one does not ask for a text that lives for ever.
+type Name = &'static str;
+
+/// The name of a metric, as this program has it.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Name, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    metric(&name).map(|it| it.name).ok_or_else(|| de::Error::custom(format!("`{name}` is no metric")))
 }
 
 /// The positions of a breaker over time, over all instances together.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Strip {
     /// The breaker's entity.
     pub entity: String,
@@ -29,7 +45,7 @@ pub struct Strip {
 }
 
 /// What a run leaves behind.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
     /// What is in the rows of `windows`.
     pub columns: Vec<Column>,

@@ -1,27 +1,45 @@
 //! The charts that an experiment asks for, from its results.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use super::chart::{self, Axis, Bar, BarGroup, Chart, Emphasis, Kind, Series, Shade, Strip, StripState, Unit};
 use super::tables::put;
-use crate::experiment::{PointResult, Results, Summary};
+use crate::experiment::{PointResult, Summary};
 use crate::measure::{Quantity, metric};
 use crate::scenario::experiment as spec;
-use crate::scenario::source::{Named, Spanned};
-use crate::scenario::tree::Node;
+use crate::scenario::source::Spanned;
 use crate::scenario::{Scenario, matches};
-use crate::system::plan::Timing;
+use crate::system::plan::{Plan, Timing};
+
+/// Of what charts are drawn.
+pub struct Source<'a> {
+    /// What was run.
+    pub scenario: &'a Scenario,
+    /// The plan of the first point.
+    pub plan: &'a Plan,
+    /// The charts.
+    pub charts: &'a [Spanned<spec::Chart>],
+    /// A point with its runs, by its number: one of those that are [`shown`]. Points are asked for one after the other, and
+    /// only what is drawn of them is kept.
+    pub point: &'a dyn Fn(usize) -> io::Result<PointResult>,
+}
+
+/// The numbers of the points that charts show.
+#[must_use]
+pub fn shown(scenario: &Scenario, charts: &[Spanned<spec::Chart>]) -> BTreeSet<usize> {
+    charts.iter().flat_map(|chart| chosen(scenario, &chart.value)).map(|(_, number)| number).collect()
+}
 
 /// Draws all charts of an experiment into its folder, as SVG and PNG.
 ///
 /// # Errors
 /// When a file cannot be written or a chart cannot be drawn.
-pub fn draw(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result<()> {
-    // As they are after `--set`; the same at every point.
-    let charts = results.points.first().map_or(&[][..], |point| &point.experiment.charts);
-    for (number, wanted) in charts.iter().enumerate() {
-        let (name, chart) = one(scenario, results, &wanted.value);
+pub fn draw(folder: &Path, source: &Source) -> io::Result<()> {
+    let scenario = source.scenario;
+    for (number, wanted) in source.charts.iter().enumerate() {
+        let (name, chart) = one(source, &wanted.value)?;
         let title = format!("{}{}", chart.title, only(scenario, &wanted.value));
         let chart = Chart { title, subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
         let name = format!("charts/{:02}-{name}", number + 1);
@@ -82,23 +100,39 @@ fn time_axis() -> Axis {
     axis("time", Unit::Seconds)
 }
 
-/// The points that a filter leaves; with an axis, one for each of its values, the other axes at their first value.
-fn chosen<'a>(
-    scenario: &Scenario,
-    results: &'a Results,
-    filter: &Named<Node>,
-    by: Option<&Spanned<String>>,
-) -> Vec<(String, &'a PointResult)> {
-    let axis = by.and_then(|name| scenario.axes.iter().position(|it| it.name == name.value));
-    let mut taken: Vec<(String, &PointResult)> = Vec::new();
-    for point in results.points.iter().filter(|point| matches(scenario, &point.point, filter)) {
+/// The axis of whose values a chart shows one point each, by its number.
+fn by(scenario: &Scenario, chart: &spec::Chart) -> Option<usize> {
+    let name = match chart {
+        spec::Chart::Timeline(it) => it.by.as_ref(),
+        spec::Chart::Distribution(it) => it.by.as_ref(),
+        spec::Chart::Bars(it) if it.by.is_none() => return (!scenario.axes.is_empty()).then_some(0),
+        spec::Chart::Bars(it) => it.by.as_ref(),
+        spec::Chart::Load(_) | spec::Chart::Latency(_) | spec::Chart::Breakers(_) => None,
+    };
+    name.and_then(|name| scenario.axes.iter().position(|it| it.name == name.value))
+}
+
+/// The points that a chart shows, by their numbers, with the labels of their lines or bars: the first of those that its `where`
+/// leaves; with an axis, one for each of its values, the other axes at their first value.
+fn chosen(scenario: &Scenario, chart: &spec::Chart) -> Vec<(String, usize)> {
+    let axis = by(scenario, chart);
+    let mut labels = BTreeSet::new();
+    let mut taken: Vec<(String, usize)> = Vec::new();
+    for number in 0..scenario.count() {
+        let point = scenario.point(number);
+        if !matches(scenario, &point, chart.filter()) {
+            continue;
+        }
         let label = axis.map_or_else(String::new, |axis| {
             let it = &scenario.axes[axis];
-            let value = &it.values[point.point.values[axis]].label;
+            let value = &it.values[point.values[axis]].label;
             if it.name == "variant" { value.clone() } else { format!("{} {value}", it.name) }
         });
-        if !taken.iter().any(|(other, _)| *other == label) {
-            taken.push((label, point));
+        if labels.insert(label.clone()) {
+            taken.push((label, number));
+        }
+        if axis.is_none() {
+            break;
         }
     }
     taken
@@ -150,139 +184,124 @@ fn line(name: String, point: &PointResult, entity: &str, metric: &str, emphasis:
     Series { name, points, band: (lines.len() > 1).then_some(band), emphasis }
 }
 
-fn entities(named: &[Spanned<String>], results: &Results) -> Vec<String> {
+fn entities(named: &[Spanned<String>], first: &Plan) -> Vec<String> {
     if named.is_empty() {
-        let clients = results.points.first().map_or(&[][..], |point| &point.plan.clients);
-        return clients.iter().take(1).map(|client| format!("client/{}", client.name)).collect();
+        return first.clients.iter().take(1).map(|client| format!("client/{}", client.name)).collect();
     }
     named.iter().map(|name| name.value.clone()).collect()
 }
 
-fn one(scenario: &Scenario, results: &Results, wanted: &spec::Chart) -> (String, Chart) {
+/// The lines of a chart, over time: `of_point` makes those of a point that is shown, from its label.
+fn lines(
+    source: &Source,
+    wanted: &spec::Chart,
+    y: Axis,
+    of_point: impl Fn(&str, &PointResult) -> Vec<Series>,
+) -> io::Result<Kind> {
+    let (mut series, mut shaded, mut lasts) = (Vec::new(), None, None);
+    for (label, number) in chosen(source.scenario, wanted) {
+        let point = (source.point)(number)?;
+        shaded.get_or_insert_with(|| shades(Some(&point)));
+        lasts = lasts.or_else(|| span(Some(&point)));
+        series.extend(of_point(&label, &point));
+    }
+    Ok(Kind::Lines { series, shades: shaded.unwrap_or_default(), x: time_axis(), span: lasts, y })
+}
+
+fn one(source: &Source, wanted: &spec::Chart) -> io::Result<(String, Chart)> {
+    let scenario = source.scenario;
     let file = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "-");
     let chart = |title: String, kind: Kind| Chart { title, subtitle: String::new(), kind };
-    match wanted {
+    Ok(match wanted {
         spec::Chart::Timeline(it) => {
-            let points = chosen(scenario, results, &it.filter, it.by.as_ref());
-            let of = entities(&it.of, results);
-            let mut series = Vec::new();
-            for (label, point) in points.iter().take(if it.by.is_some() { usize::MAX } else { 1 }) {
-                for entity in &of {
-                    let name = match (label.is_empty(), of.len()) {
-                        (true, _) => entity.clone(),
-                        (false, 1) => label.clone(),
-                        _ => format!("{label}, {entity}"),
-                    };
-                    series.push(line(name, point, entity, &it.metric, Emphasis::Normal));
-                }
-            }
-            let kind = Kind::Lines {
-                series,
-                shades: shades(points.first().map(|it| it.1)),
-                x: time_axis(),
-                span: span(points.first().map(|it| it.1)),
-                y: measured(&it.metric),
-            };
+            let of = entities(&it.of, source.plan);
+            let kind = lines(source, wanted, measured(&it.metric), |label, point| {
+                let name = |entity: &String| match (label.is_empty(), of.len()) {
+                    (true, _) => entity.clone(),
+                    (false, 1) => label.to_owned(),
+                    _ => format!("{label}, {entity}"),
+                };
+                let series = |entity| line(name(entity), point, entity, &it.metric, Emphasis::Normal);
+                of.iter().map(series).collect()
+            })?;
             (format!("timeline-{}", file(&it.metric)), chart(format!("{} of {}", it.metric.value, of.join(", ")), kind))
         }
         spec::Chart::Load(it) => {
-            let of = entities(it.of.as_slice(), results);
-            let points = chosen(scenario, results, &it.filter, None);
-            let series = points.first().map_or_else(Vec::new, |(_, point)| {
+            let of = entities(it.of.as_slice(), source.plan);
+            let kind = lines(source, wanted, axis("requests", Unit::PerSecond), |_, point| {
                 vec![
                     line("offered".into(), point, &of[0], "offered", Emphasis::Faint),
                     line("attempts".into(), point, &of[0], "attempts", Emphasis::Normal),
                     line("goodput".into(), point, &of[0], "goodput", Emphasis::Normal),
                 ]
-            });
-            let shades = shades(points.first().map(|it| it.1));
-            let kind = Kind::Lines {
-                series,
-                shades,
-                x: time_axis(),
-                span: span(points.first().map(|it| it.1)),
-                y: axis("requests", Unit::PerSecond),
-            };
+            })?;
             (format!("load-{}", file(&of[0])), chart(format!("Load and goodput of {}", of[0]), kind))
         }
         spec::Chart::Latency(it) => {
-            let of = entities(it.of.as_slice(), results);
-            let points = chosen(scenario, results, &it.filter, None);
-            let series = points.first().map_or_else(Vec::new, |(_, point)| {
+            let of = entities(it.of.as_slice(), source.plan);
+            let kind = lines(source, wanted, axis("latency", Unit::Seconds), |_, point| {
                 ["latency.p50", "latency.p99"]
                     .map(|name| line(name.into(), point, &of[0], name, Emphasis::Normal))
                     .to_vec()
-            });
-            let shades = shades(points.first().map(|it| it.1));
-            let kind = Kind::Lines {
-                series,
-                shades,
-                x: time_axis(),
-                span: span(points.first().map(|it| it.1)),
-                y: axis("latency", Unit::Seconds),
-            };
+            })?;
             (format!("latency-{}", file(&of[0])), chart(format!("Latency of answered requests of {}", of[0]), kind))
         }
-        spec::Chart::Breakers(it) => {
-            let points = chosen(scenario, results, &it.filter, None);
-            let rows = points.first().map_or_else(Vec::new, |(_, point)| strips(point));
+        spec::Chart::Breakers(_) => {
+            let first = chosen(scenario, wanted).first().map(|&(_, number)| (source.point)(number)).transpose()?;
             let kind = Kind::Strips {
-                rows,
-                shades: shades(points.first().map(|it| it.1)),
+                rows: first.as_ref().map_or_else(Vec::new, strips),
+                shades: shades(first.as_ref()),
                 x: time_axis(),
                 strip_legend: ["closed".into(), "open".into(), "half-open or some open".into()],
             };
             ("breakers".into(), chart("Positions of the breakers, first seed".into(), kind))
         }
         spec::Chart::Distribution(it) => {
-            let of = entities(it.of.as_slice(), results);
-            let points = chosen(scenario, results, &it.filter, it.by.as_ref());
-            let series = points.iter().take(if it.by.is_some() { usize::MAX } else { 1 }).map(|(label, point)| {
+            let of = entities(it.of.as_slice(), source.plan);
+            let mut series = Vec::new();
+            for (label, number) in chosen(scenario, wanted) {
+                let point = (source.point)(number)?;
                 let tail = point.runs.first().and_then(|run| run.tails.iter().find(|tail| tail.0 == of[0]));
-                Series {
-                    name: if label.is_empty() { of[0].clone() } else { label.clone() },
+                series.push(Series {
+                    name: if label.is_empty() { of[0].clone() } else { label },
                     points: tail.map_or_else(Vec::new, |tail| tail.1.clone()),
                     band: None,
                     emphasis: Emphasis::Normal,
-                }
-            });
+                });
+            }
             let log = |label: &str, unit: Unit| Axis { log: true, from_zero: false, ..axis(label, unit) };
             let kind = Kind::Distribution {
-                series: series.collect(),
+                series,
                 x: log("latency", Unit::Seconds),
                 y: log("share that took longer", Unit::Plain),
             };
             ("distribution".into(), chart(format!("Latency of answered requests of {}, first seed", of[0]), kind))
         }
         spec::Chart::Bars(it) => {
-            let of = entities(&it.of, results);
-            let first_axis = scenario.axes.first().map(|axis| Spanned::from(axis.name.clone()));
-            let by = it.by.as_ref().or(first_axis.as_ref());
-            let points = chosen(scenario, results, &it.filter, by);
+            let of = entities(&it.of, source.plan);
             let window = it.window.as_ref().map_or("all", |window| window.value.as_str());
-            let groups = points.iter().map(|(label, point)| BarGroup {
-                name: label.clone(),
-                bars: of
-                    .iter()
-                    .map(|entity| {
-                        let value = |run: &crate::measure::Run| run.value(&point.plan, window, entity, &it.metric);
-                        let values: Vec<f64> = point.runs.iter().filter_map(value).collect();
-                        let sum = Summary::of(&values);
-                        let (low, high) = if sum.n > 1 { interval(&sum, &it.metric) } else { (sum.mean, sum.mean) };
-                        Bar { name: entity.clone(), value: sum.mean, low, high }
-                    })
-                    .collect(),
-            });
+            let mut groups = Vec::new();
+            for (name, number) in chosen(scenario, wanted) {
+                let point = (source.point)(number)?;
+                let bar = |entity: &String| {
+                    let value = |run: &crate::measure::Run| run.value(&point.plan, window, entity, &it.metric);
+                    let values: Vec<f64> = point.runs.iter().filter_map(value).collect();
+                    let sum = Summary::of(&values);
+                    let (low, high) = if sum.n > 1 { interval(&sum, &it.metric) } else { (sum.mean, sum.mean) };
+                    Bar { name: entity.clone(), value: sum.mean, low, high }
+                };
+                groups.push(BarGroup { name, bars: of.iter().map(bar).collect() });
+            }
             let kind = Kind::Bars {
-                groups: groups.collect(),
-                x: by.map_or_else(String::new, |name| name.value.clone()),
+                groups,
+                x: by(scenario, wanted).map_or_else(String::new, |axis| scenario.axes[axis].name.clone()),
                 y: measured(&it.metric),
                 infinite: "never".into(),
             };
             let title = format!("{} of {}, window {window}", it.metric.value, of.join(", "));
             (format!("bars-{}", file(&it.metric)), chart(title, kind))
         }
-    }
+    })
 }
 
 fn strips(point: &PointResult) -> Vec<Strip> {

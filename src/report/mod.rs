@@ -5,6 +5,6 @@ mod diagnoses;
 mod draw;
 mod tables;
 
-pub use draw::draw;
-pub use tables::write;
+pub use draw::{Source, draw, shown};
+pub use tables::{Tables, rows};
 pub(crate) use tables::{cell, text};

@@ -1,9 +1,10 @@
 //! The tables: CSV files and the manifest. No dates, no paths, no machine names: equal inputs, equal bytes.
 
-use std::io;
-use std::path::Path;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
-use crate::experiment::{Results, Summary};
+use crate::experiment::{Judged, PointResult, Summary, Swept};
 use crate::scenario::Scenario;
 
 /// A number with at most nine significant digits, as short as it can be; empty for what is not a number.
@@ -24,108 +25,146 @@ pub(crate) fn text(value: &str) -> String {
     if value.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{value}") } else { value.to_owned() }
 }
 
-/// Writes all tables of an experiment into a folder.
-///
-/// # Errors
-/// When a file cannot be written.
-pub fn write(folder: &Path, scenario: &Scenario, results: &Results) -> io::Result<()> {
-    remove_old_charts(folder)?;
-    let axes: Vec<String> = scenario.axes.iter().map(|axis| text(&axis.name)).collect();
-    let table = |name: &str, before: &[&str], after: &[&str]| -> io::Result<(csv::Writer<Vec<u8>>, String)> {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let header = before.iter().map(|it| (*it).to_owned()).chain(axes.iter().cloned());
-        writer.write_record(header.chain(after.iter().map(|it| (*it).to_owned())))?;
-        Ok((writer, name.to_owned()))
-    };
-    let (mut summary, summary_name) =
-        table("summary.csv", &["point"], &["seed", "window", "entity", "metric", "value"])?;
-    let (mut aggregate, aggregate_name) = table(
+/// The tables with rows for each point, and the names of their columns before and after those of the axes.
+const TABLES: [(&str, &[&str], &[&str]); 5] = [
+    ("summary.csv", &["point"], &["seed", "window", "entity", "metric", "value"]),
+    (
         "aggregate.csv",
         &["point"],
         &["window", "entity", "metric", "n", "mean", "sd", "ci_low", "ci_high", "min", "median", "max"],
-    )?;
-    let (mut timeline, timeline_name) = table("timeline.csv", &["point"], &["seed", "t", "entity", "metric", "value"])?;
-    let (mut verdicts, verdicts_name) = table("verdicts.csv", &["point"], &["seed", "verdict", "since", "evidence"])?;
-    let (mut claims, claims_name) =
-        table("claims.csv", &["claim", "point"], &["metric", "value", "ci_low", "ci_high", "bound", "holds"])?;
-    for (number, point) in results.points.iter().enumerate() {
-        let labels: Vec<String> = scenario.labels(&point.point).into_iter().map(text).collect();
-        let start: Vec<String> = std::iter::once(number.to_string()).chain(labels).collect();
-        let row = |cells: &[&str]| -> Vec<String> {
-            start.iter().cloned().chain(cells.iter().map(|it| (*it).to_owned())).collect()
-        };
-        for (window, spec) in point.plan.schedule.windows.iter().enumerate() {
-            let columns = point.runs.first().map_or(&[][..], |run| &run.columns);
-            for (column, it) in columns.iter().enumerate() {
-                let values: Vec<f64> = point.runs.iter().map(|run| run.windows[window][column]).collect();
-                for (seed, value) in point.seeds.iter().zip(&values).filter(|(_, value)| !value.is_nan()) {
-                    summary.write_record(row(&[
-                        &seed.to_string(),
-                        &spec.name,
-                        &it.entity,
-                        it.metric,
-                        &cell(*value),
-                    ]))?;
-                }
-                let all = Summary::of(&values);
-                if all.n > 0 {
-                    aggregate.write_record(row(&[
-                        &spec.name,
-                        &it.entity,
-                        it.metric,
-                        &all.n.to_string(),
-                        &cell(all.mean),
-                        &cell(all.sd),
-                        &cell(all.low),
-                        &cell(all.high),
-                        &cell(all.min),
-                        &cell(all.median),
-                        &cell(all.max),
-                    ]))?;
-                }
+    ),
+    ("timeline.csv", &["point"], &["seed", "t", "entity", "metric", "value"]),
+    ("verdicts.csv", &["point"], &["seed", "verdict", "since", "evidence"]),
+    ("diagnoses.csv", &["point"], super::diagnoses::COLUMNS),
+];
+
+/// A table in memory.
+type Table = csv::Writer<Vec<u8>>;
+
+fn bytes(table: Table) -> io::Result<Vec<u8>> {
+    table.into_inner().map_err(|error| io::Error::other(error.to_string()))
+}
+
+fn header(scenario: &Scenario, before: &[&str], after: &[&str]) -> io::Result<Table> {
+    let mut table = Table::from_writer(Vec::new());
+    let axes: Vec<String> = scenario.axes.iter().map(|axis| text(&axis.name)).collect();
+    table.write_record(before.iter().copied().chain(axes.iter().map(String::as_str)).chain(after.iter().copied()))?;
+    Ok(table)
+}
+
+/// The rows of a point, for each table in which every point has some.
+///
+/// # Errors
+/// When a row cannot be written.
+pub fn rows(scenario: &Scenario, point: &PointResult) -> io::Result<Vec<Vec<u8>>> {
+    let [mut summary, mut aggregate, mut timeline, mut verdicts, mut diagnoses] =
+        [(); 5].map(|()| Table::from_writer(Vec::new()));
+    let labels = scenario.labels(&point.point).into_iter().map(text);
+    let start: Vec<String> = std::iter::once(point.number.to_string()).chain(labels).collect();
+    let row = |table: &mut Table, cells: &[&str]| {
+        table.write_record(start.iter().map(String::as_str).chain(cells.iter().copied()))
+    };
+    let seeds: Vec<String> = point.seeds.iter().map(u64::to_string).collect();
+    for (window, spec) in point.plan.schedule.windows.iter().enumerate() {
+        let columns = point.runs.first().map_or(&[][..], |run| &run.columns);
+        for (column, it) in columns.iter().enumerate() {
+            let values: Vec<f64> = point.runs.iter().map(|run| run.windows[window][column]).collect();
+            for (seed, value) in seeds.iter().zip(&values).filter(|(_, value)| !value.is_nan()) {
+                row(&mut summary, &[seed, &spec.name, &it.entity, it.metric, &cell(*value)])?;
             }
-        }
-        for (seed, run) in point.seeds.iter().zip(&point.runs) {
-            let seed = seed.to_string();
-            for (time, values) in run.times.iter().zip(&run.timeline) {
-                let time = cell(*time);
-                for (track, value) in run.tracks.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
-                    timeline.write_record(row(&[&seed, &time, &track.entity, track.metric, &cell(*value)]))?;
-                }
+            let all = Summary::of(&values);
+            if all.n > 0 {
+                let figures = [all.mean, all.sd, all.low, all.high, all.min, all.median, all.max].map(cell);
+                let n = all.n.to_string();
+                let names = [&*spec.name, &*it.entity, it.metric, &*n];
+                let cells: Vec<&str> = names.into_iter().chain(figures.iter().map(String::as_str)).collect();
+                row(&mut aggregate, &cells)?;
             }
-        }
-        for (seed, verdict) in point.seeds.iter().zip(&point.verdicts) {
-            let cells = [&seed.to_string(), verdict.name.name(), &cell(verdict.since), &verdict.evidence];
-            verdicts.write_record(row(&cells))?;
         }
     }
-    for claim in &results.claims {
-        let point = &results.points[claim.point];
-        let labels = scenario.labels(&point.point).into_iter().map(text);
+    for (seed, run) in seeds.iter().zip(&point.runs) {
+        for (time, values) in run.times.iter().zip(&run.timeline) {
+            let time = cell(*time);
+            for (track, value) in run.tracks.iter().zip(values).filter(|(_, value)| !value.is_nan()) {
+                row(&mut timeline, &[seed, &time, &track.entity, track.metric, &cell(*value)])?;
+            }
+        }
+    }
+    for (seed, verdict) in seeds.iter().zip(&point.verdicts) {
+        row(&mut verdicts, &[seed, verdict.name.name(), &cell(verdict.since), &verdict.evidence])?;
+    }
+    for cells in super::diagnoses::rows(point) {
+        row(&mut diagnoses, &cells.each_ref().map(String::as_str))?;
+    }
+    [summary, aggregate, timeline, verdicts, diagnoses].into_iter().map(bytes).collect()
+}
+
+/// Tables that grow by points. They are made in one folder and moved to that of the results when they are whole.
+#[derive(Debug)]
+pub struct Tables {
+    folder: PathBuf,
+    files: Vec<io::BufWriter<fs::File>>,
+}
+
+impl Tables {
+    /// Begins all tables in a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn begin(folder: &Path, scenario: &Scenario) -> io::Result<Self> {
+        let folder = folder.join("tables");
+        fs::create_dir_all(&folder)?;
+        let file = |(name, before, after): (&str, &[&str], &[&str])| -> io::Result<io::BufWriter<fs::File>> {
+            let mut file = io::BufWriter::new(fs::File::create(folder.join(name))?);
+            file.write_all(&bytes(header(scenario, before, after)?)?)?;
+            Ok(file)
+        };
+        let files = TABLES.into_iter().map(file).collect::<io::Result<_>>()?;
+        Ok(Self { folder, files })
+    }
+
+    /// Appends the rows of the next point.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn append(&mut self, rows: &[Vec<u8>]) -> io::Result<()> {
+        self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
+    }
+
+    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts of earlier runs are removed.
+    ///
+    /// # Errors
+    /// When a file cannot be written or moved.
+    pub fn finish(mut self, results: &Path, scenario: &Scenario, swept: &Swept) -> io::Result<()> {
+        self.files.iter_mut().try_for_each(io::Write::flush)?;
+        fs::create_dir_all(results)?;
+        remove_old_charts(results)?;
+        for (name, ..) in TABLES {
+            fs::rename(self.folder.join(name), results.join(name))?;
+        }
+        put(results, "claims.csv", &claims(scenario, &swept.claims)?)?;
+        put(results, "manifest.json", manifest(scenario, swept).as_bytes())
+    }
+}
+
+fn claims(scenario: &Scenario, claims: &[Judged]) -> io::Result<Vec<u8>> {
+    let after = ["metric", "value", "ci_low", "ci_high", "bound", "holds"];
+    let mut table = header(scenario, &["claim", "point"], &after)?;
+    for claim in claims {
+        let point = scenario.point(claim.point);
+        let labels = scenario.labels(&point).into_iter().map(text);
         let holds = claim.holds.name();
         let value = &claim.value;
         let after = [&claim.metric, &cell(value.mean), &cell(value.low), &cell(value.high), &claim.bound, holds]
             .map(str::to_owned);
-        claims.write_record([text(&claim.claim), claim.point.to_string()].into_iter().chain(labels).chain(after))?;
+        table.write_record([text(&claim.claim), claim.point.to_string()].into_iter().chain(labels).chain(after))?;
     }
-    let tables = [
-        (summary, summary_name),
-        (aggregate, aggregate_name),
-        (timeline, timeline_name),
-        (verdicts, verdicts_name),
-        (claims, claims_name),
-    ];
-    for (table, name) in tables {
-        let bytes = table.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-        put(folder, &name, &bytes)?;
-    }
-    put(folder, "diagnoses.csv", &super::diagnoses::table(scenario, results)?)?;
-    put(folder, "manifest.json", manifest(scenario, results).as_bytes())
+    bytes(table)
 }
 
 /// Removes the charts of earlier runs, which may have been others: files named like ours, `01-…`.
 fn remove_old_charts(folder: &Path) -> io::Result<()> {
-    let entries = match std::fs::read_dir(folder.join("charts")) {
+    let entries = match fs::read_dir(folder.join("charts")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
@@ -134,7 +173,7 @@ fn remove_old_charts(folder: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let numbered = name.split_once('-').is_some_and(|(number, _)| number.bytes().all(|b| b.is_ascii_digit()));
         if numbered && (name.ends_with(".svg") || name.ends_with(".png")) {
-            std::fs::remove_file(&path)?;
+            fs::remove_file(&path)?;
         }
     }
     Ok(())
@@ -147,28 +186,29 @@ fn remove_old_charts(folder: &Path) -> io::Result<()> {
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let target = folder.join(name);
     if let Some(parent) = target.parent() {
-        std::fs::create_dir_all(parent)?;
+        fs::create_dir_all(parent)?;
     }
     let temporary = target.with_extension("part");
-    std::fs::write(&temporary, bytes)?;
-    std::fs::rename(&temporary, &target)
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, &target)
 }
 
-fn manifest(scenario: &Scenario, results: &Results) -> String {
-    let points: Vec<serde_json::Value> = results
+fn manifest(scenario: &Scenario, swept: &Swept) -> String {
+    let points: Vec<serde_json::Value> = swept
         .points
         .iter()
-        .map(|point| {
-            let stopped: Vec<String> = point
+        .enumerate()
+        .map(|(number, facts)| {
+            let stopped: Vec<String> = facts
                 .seeds
                 .iter()
-                .zip(&point.runs)
-                .filter_map(|(seed, run)| Some(format!("seed {seed}: {}", run.stopped.as_ref()?)))
+                .zip(&facts.stopped)
+                .filter_map(|(seed, stopped)| Some(format!("seed {seed}: {}", stopped.as_ref()?)))
                 .collect();
             serde_json::json!({
-                "values": scenario.labels(&point.point),
-                "seeds": point.seeds,
-                "events": point.runs.iter().map(|run| run.events).collect::<Vec<_>>(),
+                "values": scenario.labels(&scenario.point(number)),
+                "seeds": facts.seeds,
+                "events": facts.events,
                 "stopped": stopped,
             })
         })

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::distribution;
 use super::source::{Named, Spanned};
@@ -45,6 +45,10 @@ pub struct Experiment {
     /// of its own, the key is the name of the axis instead.
     #[serde(default)]
     pub vary: Named<Vary>,
+    /// Points drawn from the ranges of `vary`, instead of every combination of their steps. Lists and variants are combined with
+    /// every point that is drawn.
+    #[serde(default)]
+    pub sample: Option<Spanned<Sample>>,
     /// Named sets of changes, to compare like "with" and "without". An axis called `variant`.
     #[serde(default)]
     pub variants: Named<Named<Node>>,
@@ -83,6 +87,7 @@ impl Default for Experiment {
             set: Named::default(),
             faults: Vec::new(),
             vary: Named::default(),
+            sample: None,
             variants: Named::default(),
             windows: Named::default(),
             resolution: None,
@@ -118,8 +123,8 @@ pub struct Seeds {
 
 short_form!(Seeds, u32, |at_most| Seeds { until: None, at_most });
 
-/// An axis. Short form: its values, `[1, 2, 4]`.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+/// An axis: `values`, or a range, `from` and `to`. Short form: its values, `[1, 2, 4]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Vec<Node>>)]
 pub struct Vary {
@@ -128,10 +133,44 @@ pub struct Vary {
     #[serde(default)]
     pub path: Option<Spanned<String>>,
     /// The values: a list, or names with a value each, by which tables, charts and `where` then call them.
-    pub values: Values,
+    #[serde(default)]
+    pub values: Option<Values>,
+    /// The first value of a range: a number, with its unit if it has one. Between whole numbers without a unit, values are whole.
+    #[serde(default)]
+    pub from: Option<Node>,
+    /// The last value of a range, in the same unit.
+    #[serde(default)]
+    pub to: Option<Node>,
+    /// How many values the range has, both ends among them. With `sample`, none: it draws them.
+    #[serde(default)]
+    pub steps: Option<Spanned<u32>>,
+    /// Whether neighbours differ by the same amount or by the same factor. Default: `linear`.
+    #[serde(default)]
+    pub scale: Scale,
 }
 
-short_form!(Vary, Vec<Node>, |values| Vary { path: None, values: Values::List(values) });
+short_form!(Vary, Vec<Node>, |values| Vary { values: Some(Values::List(values)), ..Vary::default() });
+
+/// How the values of a range are spaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// By the same amount.
+    #[default]
+    Linear,
+    /// By the same factor.
+    Log,
+}
+
+/// How points are drawn from ranges. The same points always.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Sample {
+    /// This many points of Sobol's sequence, which fills space evenly: best are powers of two. For at most 16 ranges.
+    Sobol(u32),
+    /// This many points, so that of as many slices of each range each holds one.
+    LatinHypercube(u32),
+}
 
 /// The values of an axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -548,7 +587,7 @@ pub struct Claim {
 }
 
 /// How a run ends; the worst stands last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictName {
     /// There is nothing to compare with: no answers between the warm-up and the first fault, faults only at random times,

@@ -5,16 +5,23 @@
 //!   model.yaml ──────► tree ─┴─► Scenario ────► `--set` change the copies, then they are read, checked and built
 //! ```
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path as FilePath, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::build;
 use super::distribution;
-use super::experiment::{Experiment, Values};
+use super::experiment::{Experiment, Sample, Values, Vary};
+use super::line;
 use super::lists;
 use super::model::{Arrivals, Model, Step};
 use super::path::{self, Path};
+use super::range::Range;
+use super::sample;
 use super::source::{Diagnostic, Diagnostics, Named, Place, SourceId, Sources, Spanned, did_you_mean};
 use super::tree::{self, Node};
 use crate::engine::{Duration, Time, fnv1a};
@@ -30,6 +37,23 @@ const COLUMNS: [&str; 18] = [
 /// Points of one experiment at most.
 const MOST_POINTS: usize = 1_000_000;
 
+/// Points whose plans are built at a time when all are checked.
+const CHECKED_AT_ONCE: usize = 256;
+
+/// What the command line changes in the files.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// `path=value`; they win over everything in the files.
+    pub set: Vec<String>,
+    /// Axes: `path=a,b,c`, `path=lo..hi:n` or `path=lo..hi:n:log`; for a sample, without `n`.
+    pub vary: Vec<String>,
+    /// `sobol:256` or `lhs:100`.
+    pub sample: Option<String>,
+    /// The file of the model, if it is not where the experiment says.
+    #[serde(skip)]
+    pub model: Option<PathBuf>,
+}
+
 /// An experiment that was read, with its model, and ready to be built at each of its points.
 #[derive(Debug)]
 pub struct Scenario {
@@ -41,6 +65,12 @@ pub struct Scenario {
     pub experiment: Experiment,
     /// What is varied.
     pub axes: Vec<Axis>,
+    /// How many points are drawn from the ranges, if they are.
+    drawn: Option<usize>,
+    /// The file of the experiment, and that of its model.
+    files: [PathBuf; 2],
+    /// The data files beside the model that were asked for, and what is in them.
+    data: Mutex<BTreeMap<String, Arc<[u8]>>>,
     /// The folder of the model file.
     model_folder: PathBuf,
     experiment_tree: Node,
@@ -56,8 +86,10 @@ pub struct Scenario {
 pub struct Axis {
     /// The name of its column.
     pub name: String,
-    /// Its values.
+    /// Its values; if they are drawn, one for each draw.
     pub values: Vec<AxisValue>,
+    /// Whether its values are drawn from a range, together with those of the other axes of which this is so.
+    pub drawn: bool,
 }
 
 /// A value of an axis.
@@ -122,7 +154,7 @@ impl Scenario {
     /// # Errors
     /// When a file cannot be read, is not YAML, or is no experiment.
     pub fn load(file: &FilePath, overrides: &[String]) -> Result<Self, Box<Unreadable>> {
-        Self::load_either(file, overrides, false)
+        Self::load_changed(file, &Changes { set: overrides.to_vec(), ..Changes::default() })
     }
 
     /// Reads an experiment and its model, or a model alone, to check it.
@@ -130,13 +162,21 @@ impl Scenario {
     /// # Errors
     /// When a file cannot be read, is not YAML, or is neither.
     pub fn load_to_check(file: &FilePath, overrides: &[String]) -> Result<Self, Box<Unreadable>> {
-        Self::load_either(file, overrides, true)
+        Self::load_either(file, &Changes { set: overrides.to_vec(), ..Changes::default() }, true)
     }
 
-    fn load_either(file: &FilePath, overrides: &[String], alone: bool) -> Result<Self, Box<Unreadable>> {
+    /// Reads an experiment and its model, with all that the command line can change.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not YAML, or is no experiment.
+    pub fn load_changed(file: &FilePath, changes: &Changes) -> Result<Self, Box<Unreadable>> {
+        Self::load_either(file, changes, false)
+    }
+
+    fn load_either(file: &FilePath, changes: &Changes, alone: bool) -> Result<Self, Box<Unreadable>> {
         let mut sources = Sources::new();
         let mut found = Diagnostics::new();
-        match Self::read(file, overrides, alone, &mut sources, &mut found) {
+        match Self::read(file, changes, alone, &mut sources, &mut found) {
             Some(scenario) => Ok(Self { sources, ..scenario }),
             None => Err(Box::new(Unreadable { sources, diagnostics: found })),
         }
@@ -144,7 +184,7 @@ impl Scenario {
 
     fn read(
         file: &FilePath,
-        overrides: &[String],
+        asked: &Changes,
         alone: bool,
         sources: &mut Sources,
         found: &mut Diagnostics,
@@ -175,7 +215,7 @@ impl Scenario {
             model_alone = Some(std::mem::replace(&mut experiment_tree, keep(tree::parse(id, sources), found)?));
         }
         let mut changes = Vec::new();
-        for text in overrides {
+        for text in &asked.set {
             let Some((path, value)) = text.split_once('=') else {
                 let what = format!("`--set {text}`: a path and a value are needed");
                 found.push(Diagnostic::error(Place::NOWHERE, what).help("e.g. `--set services.web.workers=8`"));
@@ -193,12 +233,18 @@ impl Scenario {
         let (early, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(path, _)| {
             path.segments()
                 .first()
-                .is_some_and(|first| ["model", "set", "vary", "variants"].contains(&first.name.as_str()))
+                .is_some_and(|first| ["model", "set", "vary", "sample", "variants"].contains(&first.name.as_str()))
         });
         for (path, value) in &early {
             if let Err(error) = path::set(&mut experiment_tree, path, value) {
                 found.push(error.diagnostic(value.place));
             }
+        }
+        for text in &asked.vary {
+            line::vary(text, &mut experiment_tree, sources, found);
+        }
+        if let Some(text) = &asked.sample {
+            line::sample(text, &mut experiment_tree, sources, found);
         }
         let (experiment, wrong) = tree::read_some::<Experiment>(&experiment_tree);
         found.extend(wrong);
@@ -208,12 +254,15 @@ impl Scenario {
         let (model_file, model_tree) = match model_alone {
             Some(tree) => (file.to_owned(), tree),
             None => {
-                let (model_file, text) = find_model(&folder, &experiment.model, found)?;
+                let (model_file, text) = match &asked.model {
+                    Some(model) => (model.clone(), fs::read_to_string(model).unwrap_or_default()),
+                    None => find_model(&folder, &experiment.model, found)?,
+                };
                 let id = sources.add(model_file.display().to_string(), text);
                 (model_file, keep(tree::parse(id, sources), found)?)
             }
         };
-        let axes = axes(&experiment, found);
+        let (axes, drawn) = axes(&experiment, found);
         let name = file.file_stem().map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned());
         if name.chars().all(|c| c == '.') {
             let what = format!("`{name}` cannot be the name of an experiment: it is that of its folder of results");
@@ -224,6 +273,9 @@ impl Scenario {
             sources: Sources::new(),
             experiment,
             axes,
+            drawn,
+            files: [file.to_owned(), model_file.clone()],
+            data: Mutex::default(),
             model_folder: model_file.parent().unwrap_or(FilePath::new("")).to_owned(),
             experiment_tree,
             model_tree,
@@ -243,23 +295,43 @@ impl Scenario {
             .collect()
     }
 
-    /// All points, in the order of the axes: the last axis varies fastest.
+    /// The file of the experiment and that of its model.
+    #[must_use]
+    pub fn files(&self) -> [&FilePath; 2] {
+        self.files.each_ref().map(PathBuf::as_path)
+    }
+
+    /// The data files that points have asked for so far, by their names as they are written in the model: after
+    /// [`Scenario::check`], all there are.
+    #[must_use]
+    pub fn data(&self) -> BTreeMap<String, Arc<[u8]>> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many points there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let grid = self.axes.iter().filter(|axis| !axis.drawn);
+        grid.fold(self.drawn.unwrap_or(1), |points, axis| points.saturating_mul(axis.values.len()))
+    }
+
+    /// A point by its number, below [`Scenario::count`]. The last axis varies fastest, and what is drawn faster than all others.
+    #[must_use]
+    pub fn point(&self, number: usize) -> Point {
+        let draws = self.drawn.unwrap_or(1);
+        let (mut rest, draw) = (number / draws, number % draws);
+        let mut values = vec![draw; self.axes.len()];
+        for (place, axis) in self.axes.iter().enumerate().rev().filter(|(_, axis)| !axis.drawn) {
+            values[place] = rest % axis.values.len();
+            rest /= axis.values.len();
+        }
+        Point { values }
+    }
+
+    /// All points, in order.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
-        let mut points = vec![Point { values: Vec::new() }];
-        for axis in &self.axes {
-            points = points
-                .iter()
-                .flat_map(|point| {
-                    (0..axis.values.len()).map(|value| {
-                        let mut values = point.values.clone();
-                        values.push(value);
-                        Point { values }
-                    })
-                })
-                .collect();
-        }
-        points
+        (0..self.count()).map(|number| self.point(number)).collect()
     }
 
     /// The labels of a point, for each axis.
@@ -340,15 +412,28 @@ impl Scenario {
         let changes = std::iter::once(&self.experiment_tree).chain(self.overrides.iter().map(|(_, value)| value));
         lists::unused(&self.model_tree, changes, &mut found);
         // Counted before they are made: there may be more than fit into memory.
-        let points = self.axes.iter().fold(1_usize, |points, axis| points.saturating_mul(axis.values.len()));
+        let points = self.count();
         if points > MOST_POINTS {
             let what = format!("{points} points are too many");
             found.push(Diagnostic::error(Place::NOWHERE, what).help(format!("at most {MOST_POINTS}")));
             return found;
         }
-        for point in self.points() {
-            self.plan(&point, &mut found);
-            if found.len() > 50 {
+        let numbers: Vec<usize> = (0..points).collect();
+        for some in numbers.chunks(CHECKED_AT_ONCE) {
+            let all: Vec<Diagnostics> = some
+                .par_iter()
+                .map(|&number| {
+                    let mut found = Diagnostics::new();
+                    self.plan(&self.point(number), &mut found);
+                    found
+                })
+                .collect();
+            for one in all.into_iter().flatten() {
+                if !found.iter().any(|known| *known == one) {
+                    found.push(one);
+                }
+            }
+            if found.has_errors() && found.len() > 50 {
                 break;
             }
         }
@@ -430,6 +515,17 @@ impl Scenario {
         }
     }
 
+    /// A file beside the model. It is read once.
+    fn data_file(&self, name: &str) -> std::io::Result<Arc<[u8]>> {
+        let mut data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = data.get(name) {
+            return Ok(bytes.clone());
+        }
+        let bytes: Arc<[u8]> = fs::read(self.model_folder.join(name))?.into();
+        data.insert(name.to_owned(), bytes.clone());
+        Ok(bytes)
+    }
+
     /// A column of numbers of a CSV file beside the model.
     fn column(
         &self,
@@ -450,8 +546,8 @@ impl Scenario {
                 "put the file beside the model, or below it".into(),
             );
         }
-        let mut reader = match csv::Reader::from_path(self.model_folder.join(relative)) {
-            Ok(reader) => reader,
+        let bytes = match self.data_file(&file.value) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 return wrong(
                     file.place,
@@ -460,6 +556,7 @@ impl Scenario {
                 );
             }
         };
+        let mut reader = csv::Reader::from_reader(&bytes[..]);
         let names: Vec<String> = match reader.headers() {
             Ok(names) => names.iter().map(str::to_owned).collect(),
             Err(error) => {
@@ -501,7 +598,7 @@ impl Scenario {
 }
 
 /// A section of a mapping, made if it is not there.
-fn section<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
+pub(super) fn section<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Node> {
     let tree::Value::Map(entries) = &mut node.value else { return None };
     let place = match entries.iter().position(|entry| entry.key == name) {
         Some(place) => place,
@@ -550,9 +647,10 @@ fn find_model(folder: &FilePath, name: &Spanned<String>, found: &mut Diagnostics
     None
 }
 
-/// The axes of an experiment: `variants`, then each of `vary`.
-fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
+/// The axes of an experiment, `variants`, then each of `vary`; and how many points are drawn from ranges, if they are.
+fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<usize>) {
     let mut axes = Vec::new();
+    let mut ranges: Vec<(usize, Range, Path, Place)> = Vec::new();
     let parse = |path: &Spanned<String>, found: &mut Diagnostics| match Path::parse(&path.value) {
         Ok(parsed) => Some(parsed),
         Err(what) => {
@@ -589,7 +687,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
                 .filter_map(|(path, value)| Some((parse(path, found)?, value.clone(), path.place)))
                 .collect(),
         });
-        axes.push(Axis { name: "variant".to_owned(), values: values.collect() });
+        axes.push(Axis { name: "variant".to_owned(), values: values.collect(), drawn: false });
     }
     for (key, vary) in experiment.vary.iter() {
         let path = vary.path.as_ref().unwrap_or(key);
@@ -607,27 +705,107 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> Vec<Axis> {
             let what = format!("there is an axis `{name}` already");
             found.push(Diagnostic::error(key.place, what).help("give one of the two another name"));
         }
-        let values: Vec<(String, Place, &Node)> = match &vary.values {
-            Values::List(values) => values.iter().map(|value| (value.label(), value.place, value)).collect(),
-            Values::Named(values) => {
-                values.iter().map(|(name, value)| (name.value.clone(), name.place, value)).collect()
+        let Some(kind) = values(key, vary, experiment.sample.is_some(), found) else { continue };
+        let drawn = matches!(kind, Kind::Drawn(_));
+        let values: Vec<(String, Place, Node)> = match kind {
+            Kind::Values(values) => values,
+            Kind::Drawn(range) => {
+                ranges.push((axes.len(), range, parsed.clone(), path.place));
+                Vec::new()
             }
         };
-        if values.is_empty() {
+        if values.is_empty() && !drawn {
             found.push(Diagnostic::error(key.place, "an axis without values").help("give a list, e.g. `[1, 2, 4]`"));
         }
-        for (position, (label, place, _)) in values.iter().enumerate() {
-            if values[..position].iter().any(|other| other.0 == *label) {
+        let mut seen = BTreeSet::new();
+        for (label, place, _) in &values {
+            if !seen.insert(label) {
                 let what = format!("the value {label} stands here twice");
                 found.push(Diagnostic::error(*place, what).help("name each value of an axis once"));
             }
         }
         let values = values
             .into_iter()
-            .map(|(label, _, value)| AxisValue { label, changes: vec![(parsed.clone(), value.clone(), path.place)] });
-        axes.push(Axis { name, values: values.collect() });
+            .map(|(label, _, value)| AxisValue { label, changes: vec![(parsed.clone(), value, path.place)] });
+        axes.push(Axis { name, values: values.collect(), drawn });
     }
-    axes
+    let drawn = experiment.sample.as_ref().and_then(|sample| {
+        let (Sample::Sobol(points) | Sample::LatinHypercube(points)) = sample.value;
+        let wrong = if ranges.is_empty() {
+            Some(("a sample, and no range to draw it from", "give `vary` a range: `{ from: 1, to: 10 }`"))
+        } else if points == 0 || points as usize > MOST_POINTS {
+            Some(("a sample has at least one point, and at most 1000000", "e.g. `sample: { sobol: 256 }`"))
+        } else if ranges.len() > sample::MOST_DIMENSIONS && matches!(sample.value, Sample::Sobol(_)) {
+            Some(("a Sobol sample of more than 16 ranges", "take `latin_hypercube`, or fewer ranges"))
+        } else {
+            None
+        };
+        if let Some((what, help)) = wrong {
+            found.push(Diagnostic::error(sample.place, what).help(help));
+            return None;
+        }
+        let names: Vec<&str> = ranges.iter().map(|&(axis, ..)| axes[axis].name.as_str()).collect();
+        let shares = sample::draw(sample.value, &names);
+        for ((axis, range, path, place), shares) in ranges.into_iter().zip(shares) {
+            let value = |share: f64| {
+                let value = range.at(share);
+                AxisValue { label: value.label(), changes: vec![(path.clone(), value, place)] }
+            };
+            axes[axis].values = shares.into_iter().map(value).collect();
+        }
+        Some(points as usize)
+    });
+    (axes, drawn)
+}
+
+/// What an axis is made of.
+enum Kind {
+    /// Values, with their labels.
+    Values(Vec<(String, Place, Node)>),
+    /// A range, from which a sample is drawn.
+    Drawn(Range),
+}
+
+/// The values of an axis as they are written. What is wrong joins `found`.
+fn values(key: &Spanned<String>, vary: &Vary, sampled: bool, found: &mut Diagnostics) -> Option<Kind> {
+    let mut wrong = |place: Place, what: String, help: &str| {
+        found.push(Diagnostic::error(place, what).help(help));
+        None
+    };
+    let labelled = |value: &Node, place: Place| (value.label(), place, value.clone());
+    let range = match (&vary.values, &vary.from, &vary.to) {
+        (Some(Values::List(values)), None, None) => {
+            return Some(Kind::Values(values.iter().map(|value| labelled(value, value.place)).collect()));
+        }
+        (Some(Values::Named(values)), None, None) => {
+            let values = values.iter().map(|(name, value)| (name.value.clone(), name.place, value.clone()));
+            return Some(Kind::Values(values.collect()));
+        }
+        (None, Some(from), Some(to)) => match Range::between(from, to, vary.scale) {
+            Ok(range) => range,
+            Err((what, help)) => return wrong(from.place, what, help),
+        },
+        _ => {
+            let help = "give a list, e.g. `[1, 2, 4]`, or a range, `{ from: 1, to: 10, steps: 10 }`";
+            return wrong(key.place, "an axis is a list of values, or has `from` and `to`".to_owned(), help);
+        }
+    };
+    match &vary.steps {
+        None if sampled => Some(Kind::Drawn(range)),
+        Some(steps) if sampled => wrong(
+            steps.place,
+            "`steps` of a range from which a sample is drawn".to_owned(),
+            "leave them out: `sample` says how many points there are",
+        ),
+        Some(steps) if (2..=MOST_POINTS as u32).contains(&steps.value) => {
+            Some(Kind::Values(range.steps(steps.value).iter().map(|value| labelled(value, key.place)).collect()))
+        }
+        steps => wrong(
+            steps.as_ref().map_or(key.place, |steps| steps.place),
+            "a range needs `steps`, two or more".to_owned(),
+            "e.g. `steps: 10`; or give the experiment a `sample`, which draws points from its ranges",
+        ),
+    }
 }
 
 /// Whether a point has the values that a `where` asks for.

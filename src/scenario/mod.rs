@@ -4,13 +4,16 @@ pub mod build;
 pub mod code;
 pub mod distribution;
 pub mod experiment;
+mod line;
 mod lists;
 mod load;
 pub mod model;
 pub(crate) mod other_names;
 pub mod path;
+mod range;
+mod sample;
 pub mod source;
 pub mod tree;
 pub mod units;
 
-pub use load::{Axis, AxisValue, Point, Scenario, Unreadable, matches};
+pub use load::{Axis, AxisValue, Changes, Point, Scenario, Unreadable, matches};

@@ -61,7 +61,7 @@ enum Event {
 }
 
 /// Why a run ended before its time.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum Stopped {
     /// The limit on events.
     #[error("the limit of {0} events was reached")]

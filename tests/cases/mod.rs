@@ -79,7 +79,7 @@ impl Case {
             .unwrap_or_else(|unreadable| panic!("{}", unreadable.diagnostics.render(&unreadable.sources, false)));
         fs::remove_dir_all(&folder).expect("the folder can be removed");
         let mut found = Diagnostics::new();
-        match scenario.plan(&scenario.points()[0], &mut found) {
+        match scenario.plan(&scenario.point(0), &mut found) {
             Some((plan, _)) => plan,
             None => panic!("{}", found.render(&scenario.sources, false)),
         }

@@ -71,7 +71,7 @@ impl Texts<'_> {
         let scenario = Scenario::load(&folder.0.join("experiment.yaml"), &[])
             .map_err(|unreadable| unreadable.diagnostics.render(&unreadable.sources, false))?;
         let mut found = Diagnostics::new();
-        let plan = scenario.plan(&scenario.points()[0], &mut found);
+        let plan = scenario.plan(&scenario.point(0), &mut found);
         plan.map(|(plan, _)| plan).ok_or_else(|| found.render(&scenario.sources, false))
     }
 }

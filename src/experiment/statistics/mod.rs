@@ -10,7 +10,7 @@ pub mod series;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A figure over seeds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Summary {
     /// How many values there were; those that are not numbers are left out.
     pub n: usize,

@@ -8,7 +8,7 @@ use crate::scenario::experiment::VerdictName;
 use crate::system::plan::{Edge, Plan, Step};
 
 /// What kept, or made, the harm. In order of how much they tell: the first is told on the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Mechanism {
     /// The outage feeds itself, and outlives its cause.
     MetastableLoop,
@@ -73,7 +73,7 @@ impl Mechanism {
 }
 
 /// What to try first.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Remedy {
     /// In words.
     pub text: String,
@@ -82,7 +82,7 @@ pub struct Remedy {
 }
 
 /// A mechanism that was at work in a run.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Diagnosis {
     /// Which.
     pub mechanism: Mechanism,

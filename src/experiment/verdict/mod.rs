@@ -28,7 +28,7 @@ use crate::system::plan::{self, Plan, Source};
 pub use diagnosis::{Diagnosis, Mechanism, Remedy};
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Verdict {
     /// In a word.
     pub name: VerdictName,

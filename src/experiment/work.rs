@@ -1,0 +1,476 @@
+//! The work folder of an experiment: what is done of it, point by point, so that it can be stopped at any moment and goes on
+//! where it was, on this machine or on several.
+//!
+//! ```text
+//!   output/<experiment>/.work/<hash of inputs, options and version>/
+//!     job.json  inputs/           what is run: enough to put the results together elsewhere
+//!     shard-2-of-3                this part was begun here
+//!     p000001  p000004  …         fragments: a whole point each
+//! ```
+//!
+//! A fragment is written under another name and renamed when it is whole. It holds the rows of the point for each table, ready to
+//! be put behind those of the points before; the facts that claims and the terminal need; and, if a chart shows the point, its runs.
+//! All numbers are kept to the last bit. Other inputs, options or versions have another hash, and never meet.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Facts, Options, PointResult, Swept, claims, run_point};
+use crate::engine::fnv1a;
+use crate::measure::Run;
+use crate::scenario::experiment::Experiment;
+use crate::scenario::source::Diagnostics;
+use crate::scenario::{Changes, Scenario};
+
+/// What a fragment begins with.
+const MAGIC: &[u8; 8] = b"bsfrag1\n";
+
+/// A part of the points: those whose numbers leave `number` - 1 when divided by `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    number: usize,
+    of: usize,
+}
+
+impl Shard {
+    /// Whether a point belongs to it.
+    fn has(self, point: usize) -> bool {
+        point % self.of == self.number - 1
+    }
+
+    /// How many of so many points belong to it.
+    #[must_use]
+    pub fn size(self, points: usize) -> usize {
+        (0..points).filter(|&point| self.has(point)).count()
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match numbers {
+            Some((number, of)) if (1..=of).contains(&number) => Ok(Self { number, of }),
+            _ => Err("a shard is its number and how many there are, e.g. `2/3`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
+}
+
+/// What is run, as it stands in the work folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Job {
+    version: String,
+    experiment: String,
+    model: String,
+    changes: Changes,
+    options: Options,
+    charts: bool,
+    points: usize,
+}
+
+/// What is kept of a point.
+#[derive(Debug)]
+struct Fragment {
+    facts: Facts,
+    tables: Vec<Vec<u8>>,
+    runs: Vec<Run>,
+}
+
+/// Why work cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// A file cannot be read or written.
+    #[error("{0}: {1}")]
+    File(String, io::Error),
+    /// What was asked for does not fit together, and a way out.
+    #[error("{0}")]
+    Unfit(String),
+    /// A point cannot be built.
+    #[error("the files are wrong")]
+    Files(Diagnostics),
+}
+
+/// Names the file in an error.
+fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, Failed> {
+    result.map_err(|error| Failed::File(path.display().to_string(), error))
+}
+
+/// The work folder of an experiment.
+#[derive(Debug)]
+pub struct Work {
+    folder: PathBuf,
+    /// Where fragments are looked for: the folder, and those of other parts.
+    parts: Vec<PathBuf>,
+    job: Job,
+}
+
+impl Work {
+    /// Opens the work folder below a folder of results, and removes those of other work there. The scenario was checked.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn open(
+        results: &Path,
+        scenario: &Scenario,
+        changes: &Changes,
+        options: &Options,
+        charts: bool,
+    ) -> Result<Self, Failed> {
+        let [experiment, model] =
+            scenario.files().map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        let job = Job {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            experiment,
+            model,
+            changes: Changes { model: None, ..changes.clone() },
+            options: options.clone(),
+            charts,
+            points: scenario.count(),
+        };
+        let all = results.join(".work");
+        let folder = all.join(format!("{:016x}", hash(&job, scenario)));
+        for entry in fs::read_dir(&all).into_iter().flatten().flatten() {
+            if entry.path() != folder {
+                at(&entry.path(), fs::remove_dir_all(entry.path()))?;
+            }
+        }
+        let work = Self { parts: vec![folder.clone()], folder, job };
+        if !work.folder.join("job.json").is_file() {
+            work.write_inputs(scenario)?;
+        }
+        Ok(work)
+    }
+
+    /// Writes what is run, the job last: with it, the folder is one of work.
+    fn write_inputs(&self, scenario: &Scenario) -> Result<(), Failed> {
+        let inputs = self.folder.join("inputs");
+        let [experiment, model] = scenario.files();
+        for (part, name, file) in [("experiment", &self.job.experiment, experiment), ("model", &self.job.model, model)]
+        {
+            // As they were read: they may have changed since.
+            let shown = file.display().to_string();
+            let text = scenario.sources.all().find(|source| source.0 == shown).map_or("", |source| source.1);
+            self.put(&inputs.join(part).join(name), text.as_bytes())?;
+        }
+        for (name, bytes) in scenario.data() {
+            self.put(&inputs.join("model").join(name), &bytes)?;
+        }
+        let job = serde_json::to_vec_pretty(&self.job).expect("plain values can be written");
+        self.put(&self.folder.join("job.json"), &job)
+    }
+
+    /// Writes a file under a name of this process, and renames it.
+    fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+        let folder = path.parent().unwrap_or(&self.folder);
+        at(folder, fs::create_dir_all(folder))?;
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        at(Path::new(&name), fs::write(&name, bytes))?;
+        at(path, fs::rename(&name, path))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs the points of a part that have no fragment yet, several at a time. `rows` makes the rows of a point for each table;
+    /// `shown` says which points a chart shows; `tick` is told of each run that is done, and whether it was done before.
+    ///
+    /// # Errors
+    /// When a fragment cannot be written, or a point cannot be built.
+    pub fn run(
+        &self,
+        scenario: &Scenario,
+        shard: Option<Shard>,
+        rows: &(dyn Fn(&PointResult) -> Vec<Vec<u8>> + Sync),
+        shown: &BTreeSet<usize>,
+        tick: &(dyn Fn(bool) + Sync),
+    ) -> Result<(), Failed> {
+        if let Some(shard) = shard {
+            self.put(&self.folder.join(format!("shard-{}-of-{}", shard.number, shard.of)), b"")?;
+        }
+        let numbers: Vec<usize> = (0..self.job.points).filter(|&it| shard.is_none_or(|shard| shard.has(it))).collect();
+        numbers.into_par_iter().with_max_len(1).try_for_each(|number| {
+            if let Some(fragment) = read(&self.folder.join(name(number)), number) {
+                fragment.facts.seeds.iter().for_each(|_| tick(true));
+                return Ok(());
+            }
+            let point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
+            let facts = point.facts();
+            let tables = rows(&point);
+            let runs = if shown.contains(&number) { point.runs } else { Vec::new() };
+            self.put(&self.folder.join(name(number)), &encode(number, &Fragment { facts, tables, runs }))
+        })
+    }
+
+    fn fragment(&self, number: usize) -> Result<Fragment, Failed> {
+        let found = self.parts.iter().find_map(|part| read(&part.join(name(number)), number));
+        found.ok_or_else(|| {
+            Failed::Unfit(format!("the fragment of point {number} is not there, or damaged: run its part again"))
+        })
+    }
+
+    /// Reads all fragments in the order of points, one after the other; `append` is given the rows of each.
+    ///
+    /// # Errors
+    /// When a fragment is missing, or `append` fails.
+    pub fn put_together(
+        &self,
+        scenario: &Scenario,
+        append: &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
+    ) -> Result<Swept, Failed> {
+        let (_, experiment) = planned(scenario, 0)?;
+        let mut points = Vec::with_capacity(self.job.points);
+        for number in 0..self.job.points {
+            let fragment = self.fragment(number)?;
+            at(&self.folder, append(&fragment.tables))?;
+            points.push(fragment.facts);
+        }
+        let claims = claims::judge(scenario, &experiment, &points);
+        Ok(Swept { points, claims })
+    }
+
+    /// A point with its runs, for a chart that shows it.
+    ///
+    /// # Errors
+    /// When its fragment is missing.
+    pub fn point(&self, scenario: &Scenario, number: usize) -> Result<PointResult, Failed> {
+        let Fragment { facts, runs, .. } = self.fragment(number)?;
+        let (plan, experiment) = planned(scenario, number)?;
+        let point = scenario.point(number);
+        Ok(PointResult {
+            number,
+            point,
+            plan,
+            experiment,
+            seeds: facts.seeds,
+            runs,
+            verdicts: facts.verdicts,
+            steady: facts.steady,
+        })
+    }
+
+    /// Removes the folder: the results are written.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self) -> Result<(), Failed> {
+        at(&self.folder, fs::remove_dir_all(&self.folder))?;
+        // Others may be at work beside it.
+        let _ = self.folder.parent().map(fs::remove_dir);
+        Ok(())
+    }
+
+    /// Finds the parts of an experiment in folders: work folders, or folders of results that hold one. With what they ran.
+    ///
+    /// # Errors
+    /// When a folder holds no work, parts do not belong together, or points are missing.
+    pub fn of_parts(folders: &[PathBuf]) -> Result<(Self, Scenario), Failed> {
+        let mut parts = Vec::new();
+        for folder in folders {
+            parts.push(find(folder)?);
+        }
+        let job_of = |part: &Path| -> Result<Job, Failed> {
+            let path = part.join("job.json");
+            let unreadable = |error| Failed::Unfit(format!("{} cannot be read: {error}", path.display()));
+            serde_json::from_slice(&at(&path, fs::read(&path))?).map_err(unreadable)
+        };
+        let job = job_of(&parts[0])?;
+        let other = parts.iter().find(|part| part.file_name() != parts[0].file_name());
+        if let Some(other) = other {
+            return Err(Failed::Unfit(format!(
+                "{} and {} are parts of different work: their inputs, options or versions differ",
+                parts[0].display(),
+                other.display()
+            )));
+        }
+        let inputs = parts[0].join("inputs");
+        let changes = Changes { model: Some(inputs.join("model").join(&job.model)), ..job.changes.clone() };
+        let scenario = Scenario::load_changed(&inputs.join("experiment").join(&job.experiment), &changes)
+            .map_err(|unreadable| Failed::Unfit(unreadable.diagnostics.render(&unreadable.sources, false)))?;
+        let found = super::check(&scenario);
+        if found.has_errors() {
+            return Err(Failed::Unfit(found.render(&scenario.sources, false)));
+        }
+        if parts[0].file_name() != Some(format!("{:016x}", hash(&job, &scenario)).as_ref()) {
+            return Err(Failed::Unfit(format!("{}: its inputs are not those that were run", parts[0].display())));
+        }
+        if job.version != env!("CARGO_PKG_VERSION") {
+            let what = format!("the parts were run by version {}; merge them with it", job.version);
+            return Err(Failed::Unfit(what));
+        }
+        let work = Self { folder: parts[0].clone(), parts, job };
+        work.complete()?;
+        Ok((work, scenario))
+    }
+
+    /// The same work in another folder of results.
+    #[must_use]
+    pub fn moved_to(self, results: &Path) -> Self {
+        let name = self.folder.file_name().unwrap_or_default().to_owned();
+        Self { folder: results.join(".work").join(name), ..self }
+    }
+
+    /// Whether charts were asked for.
+    #[must_use]
+    pub fn charts(&self) -> bool {
+        self.job.charts
+    }
+
+    /// Whether there is a fragment of every point; if not, says which parts are missing.
+    fn complete(&self) -> Result<(), Failed> {
+        let there = |number: usize| self.parts.iter().any(|part| part.join(name(number)).is_file());
+        let missing: Vec<usize> = (0..self.job.points).filter(|&number| !there(number)).collect();
+        let Some(first) = missing.first() else { return Ok(()) };
+        let mut text =
+            format!("{} of {} points are missing, the first of them {first}", missing.len(), self.job.points);
+        let shards = self.parts.iter().flat_map(|part| fs::read_dir(part).into_iter().flatten().flatten());
+        let counts: BTreeSet<usize> = shards
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("shard-")?.split_once("-of-")?.1.parse().ok())
+            .collect();
+        if let (Some(&of), 1) = (counts.first(), counts.len()) {
+            let numbers: BTreeSet<usize> = missing.iter().map(|point| point % of + 1).collect();
+            let names: Vec<String> = numbers.iter().map(|&number| Shard { number, of }.to_string()).collect();
+            text = format!("{text}: run and name the parts {}", names.join(", "));
+        }
+        Err(Failed::Unfit(text))
+    }
+}
+
+/// The plan of a point that was checked.
+fn planned(scenario: &Scenario, number: usize) -> Result<(crate::system::plan::Plan, Experiment), Failed> {
+    let mut found = Diagnostics::new();
+    scenario.plan(&scenario.point(number), &mut found).ok_or(Failed::Files(found))
+}
+
+/// A hash of all that results depend on.
+fn hash(job: &Job, scenario: &Scenario) -> u64 {
+    let data: Vec<(String, u64)> = scenario.data().into_iter().map(|(name, bytes)| (name, fnv1a(&bytes))).collect();
+    let all = serde_json::to_vec(&(job, scenario.inputs(), data)).expect("plain values can be written");
+    fnv1a(&all)
+}
+
+/// The one work folder in a folder: itself, or below the results in it.
+fn find(folder: &Path) -> Result<PathBuf, Failed> {
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let mut candidates = vec![folder.to_owned()];
+    candidates.extend(below(&folder.join(".work")));
+    candidates.extend(below(folder).iter().flat_map(|inner| below(&inner.join(".work"))));
+    candidates.retain(|it| it.join("job.json").is_file());
+    candidates.sort();
+    match candidates.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => Err(Failed::Unfit(format!("{} holds no part: `run --shard i/n` leaves one", folder.display()))),
+        _ => Err(Failed::Unfit(format!("{} holds several works: name the folder of one experiment", folder.display()))),
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("p{number:06}")
+}
+
+/// The bytes of a fragment: what it begins with, the number of the point, the lengths of its sections and a checksum; then the
+/// sections, the facts, the runs and a table each.
+fn encode(number: usize, fragment: &Fragment) -> Vec<u8> {
+    let exact = "plain values can be written";
+    let facts = postcard::to_allocvec(&fragment.facts).expect(exact);
+    let runs = postcard::to_allocvec(&fragment.runs).expect(exact);
+    let sections: Vec<&[u8]> =
+        [&facts[..], &runs[..]].into_iter().chain(fragment.tables.iter().map(Vec::as_slice)).collect();
+    let body = sections.concat();
+    let mut bytes = MAGIC.to_vec();
+    let lengths = sections.iter().map(|section| section.len() as u64);
+    for word in [number as u64, checksum(&body), sections.len() as u64].into_iter().chain(lengths) {
+        bytes.extend(word.to_le_bytes());
+    }
+    bytes.extend(body);
+    bytes
+}
+
+/// A checksum, eight bytes at a time: results are large, and it guards against files that were cut off, not against forgery.
+fn checksum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let sum = words.iter().fold(bytes.len() as u64, |sum, word| mix(sum, u64::from_le_bytes(*word)));
+    mix(sum, fnv1a(rest))
+}
+
+/// A fragment, if it is there, whole, and that of this point.
+fn read(path: &Path, number: usize) -> Option<Fragment> {
+    decode(&fs::read(path).ok()?, number)
+}
+
+fn decode(bytes: &[u8], number: usize) -> Option<Fragment> {
+    fn word(bytes: &mut &[u8]) -> Option<u64> {
+        let (word, rest) = bytes.split_first_chunk::<8>()?;
+        *bytes = rest;
+        Some(u64::from_le_bytes(*word))
+    }
+    let mut rest = bytes.strip_prefix(MAGIC)?;
+    let (of, sum, sections) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
+    let lengths: Vec<u64> = (0..sections.min(64)).map(|_| word(&mut rest)).collect::<Option<_>>()?;
+    let length = lengths.iter().try_fold(0_u64, |sum, &length| sum.checked_add(length));
+    if of != number as u64 || length != Some(rest.len() as u64) || sum != checksum(rest) {
+        return None;
+    }
+    let mut sections = lengths.into_iter().map(|length| {
+        let (section, after) = rest.split_at(length as usize);
+        rest = after;
+        section
+    });
+    let facts = postcard::from_bytes(sections.next()?).ok()?;
+    let runs = postcard::from_bytes(sections.next()?).ok()?;
+    Some(Fragment { facts, tables: sections.map(<[u8]>::to_vec).collect(), runs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_keeps_every_bit_and_a_damaged_one_is_none() {
+        let odd = [0.1 + 0.2, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 3.0, f64::NAN];
+        let facts = Facts { claims: vec![odd.to_vec()], ..Facts::default() };
+        let fragment = Fragment { facts, tables: vec![b"a,b\n".to_vec(), Vec::new()], runs: vec![Run::default()] };
+        let bytes = encode(7, &fragment);
+        let again = decode(&bytes, 7).expect("it is whole");
+        let bits = |fragment: &Fragment| fragment.facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&again), bits(&fragment));
+        assert_eq!(again.tables, fragment.tables);
+        assert_eq!(again.runs.len(), 1);
+        assert!(decode(&bytes, 8).is_none(), "another point");
+        assert!(decode(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
+        let mut other = bytes;
+        *other.last_mut().expect("it has bytes") ^= 1;
+        assert!(decode(&other, 7).is_none(), "changed");
+    }
+
+    #[test]
+    fn shards_share_the_points_out() {
+        let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].iter().map(|text| text.parse().expect("a shard")).collect();
+        for point in 0..10 {
+            assert_eq!(shards.iter().filter(|shard| shard.has(point)).count(), 1);
+        }
+        assert!(shards[0].has(0) && shards[1].has(1) && shards[0].has(3));
+        for wrong in ["0/3", "4/3", "1", "a/b", "1/0"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}
