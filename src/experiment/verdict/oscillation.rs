@@ -2,13 +2,19 @@
 //!
 //! One opening is what a breaker is for; probes that fail while a fault lasts (open, half-open, open) are too. Hunting is that
 //! each instance has, on average, opened from closed and closed again twice or more after the last fault (without faults: in all the
-//! run), where it should have stayed closed: one is an event, two are a period.
+//! run), where it should have stayed closed: one is an event, two are a period. Where faults come at random times, nothing is said.
 
 use super::brief;
+use crate::system::plan::Timing;
+
 use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
 
 /// The breakers that hunt.
 pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
+    // Between faults that come at random it cannot be told which opening was for one.
+    if look.plan.faults.iter().any(|fault| matches!(fault.timing, Timing::Random { .. })) {
+        return Vec::new();
+    }
     let from = look.faults().map_or(look.plan.schedule.warmup.as_secs(), |it| it.1);
     let strips = look.run.strips.iter();
     let judged = strips.filter_map(|strip| {
