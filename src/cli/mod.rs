@@ -359,7 +359,7 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
 }
 
 fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
-    let done = Work::of_parts(folders).and_then(|(work, scenario)| {
+    let done = Work::of_parts(folders).map(|(work, scenario)| {
         let (work, folder) = match out {
             Some(out) => {
                 let folder = folder(out, &scenario);
@@ -370,7 +370,7 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
                 (work, results)
             }
         };
-        Ok(finish(&work, &scenario, &folder, format).unwrap_or_else(|failed| fail(&failed, &scenario.sources)))
+        finish(&work, &scenario, &folder, format).unwrap_or_else(|failed| fail(&failed, &scenario.sources))
     });
     done.unwrap_or_else(|failed| fail(&failed, &Sources::new()))
 }
