@@ -424,7 +424,7 @@ impl Builder<'_> {
                 self.error(spec.balance.place, what, way_out);
             }
             let zones = self.zones(&spec.zones);
-            for (place, what, way_out) in spec.queue.problems(spec.deadline == model::Deadline::Propagate) {
+            for (place, what, way_out) in spec.queue.problems(spec.deadline.reserve().is_some()) {
                 self.error(place, what, way_out);
             }
             if let Some(shed) = &spec.shed
@@ -460,7 +460,7 @@ impl Builder<'_> {
                     model::Cancel::Queued => Cancel::Queued,
                     model::Cancel::Propagate => Cancel::Propagate,
                 },
-                deadline: spec.deadline == model::Deadline::Propagate,
+                deadline: spec.deadline.reserve().is_some(),
                 slowdown,
                 startup: spec.startup.map_or(Duration::ZERO, |span| span.0),
                 warmup: spec.warmup.map_or((Duration::ZERO, 1.0), |it| (it.lasts.0, it.factor)),
@@ -792,9 +792,9 @@ impl Builder<'_> {
         let honours = (caller as usize)
             .checked_sub(clients)
             .and_then(|number| self.model.services.get_index(number))
-            .is_some_and(|(_, it)| it.deadline == model::Deadline::Propagate);
-        if honours && step.is_some() {
-            layers.push(Arc::new(policy::deadline::Deadline));
+            .and_then(|(_, it)| it.deadline.reserve());
+        if honours.is_some() && step.is_some() {
+            layers.push(Arc::new(policy::deadline::Deadline { reserve: Duration::ZERO }));
         }
         let mut tightest: Option<(Duration, Place)> = None;
         for written in policies {
@@ -815,6 +815,9 @@ impl Builder<'_> {
         }
         if !policies.is_empty() && policies.iter().all(|written| written.problems().is_empty()) {
             self.stacks.push((policies.to_vec(), repeatable));
+        }
+        if let Some(reserve) = honours.filter(|reserve| !reserve.is_zero() && step.is_some()) {
+            layers.push(Arc::new(policy::deadline::Deadline { reserve }));
         }
         if layers.len() > usize::from(u8::MAX) {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");

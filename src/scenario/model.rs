@@ -11,7 +11,7 @@ use super::source::{Named, Spanned};
 use super::units::{Bandwidth, Rate, Share, Size, Span};
 use crate::admission;
 use crate::balance;
-use crate::engine::Time;
+use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
 use crate::system::keys;
@@ -230,6 +230,20 @@ pub enum Deadline {
     /// A request whose deadline has passed is dropped before it is started, and what is left of the time limits the
     /// calls made for it. The deadline of a request is that of the tightest `timeout` around its call.
     Propagate,
+    /// As `propagate`, and so much of the time is kept for the service itself, for a fallback for example: its calls have
+    /// that much less.
+    Reserve(Span),
+}
+
+impl Deadline {
+    /// The time that is kept, if deadlines are honoured.
+    pub(crate) fn reserve(self) -> Option<Duration> {
+        match self {
+            Self::Ignore => None,
+            Self::Propagate => Some(Duration::ZERO),
+            Self::Reserve(span) => Some(span.0),
+        }
+    }
 }
 
 /// How work slows down with the number of requests in service.

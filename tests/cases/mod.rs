@@ -580,7 +580,7 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
     let habits = (
         maybe(one_of(&["async: true"])),
         maybe(one_of(&["cancel: queued", "cancel: propagate"])),
-        maybe(one_of(&["deadline: propagate"])),
+        maybe(one_of(&["deadline: propagate", "deadline: { reserve: 5ms }"])),
         balance(),
     );
     let life = (
@@ -623,7 +623,7 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
             let mut options = options.concat().replace("[WEIGHTS]", &format!("{:?}", &[3, 1, 2][..replicas as usize]));
             options.push_str(&format!(", {zones}"));
             // Without deadlines there is nothing to go by.
-            if options.contains("earliest_deadline") && !options.contains("deadline: propagate") {
+            if options.contains("earliest_deadline") && !options.contains(", deadline:") {
                 options.push_str(", deadline: propagate");
             }
             if options.contains("utilisation") && !options.contains("workers:") {

@@ -282,3 +282,25 @@ fn a_service_hands_its_deadline_on_unless_it_ignores_it() {
     assert_eq!(ran.count("service/b", "dropped"), 1);
     assert_eq!(ran.busy("service/b"), 0);
 }
+
+#[test]
+fn a_reserve_leaves_time_for_a_fallback() {
+    // The user waits for 500 ms. Of that the service keeps nothing, or 100 ms, in which its fallback answers after 60 ms.
+    for (deadline, answer) in [("propagate", None), ("{ reserve: 100ms }", Some(460))] {
+        let ran = run(
+            &format!(
+                "
+                services:
+                  front:
+                    deadline: {deadline}
+                    operations:
+                      get: [ {{ call: back.get, policies: [ fallback: [ {{ answer: empty, latency: 60ms }} ] ] }} ]
+                  back: {{ operations: {{ get: [ work: 10s ] }} }}
+                clients: {{ c: {{ calls: front.get, arrivals: {{ constant: 1/s }}, policies: [ timeout: 500ms ] }} }}
+                "
+            ),
+            "{ length: 1.5s }",
+        );
+        assert_eq!(ran.answers("c"), [answer], "{deadline}");
+    }
+}
