@@ -166,7 +166,7 @@ impl OutcomeSet {
     /// Every failure; answers and cancelled calls are left out.
     #[must_use]
     pub const fn failures() -> Self {
-        // All kinds but ok (bit 0), degraded (bit 1) and cancelled (the last).
+        // All kinds but ok (bit 0), degraded (bit 1) and cancelled.
         Self(((1 << Outcome::KINDS) - 1) & !0b11 & !(1 << Outcome::Cancelled.kind()))
     }
 

@@ -24,7 +24,7 @@ use crate::admission::{Class, idempotency};
 use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
 use crate::measure::{Fact, caller_limit};
-use crate::outcome::{Lesser, Outcome, OutcomeSet, Refuser};
+use crate::outcome::{Outcome, OutcomeSet, Refuser};
 use crate::policy::{Enter, Leave, Passage, Policy, Position};
 
 /// Names a leg.
@@ -983,28 +983,10 @@ impl Calls {
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
         cx.begin(Task {
-            number,
-            host,
-            from: host,
-            edge: u32::MAX,
             pc,
-            bucket,
-            about,
-            caller: Handle::NONE,
-            parent: Handle::NONE,
-            branches: Handle::NONE,
-            sibling: Handle::NONE,
-            state: State::Ready,
-            token: 0,
-            arrived: now,
-            deadline: Time::NEVER,
-            work: Duration::ZERO,
-            in_flight: 0,
-            lesser: Lesser::NOT,
-            worker: Worker::NotNeeded,
             started: true,
-            abandoned: false,
             count: Count::Background(purpose),
+            ..Task::new(number, host, bucket, about, now)
         })
     }
 
@@ -1042,29 +1024,17 @@ impl Calls {
         let token = leg.token;
         let bucket = cx.measure.bucket(now);
         let number = cx.next_number();
+        let host = cx.hosts.of_service(edge.service) + leg.replica;
         let request = cx.begin(Task {
-            number,
-            host: cx.hosts.of_service(edge.service) + leg.replica,
             from,
             edge: leg.edge,
             pc: operation.keyed.filter(|_| token != 0).map_or(operation.entry, |keyed| keyed.entry),
-            bucket,
-            about,
             caller: id,
-            parent: Handle::NONE,
-            branches: Handle::NONE,
-            sibling: Handle::NONE,
             state: State::Travelling,
             token,
-            arrived: now,
             deadline,
-            work: Duration::ZERO,
-            in_flight: 0,
-            lesser: Lesser::NOT,
             worker: Worker::Wanted,
-            started: false,
-            abandoned: false,
-            count: Count::Nothing,
+            ..Task::new(number, host, bucket, about, now)
         });
         leg.request = request;
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });

@@ -530,28 +530,11 @@ impl<'p> World<'p> {
         };
         let host = self.cx.hosts.of_client(client) + wish.instance;
         let task = self.cx.begin(Task {
-            number,
-            host,
-            from: host,
-            edge: u32::MAX,
             pc: wish.entry,
-            bucket,
-            about,
-            caller: Handle::NONE,
-            parent: Handle::NONE,
-            branches: Handle::NONE,
-            sibling: Handle::NONE,
             state: State::Ready,
-            token: 0,
-            arrived: now,
-            deadline: Time::NEVER,
-            work: Duration::ZERO,
-            in_flight: 0,
-            lesser: Lesser::NOT,
-            worker: Worker::NotNeeded,
             started: true,
-            abandoned: false,
             count: wish.user.map_or(Count::Nothing, Count::User),
+            ..Task::new(number, host, bucket, about, now)
         });
         self.cx.note(Fact::Opened { client });
         self.cx.ready.push(task);
@@ -788,7 +771,7 @@ impl<'p> World<'p> {
 
     /// A task divides into branches.
     fn fork(&mut self, id: Handle, entries: &[u32], need: u32) {
-        let own_workers = self.releases_worker(self.cx.tasks[id].host);
+        let want_workers = self.releases_worker(self.cx.tasks[id].host);
         let parent = &mut self.cx.tasks[id];
         parent.state = State::Forked;
         parent.count = Count::Branches { running: entries.len() as u32, well: 0, need };
@@ -799,7 +782,7 @@ impl<'p> World<'p> {
             state: State::Ready,
             work: Duration::ZERO,
             lesser: Lesser::NOT,
-            worker: if own_workers && parent.worker != Worker::Own { Worker::Wanted } else { Worker::NotNeeded },
+            worker: if want_workers && parent.worker != Worker::Own { Worker::Wanted } else { Worker::NotNeeded },
             count: Count::Nothing,
             ..parent.clone()
         };

@@ -82,6 +82,34 @@ impl About {
 }
 
 impl Task {
+    /// A task that runs at a host from now on, for nobody who waits for it, and without a worker.
+    pub(super) fn new(number: u64, host: u32, bucket: u32, about: About, now: Time) -> Self {
+        Self {
+            number,
+            host,
+            from: host,
+            edge: u32::MAX,
+            pc: 0,
+            bucket,
+            about,
+            caller: Handle::NONE,
+            parent: Handle::NONE,
+            branches: Handle::NONE,
+            sibling: Handle::NONE,
+            state: State::Ready,
+            token: 0,
+            arrived: now,
+            deadline: Time::NEVER,
+            work: Duration::ZERO,
+            in_flight: 0,
+            lesser: Lesser::NOT,
+            worker: Worker::NotNeeded,
+            started: false,
+            abandoned: false,
+            count: Count::Nothing,
+        }
+    }
+
     /// Which call it makes now. A program has each of its calls at a step of its own, so step and identity name the call.
     pub(super) fn identity_of_call(&self) -> u64 {
         mix(self.about.identity ^ u64::from(self.pc))
