@@ -180,21 +180,26 @@ pub fn run_point(
             break;
         }
         let seeds: Vec<u64> = (0..more).map(|n| first.wrapping_add(n)).collect();
-        let runs: Vec<Run> = seeds
-            .par_iter()
-            .with_max_len(1)
-            .map(|&seed| {
-                let run = run(&result.plan, seed);
-                tick();
-                run
-            })
-            .collect();
-        result.verdicts.extend(runs.iter().map(|run| verdict::judge(&result.plan, run)));
+        let replicated = replicate(&result.plan, &seeds, tick);
         result.seeds.extend(seeds);
-        result.runs.extend(runs);
+        for (run, verdict) in replicated {
+            result.runs.push(run);
+            result.verdicts.push(verdict);
+        }
     }
     result.steady = Steady::of(&result.plan, &result.runs);
     Ok(result)
+}
+
+/// Runs a plan with each of some seeds, in parallel, and says how each run ended. `tick` is told of each that has.
+fn replicate(plan: &Plan, seeds: &[u64], tick: &(dyn Fn() + Sync)) -> Vec<(Run, Verdict)> {
+    let one = |&seed: &u64| {
+        let run = run(plan, seed);
+        let verdict = verdict::judge(plan, &run);
+        tick();
+        (run, verdict)
+    };
+    seeds.par_iter().with_max_len(1).map(one).collect()
 }
 
 /// Runs all points and seeds of a scenario, and keeps all runs in memory. `tick` is told of each run that has ended.

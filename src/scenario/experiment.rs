@@ -141,7 +141,7 @@ pub struct Vary {
     /// The last value of a range, in the same unit.
     #[serde(default)]
     pub to: Option<Node>,
-    /// How many values the range has, both ends among them. With `sample`, none: it draws them.
+    /// How many values the range has, both ends among them. Default: 5. With `sample`, none: it draws them.
     #[serde(default)]
     pub steps: Option<Spanned<u32>>,
     /// Whether neighbours differ by the same amount or by the same factor. Default: `linear`.

@@ -37,6 +37,9 @@ const COLUMNS: [&str; 18] = [
 /// Points of one experiment at most.
 const MOST_POINTS: usize = 1_000_000;
 
+/// Values of a range that does not say how many it has.
+const STEPS: u32 = 5;
+
 /// Points whose plans are built at a time when all are checked.
 const CHECKED_AT_ONCE: usize = 256;
 
@@ -90,6 +93,31 @@ pub struct Axis {
     pub values: Vec<AxisValue>,
     /// Whether its values are drawn from a range, together with those of the other axes of which this is so.
     pub drawn: bool,
+    /// The range that its values come from, if they do.
+    range: Option<Reach>,
+}
+
+/// A range, and what it changes.
+#[derive(Clone, Debug)]
+struct Reach {
+    range: Range,
+    path: Path,
+    place: Place,
+}
+
+impl Reach {
+    fn at(&self, share: f64) -> AxisValue {
+        let value = self.range.at(share);
+        AxisValue { label: value.label(), changes: vec![(self.path.clone(), value, self.place)] }
+    }
+}
+
+impl Axis {
+    /// Any value of its range, at a share of the way between its ends (0 to 1); [`None`] if its values are a list.
+    #[must_use]
+    pub fn at(&self, share: f64) -> Option<AxisValue> {
+        self.range.as_ref().map(|range| range.at(share))
+    }
 }
 
 /// A value of an axis.
@@ -98,6 +126,24 @@ pub struct AxisValue {
     /// As it stands in tables.
     pub label: String,
     changes: Vec<(Path, Node, Place)>,
+}
+
+impl AxisValue {
+    /// A value for a path, both as `--set` takes them. A mistake in the value is shown in `sources`.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn set(path: &str, value: &str, sources: &mut Sources) -> Result<Self, Diagnostics> {
+        let id = sources.add(format!("--set {path}"), value);
+        let node = tree::parse_value(id, sources)?;
+        match Path::parse(path) {
+            Ok(parsed) => {
+                let place = node.place;
+                Ok(Self { label: format!("{path}={value}"), changes: vec![(parsed, node, place)] })
+            }
+            Err(what) => Err(Diagnostic::error(Place::NOWHERE, format!("`{path}={value}`: {what}")).into()),
+        }
+    }
 }
 
 /// A combination of values.
@@ -340,8 +386,19 @@ impl Scenario {
         self.axes.iter().zip(&point.values).map(|(axis, &value)| axis.values[value].label.as_str()).collect()
     }
 
+    /// The values of a point, for each axis.
+    #[must_use]
+    pub fn values(&self, point: &Point) -> Vec<&AxisValue> {
+        self.axes.iter().zip(&point.values).map(|(axis, &value)| &axis.values[value]).collect()
+    }
+
     /// Builds the plan of a point, with the experiment as it is there. What is found, warnings too, joins `found`.
     pub fn plan(&self, point: &Point, found: &mut Diagnostics) -> Option<(Plan, Experiment)> {
+        self.plan_with(&self.values(point), found)
+    }
+
+    /// Builds the plan for any values, which later ones of the same path replace: of axes, of ranges, or others. `--set` wins over all.
+    pub fn plan_with(&self, values: &[&AxisValue], found: &mut Diagnostics) -> Option<(Plan, Experiment)> {
         let (mut model, mut experiment) = (self.model_tree.clone(), self.experiment_tree.clone());
         // Sections that a file may leave out can be reached all the same.
         section(&mut experiment, "limits");
@@ -355,9 +412,8 @@ impl Scenario {
                 Err(what) => found.push(Diagnostic::error(path.place, what)),
             }
         }
-        for (axis, &value) in self.axes.iter().zip(&point.values) {
-            changes
-                .extend(axis.values[value].changes.iter().map(|(path, node, written)| (path.clone(), node, *written)));
+        for value in values {
+            changes.extend(value.changes.iter().map(|(path, node, written)| (path.clone(), node, *written)));
         }
         changes.extend(self.overrides.iter().map(|(path, value)| (path.clone(), value, value.place)));
         let first = |path: &Path| path.segments().first().map(|first| first.name.clone()).unwrap_or_default();
@@ -650,7 +706,6 @@ fn find_model(folder: &FilePath, name: &Spanned<String>, found: &mut Diagnostics
 /// The axes of an experiment, `variants`, then each of `vary`; and how many points are drawn from ranges, if they are.
 fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<usize>) {
     let mut axes = Vec::new();
-    let mut ranges: Vec<(usize, Range, Path, Place)> = Vec::new();
     let parse = |path: &Spanned<String>, found: &mut Diagnostics| match Path::parse(&path.value) {
         Ok(parsed) => Some(parsed),
         Err(what) => {
@@ -687,7 +742,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
                 .filter_map(|(path, value)| Some((parse(path, found)?, value.clone(), path.place)))
                 .collect(),
         });
-        axes.push(Axis { name: "variant".to_owned(), values: values.collect(), drawn: false });
+        axes.push(Axis { name: "variant".to_owned(), values: values.collect(), drawn: false, range: None });
     }
     for (key, vary) in experiment.vary.iter() {
         let path = vary.path.as_ref().unwrap_or(key);
@@ -706,12 +761,12 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
             found.push(Diagnostic::error(key.place, what).help("give one of the two another name"));
         }
         let Some(kind) = values(key, vary, experiment.sample.is_some(), found) else { continue };
-        let drawn = matches!(kind, Kind::Drawn(_));
-        let values: Vec<(String, Place, Node)> = match kind {
-            Kind::Values(values) => values,
-            Kind::Drawn(range) => {
-                ranges.push((axes.len(), range, parsed.clone(), path.place));
-                Vec::new()
+        let drawn = matches!(kind, Kind::Range(_, None));
+        let (values, range) = match kind {
+            Kind::Values(values) => (values, None),
+            Kind::Range(range, steps) => {
+                let steps = steps.map(|steps| range.steps(steps)).unwrap_or_default();
+                (steps.into_iter().map(|value| (value.label(), key.place, value)).collect(), Some(range))
             }
         };
         if values.is_empty() && !drawn {
@@ -726,10 +781,13 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
         }
         let values = values
             .into_iter()
-            .map(|(label, _, value)| AxisValue { label, changes: vec![(parsed.clone(), value, path.place)] });
-        axes.push(Axis { name, values: values.collect(), drawn });
+            .map(|(label, _, value)| AxisValue { label, changes: vec![(parsed.clone(), value, path.place)] })
+            .collect();
+        let range = range.map(|range| Reach { range, path: parsed, place: path.place });
+        axes.push(Axis { name, values, drawn, range });
     }
     let drawn = experiment.sample.as_ref().and_then(|sample| {
+        let mut ranges: Vec<&mut Axis> = axes.iter_mut().filter(|axis| axis.drawn).collect();
         let (Sample::Sobol(points) | Sample::LatinHypercube(points)) = sample.value;
         let wrong = if ranges.is_empty() {
             Some(("a sample, and no range to draw it from", "give `vary` a range: `{ from: 1, to: 10 }`"))
@@ -744,14 +802,10 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
             found.push(Diagnostic::error(sample.place, what).help(help));
             return None;
         }
-        let names: Vec<&str> = ranges.iter().map(|&(axis, ..)| axes[axis].name.as_str()).collect();
+        let names: Vec<&str> = ranges.iter().map(|axis| axis.name.as_str()).collect();
         let shares = sample::draw(sample.value, &names);
-        for ((axis, range, path, place), shares) in ranges.into_iter().zip(shares) {
-            let value = |share: f64| {
-                let value = range.at(share);
-                AxisValue { label: value.label(), changes: vec![(path.clone(), value, place)] }
-            };
-            axes[axis].values = shares.into_iter().map(value).collect();
+        for (axis, shares) in ranges.iter_mut().zip(shares) {
+            axis.values = shares.into_iter().filter_map(|share| axis.at(share)).collect();
         }
         Some(points as usize)
     });
@@ -762,8 +816,8 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
 enum Kind {
     /// Values, with their labels.
     Values(Vec<(String, Place, Node)>),
-    /// A range, from which a sample is drawn.
-    Drawn(Range),
+    /// A range, and in how many steps; none if a sample is drawn from it.
+    Range(Range, Option<u32>),
 }
 
 /// The values of an axis as they are written. What is wrong joins `found`.
@@ -791,20 +845,14 @@ fn values(key: &Spanned<String>, vary: &Vary, sampled: bool, found: &mut Diagnos
         }
     };
     match &vary.steps {
-        None if sampled => Some(Kind::Drawn(range)),
+        None => Some(Kind::Range(range, (!sampled).then_some(STEPS))),
         Some(steps) if sampled => wrong(
             steps.place,
             "`steps` of a range from which a sample is drawn".to_owned(),
             "leave them out: `sample` says how many points there are",
         ),
-        Some(steps) if (2..=MOST_POINTS as u32).contains(&steps.value) => {
-            Some(Kind::Values(range.steps(steps.value).iter().map(|value| labelled(value, key.place)).collect()))
-        }
-        steps => wrong(
-            steps.as_ref().map_or(key.place, |steps| steps.place),
-            "a range needs `steps`, two or more".to_owned(),
-            "e.g. `steps: 10`; or give the experiment a `sample`, which draws points from its ranges",
-        ),
+        Some(steps) if (2..=MOST_POINTS as u32).contains(&steps.value) => Some(Kind::Range(range, Some(steps.value))),
+        Some(steps) => wrong(steps.place, "a range has two `steps` or more".to_owned(), "e.g. `steps: 10`"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::experiment::Scale;
 use super::tree::{Node, Value};
 
 /// A range.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Range {
     from: f64,
     to: f64,
