@@ -18,7 +18,7 @@ fn load(file: &Path, set: &[String]) -> Scenario {
 
 fn runs(scenario: &Scenario, seeds: u32) -> Results {
     // Other seeds than the experiments were made with.
-    let options = Options { seeds: Some(seeds), seed: Some(7_000) };
+    let options = Options { seeds: Some(seeds), seed: Some(7_000), ..Options::default() };
     execute(scenario, &options, &|| {}).unwrap_or_else(|found| panic!("{}", found.render(&scenario.sources, false)))
 }
 
@@ -125,6 +125,30 @@ fn remedies_can_be_set() {
             assert!(!found.has_errors(), "{name}: {remedy}: {found:?}");
         }
     }
+}
+
+/// The same seeds once more with the value that the diagnosis proposes; it is set after those of the variant.
+#[test]
+fn remedies_are_tried_and_compared() {
+    let file = root().join("experiments/retry-storm.yaml");
+    let scenario = load(&file, &[]);
+    let options = Options { seeds: Some(4), seed: Some(7_000), try_remedies: true };
+    let results = execute(&scenario, &options, &|| {}).expect("it is well-formed");
+    let tried: Vec<_> = results.points.iter().map(|point| point.tried.as_ref()).collect();
+    // Every layer retries: the budget brings all runs back, and all those who were lost.
+    let storm = tried[0].expect("the storm has a remedy");
+    assert_eq!(storm.refused, None);
+    assert!(storm.verdicts.iter().all(|it| it.name.name() == "recovered" && it.recovery < 10.0));
+    let rows = storm.rows();
+    let figure = |metric: &str| rows.iter().find(|row| row.metric == metric).expect("clients have this metric");
+    let goodput = figure("goodput");
+    assert_eq!(goodput.finding(), blackstart::experiment::compare::Finding::More);
+    assert!(goodput.difference.paired.mean > 700.0 && goodput.difference.paired.n == 4);
+    let order = figure("recovery_time").order.expect("without the remedy it never comes back");
+    assert_eq!((order.less, order.more), (4, 0));
+    // What is well has no remedy.
+    let last = tried.last().expect("there are variants");
+    assert!(last.is_none(), "no retries");
 }
 
 /// The first remedy of the storm cures it.

@@ -246,26 +246,28 @@ fn about(number: usize) -> usize {
     number.div_ceil(unit) * unit
 }
 
+/// A figure of both, as JSON.
+pub(super) fn figure(row: &Row) -> serde_json::Value {
+    let it = &row.difference;
+    serde_json::json!({
+        "entity": row.entity, "metric": row.metric, "n": it.paired.n, "a": it.a.mean, "b": it.b.mean,
+        "difference": it.paired.mean, "ci_low": it.paired.low, "ci_high": it.paired.high,
+        "unpaired_half": it.unpaired_half, "worth": it.worth(), "finding": row.finding().name(),
+        "seeds_to_decide": row.seeds_to_decide(), "unpaired_runs_to_decide": it.unpaired_runs_to_decide(),
+        "order": row.order.map(|it| serde_json::json!({
+            "median_a": it.a.value, "median_b": it.b.value, "less": it.less, "more": it.more,
+        })),
+    })
+}
+
 fn json((a, b): (&str, &str), window: &str, compared: &[Pair]) -> String {
     let axes = |values: &[(String, String)]| {
         values.iter().map(|(axis, value)| (axis.clone(), value.clone().into())).collect::<serde_json::Map<_, _>>()
     };
-    let row = |row: &Row| {
-        let it = &row.difference;
-        serde_json::json!({
-            "entity": row.entity, "metric": row.metric, "n": it.paired.n, "a": it.a.mean, "b": it.b.mean,
-            "difference": it.paired.mean, "ci_low": it.paired.low, "ci_high": it.paired.high,
-            "unpaired_half": it.unpaired_half, "worth": it.worth(), "finding": row.finding().name(),
-            "seeds_to_decide": row.seeds_to_decide(), "unpaired_runs_to_decide": it.unpaired_runs_to_decide(),
-            "order": row.order.map(|it| serde_json::json!({
-                "median_a": it.a.value, "median_b": it.b.value, "less": it.less, "more": it.more,
-            })),
-        })
-    };
     let pairs = compared.iter().map(|pair| {
         serde_json::json!({
             "a": axes(&pair.a), "b": axes(&pair.b), "seeds": pair.seeds, "stopped": pair.stopped,
-            "rows": pair.rows.iter().map(row).collect::<Vec<_>>(),
+            "rows": pair.rows.iter().map(figure).collect::<Vec<_>>(),
         })
     });
     let all = serde_json::json!({ "a": a, "b": b, "window": window, "pairs": pairs.collect::<Vec<_>>() });

@@ -148,6 +148,9 @@ struct How {
     /// Draw no charts.
     #[arg(long)]
     no_charts: bool,
+    /// Try the first remedy of each point, and compare: the same runs once more with the value that the diagnosis proposes.
+    #[arg(long)]
+    try_remedies: bool,
     /// Run only part I of N of the points, and leave it for `merge`: 2/3.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -295,7 +298,7 @@ fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let options = Options { seeds: how.seeds, seed: how.seed };
+    let options = Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies };
     let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
         work_on(&work, scenario, &options, how)?;
         match how.shard {

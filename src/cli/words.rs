@@ -6,11 +6,11 @@ use std::path::Path;
 use super::reference::Reference;
 use super::wrap::say_prose;
 use super::{ALL_WELL, WRONG_INPUT, say, tell};
-use crate::experiment::statistics::{digits, proportion};
-use crate::experiment::{Facts, Holds, Mechanism, Swept};
+use crate::experiment::{Holds, Mechanism, Swept};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
+use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, remedy, tried};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::{Fault, VerdictName};
 use crate::scenario::model::{Operation, Service};
@@ -55,45 +55,6 @@ fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
 /// Points that are told one by one.
 const MOST_TOLD: usize = 50;
 
-/// How the runs of a point ended, and the evidence of the first that ended as most did.
-fn ended(point: &Facts) -> (String, String) {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for verdict in &point.verdicts {
-        match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((verdict.name.name(), 1)),
-        }
-    }
-    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
-    let most = counts.first().map(|count| count.0);
-    let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
-    let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
-    let runs = point.seeds.len();
-    // How all of few runs ended says little of the next; one run says nothing of a share.
-    let interval = |n: usize| {
-        if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
-    };
-    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {runs}{}", name.replace('_', " "), interval(*n)));
-    (counts.collect::<Vec<_>>().join(", "), evidence)
-}
-
-/// The diagnosis that stood first in the most runs of a point: in how many, its evidence in the first of them, and what to try.
-fn diagnosed(point: &Facts) -> Option<String> {
-    let firsts =
-        || point.seeds.iter().zip(&point.verdicts).filter_map(|(seed, it)| Some((seed, it.diagnoses.first()?)));
-    let count = |mechanism| firsts().filter(|(_, it)| it.mechanism == mechanism).count();
-    let counted = firsts().map(|(seed, it)| (count(it.mechanism), seed, it));
-    let (times, seed, most) = counted.reduce(|a, b| if b.0 > a.0 { b } else { a })?;
-    let set = most.remedy.set.as_ref().map_or_else(String::new, |(path, value)| format!(" (--set '{path}={value}')"));
-    Some(format!(
-        "\n    {} in {times} of {}; seed {seed}: {}\n    try {}{set}",
-        most.mechanism.name().replace('_', " "),
-        point.seeds.len(),
-        most.evidence,
-        most.remedy.text
-    ))
-}
-
 /// The verdict of an experiment in a few lines.
 pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> String {
     let mut text = scenario.name.clone();
@@ -108,8 +69,13 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
         let labels = scenario.labels(&at);
         let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
         let place = pairs.collect::<Vec<_>>().join(", ");
-        let (counts, mut evidence) = ended(point);
-        evidence.push_str(&diagnosed(point).unwrap_or_default());
+        let mut evidence = evidence(point);
+        if let (Some(diagnosed), Some(told)) = (diagnosed(point), point.told()) {
+            let _ = write!(evidence, "\n    {diagnosed}\n    try {}", remedy(&told.diagnosis.remedy));
+        }
+        if let Some(it) = &point.tried {
+            let _ = write!(evidence, "\n    tried {}", tried(it).join("\n      "));
+        }
         let mut stopped = String::new();
         for (seed, stopped_by) in point.seeds.iter().zip(&point.stopped) {
             if let Some(why) = stopped_by {
@@ -121,9 +87,10 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
         }
         if !together {
             let place = if place.is_empty() { place } else { format!("{place}: ") };
-            let _ = write!(text, "\n  {place}{counts}\n    {evidence}{stopped}");
+            let _ = write!(text, "\n  {place}{}\n    {evidence}{stopped}", ended(&point.verdicts));
             continue;
         }
+        let counts = counts(&point.verdicts);
         match told.iter_mut().find(|other| other.0 == counts) {
             Some((_, points, more)) => {
                 *points += 1;
@@ -160,25 +127,8 @@ fn claims(scenario: &Scenario, results: &Swept) -> String {
     for claim in results.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
         let labels = scenario.labels(&scenario.point(claim.point)).join(", ");
         let place = if labels.is_empty() { labels } else { format!(" ({labels})") };
-        let (is, seeds) = match claim.holds {
-            Holds::Undecided => (
-                "cannot be decided",
-                match claim.seeds_to_decide {
-                    Some(seeds) => format!("; about {seeds} seeds would decide it"),
-                    None => "; it is too close to the bound for any number of seeds".to_owned(),
-                },
-            ),
-            _ => ("does not hold", String::new()),
-        };
-        let value = match claim.metric.strip_prefix("verdict:") {
-            Some(name) => {
-                let k = libm::round(claim.value.mean * claim.value.n as f64);
-                let interval = digits::share_of_runs((claim.value.low, claim.value.high));
-                format!("{} in {k} of {} runs {interval}", name.replace('_', " "), claim.value.n)
-            }
-            None => format!("{} is {}", claim.metric, digits::with_ends(&claim.value, claim.quantity)),
-        };
-        let _ = write!(text, "\n    {is}{place}: {}; {value}, claimed {}{seeds}", claim.claim, claim.bound);
+        let (claimed, holds) = (claimed(claim), holds(claim));
+        let _ = write!(text, "\n    {}{place}: {claimed}, claimed {}: {holds}", claim.claim, claim.bound);
     }
     text
 }
@@ -196,7 +146,17 @@ pub(super) fn verdict_json(scenario: &Scenario, results: &Swept) -> String {
                     "seed": seed, "verdict": verdict.name.name(), "evidence": verdict.evidence, "diagnoses": diagnoses,
                 })
             });
-            serde_json::json!({ "values": scenario.labels(&scenario.point(number)), "runs": runs.collect::<Vec<_>>() })
+            let tried = point.tried.as_ref().map(|it| {
+                let (path, value) = it.set();
+                let verdicts = it.verdicts.iter().map(|it| it.name.name()).collect::<Vec<_>>();
+                serde_json::json!({
+                    "diagnosis": it.diagnosis.mechanism.name(), "path": path, "value": value, "verdicts": verdicts,
+                    "refused": it.refused,
+                    "figures": it.rows().iter().map(super::compare::figure).collect::<Vec<_>>(),
+                })
+            });
+            let runs = runs.collect::<Vec<_>>();
+            serde_json::json!({ "values": scenario.labels(&scenario.point(number)), "runs": runs, "tried": tried })
         })
         .collect();
     let claims: Vec<serde_json::Value> = results

@@ -8,6 +8,7 @@
 mod check;
 mod claims;
 pub mod compare;
+mod remedy;
 pub mod statistics;
 mod steady;
 mod verdict;
@@ -27,10 +28,11 @@ use crate::system::run;
 use statistics::sequential;
 
 pub use claims::{Holds, Judged};
+pub use remedy::Tried;
 pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;
-pub use verdict::{Diagnosis, Mechanism, Remedy, Verdict};
+pub use verdict::{Diagnosis, Mechanism, Remedy, Told, Verdict};
 pub use work::{Failed, Shard, Work};
 
 /// What is asked of a run besides the files.
@@ -40,6 +42,8 @@ pub struct Options {
     pub seeds: Option<u32>,
     /// The first seed, if not that of the file.
     pub seed: Option<u64>,
+    /// Whether the first remedy of each point is tried.
+    pub try_remedies: bool,
 }
 
 /// A point, its plan, and its runs in order of their seeds.
@@ -61,6 +65,8 @@ pub struct PointResult {
     pub verdicts: Vec<Verdict>,
     /// What there is to say of a system in its everyday life; nothing if something was done to it.
     pub steady: Steady,
+    /// Its first remedy, if it was to be tried and there is one.
+    pub tried: Option<Tried>,
 }
 
 impl PointResult {
@@ -73,6 +79,7 @@ impl PointResult {
             stopped: self.runs.iter().map(|run| run.stopped.as_ref().map(ToString::to_string)).collect(),
             verdicts: self.verdicts.clone(),
             steady: self.steady.clone(),
+            tried: self.tried.clone(),
             claims: self.experiment.expect.iter().map(|claim| claims::values(self, claim)).collect(),
         }
     }
@@ -91,8 +98,18 @@ pub struct Facts {
     pub verdicts: Vec<Verdict>,
     /// What there is to say of a system in its everyday life; nothing if something was done to it.
     pub steady: Steady,
+    /// Its first remedy, if it was to be tried and there is one.
+    pub tried: Option<Tried>,
     /// For each claim of the experiment, what it is about, for each seed.
     pub claims: Vec<Vec<f64>>,
+}
+
+impl Facts {
+    /// The diagnosis that stood first in the most runs.
+    #[must_use]
+    pub fn told(&self) -> Option<Told<'_>> {
+        verdict::told(&self.seeds, &self.verdicts)
+    }
 }
 
 /// The results of an experiment, with all runs.
@@ -171,7 +188,8 @@ pub fn run_point(
     let point = scenario.point(number);
     let Some((plan, experiment)) = scenario.plan(&point, &mut found) else { return Err(found) };
     let (seeds, runs, verdicts) = (Vec::new(), Vec::new(), Vec::new());
-    let mut result = PointResult { number, point, plan, experiment, seeds, runs, verdicts, steady: Steady::default() };
+    let steady = Steady::default();
+    let mut result = PointResult { number, point, plan, experiment, seeds, runs, verdicts, steady, tried: None };
     // In rounds: what the figures of one say decides how many runs the next has.
     loop {
         let first = options.seed.unwrap_or(result.experiment.seed).wrapping_add(result.seeds.len() as u64);
@@ -188,6 +206,7 @@ pub fn run_point(
         }
     }
     result.steady = Steady::of(&result.plan, &result.runs);
+    result.tried = if options.try_remedies { remedy::try_first(scenario, &result, tick) } else { None };
     Ok(result)
 }
 

@@ -262,6 +262,7 @@ impl Work {
             runs,
             verdicts: facts.verdicts,
             steady: facts.steady,
+            tried: facts.tried,
         })
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::experiment::{Judged, PointResult, Summary, Swept};
+use crate::experiment::{Facts, Judged, PointResult, Summary, Swept};
 use crate::scenario::Scenario;
 
 /// A number with at most nine significant digits, as short as it can be; empty for what is not a number.
@@ -143,6 +143,7 @@ impl Tables {
             fs::rename(self.folder.join(name), results.join(name))?;
         }
         put(results, "claims.csv", &claims(scenario, &swept.claims)?)?;
+        put_or_remove(results, "remedies.csv", remedies(scenario, &swept.points)?)?;
         put(results, "manifest.json", manifest(scenario, swept).as_bytes())
     }
 }
@@ -160,6 +161,74 @@ fn claims(scenario: &Scenario, claims: &[Judged]) -> io::Result<Vec<u8>> {
         table.write_record([text(&claim.claim), claim.point.to_string()].into_iter().chain(labels).chain(after))?;
     }
     bytes(table)
+}
+
+/// The remedies that were tried, a row for each figure; nothing if none was.
+fn remedies(scenario: &Scenario, points: &[Facts]) -> io::Result<Option<Vec<u8>>> {
+    let after = [
+        "diagnosis",
+        "path",
+        "value",
+        "runs",
+        "came_back",
+        "refused",
+        "entity",
+        "metric",
+        "window",
+        "without",
+        "with",
+        "difference",
+        "ci_low",
+        "ci_high",
+        "finding",
+    ];
+    let mut table = header(scenario, &["point"], &after)?;
+    let mut any = false;
+    for (number, tried) in points.iter().enumerate().filter_map(|(number, facts)| Some((number, facts.tried.as_ref()?)))
+    {
+        any = true;
+        let point = scenario.point(number);
+        let labels = scenario.labels(&point).into_iter().map(text);
+        let (path, value) = tried.set();
+        let came_back = tried.verdicts.iter().filter(|it| it.name.came_back()).count();
+        let start: Vec<String> = std::iter::once(number.to_string())
+            .chain(labels)
+            .chain([tried.diagnosis.mechanism.name().to_owned(), text(path), text(value)])
+            .chain([tried.verdicts.len().to_string(), came_back.to_string(), tried.refused.clone().unwrap_or_default()])
+            .collect();
+        let rows = tried.rows();
+        let figures = rows.iter().map(|row| {
+            let it = &row.difference;
+            // Medians without a difference, where the mean would be infinite.
+            let figures = match &row.order {
+                Some(order) => [order.a.value, order.b.value, f64::NAN, f64::NAN, f64::NAN],
+                None => [it.a.mean, it.b.mean, it.paired.mean, it.paired.low, it.paired.high],
+            };
+            let window = if row.metric == "recovery_time" { "all" } else { &tried.window };
+            [row.entity.clone(), row.metric.to_owned(), window.to_owned()]
+                .into_iter()
+                .chain(figures.map(cell))
+                .chain([row.finding().name().to_owned()])
+                .collect::<Vec<_>>()
+        });
+        let none = vec![String::new(); 9];
+        let figures = if rows.is_empty() { vec![none] } else { figures.collect() };
+        for figure in figures {
+            table.write_record(start.iter().chain(&figure))?;
+        }
+    }
+    if any { bytes(table).map(Some) } else { Ok(None) }
+}
+
+/// Writes a file that is there only if it was asked for; one of an earlier run is removed.
+fn put_or_remove(folder: &Path, name: &str, bytes: Option<Vec<u8>>) -> io::Result<()> {
+    match bytes {
+        Some(bytes) => put(folder, name, &bytes),
+        None => match fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
 }
 
 /// Removes the charts of earlier runs, which may have been others: files named like ours, `01-…`.

@@ -608,6 +608,12 @@ impl VerdictName {
     pub const ALL: [Self; 5] =
         [Self::NotJudged, Self::NeverDisturbed, Self::Recovered, Self::StillFailing, Self::Metastable];
 
+    /// Whether everything was well in the end.
+    #[must_use]
+    pub fn came_back(self) -> bool {
+        matches!(self, Self::NeverDisturbed | Self::Recovered)
+    }
+
     /// As written in files and tables.
     #[must_use]
     pub fn name(self) -> &'static str {

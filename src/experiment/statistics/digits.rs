@@ -115,7 +115,8 @@ pub fn plain(value: f64, quantity: Quantity) -> String {
 }
 
 fn interval(value: &Summary) -> Option<f64> {
-    Some(value.half()).filter(|half| half.is_finite() && *half > 0.0)
+    // What is left of a difference of equal numbers is the rounding of their sum.
+    Some(value.half()).filter(|half| half.is_finite() && *half > 1e-12 * value.mean.abs())
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub struct Verdict {
     pub name: VerdictName,
     /// Since when, in seconds of simulated time; not a number if there is nothing to say.
     pub since: f64,
+    /// The `recovery_time` of the worst client: seconds, infinite if it did not come back, not a number if there is nothing to come back from.
+    pub recovery: f64,
     /// The evidence.
     pub evidence: String,
     /// What was at work, most telling first.
@@ -43,8 +45,29 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict that names no time.
     fn of_nothing(name: VerdictName, evidence: String) -> Self {
-        Self { name, since: f64::NAN, evidence, diagnoses: Vec::new() }
+        Self { name, since: f64::NAN, recovery: f64::NAN, evidence, diagnoses: Vec::new() }
     }
+}
+
+/// What is told of several runs: the diagnosis that stood first in the most of them, by the first of these runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'v> {
+    /// In how many runs it stood first.
+    pub times: usize,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The verdict on it.
+    pub verdict: &'v Verdict,
+    /// The diagnosis.
+    pub diagnosis: &'v Diagnosis,
+}
+
+/// What is told of several runs; [`None`] if there is no diagnosis.
+pub(super) fn told<'v>(seeds: &[u64], verdicts: &'v [Verdict]) -> Option<Told<'v>> {
+    let firsts = || seeds.iter().zip(verdicts).filter_map(|(&seed, it)| Some((seed, it, it.diagnoses.first()?)));
+    let count = |of: &Diagnosis| firsts().filter(|(.., it)| it.mechanism == of.mechanism).count();
+    let counted = firsts().map(|(seed, verdict, diagnosis)| Told { times: count(diagnosis), seed, verdict, diagnosis });
+    counted.reduce(|a, b| if b.times > a.times { b } else { a })
 }
 
 /// The verdict on a run: that of its worst client.
@@ -136,11 +159,12 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         );
         if recovery == 0.0 && !disturbed {
             let evidence = harm;
-            return Verdict::of_nothing(VerdictName::NeverDisturbed, evidence);
+            return Verdict { recovery, ..Verdict::of_nothing(VerdictName::NeverDisturbed, evidence) };
         }
         return Verdict {
             name: VerdictName::Recovered,
             since: ends + recovery,
+            recovery,
             evidence: format!("{harm}; it was back {} s after the last fault", brief(recovery)),
             diagnoses: Vec::new(),
         };
@@ -169,7 +193,7 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
     if let Some((entity, share)) = most_wasted(plan, run) {
         evidence.push_str(&format!("; {} % of the work on {entity} is for nobody", brief(100.0 * share)));
     }
-    Verdict { name, since: begins, evidence, diagnoses: Vec::new() }
+    Verdict { name, since: begins, recovery, evidence, diagnoses: Vec::new() }
 }
 
 /// The fault that did the most harm to a client, for as long as it was there.
