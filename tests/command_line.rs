@@ -452,6 +452,55 @@ fn a_model_is_checked_alone_and_a_wrong_path_leads_to_the_right_one() {
     assert!(said.contains("did you mean `experiments/retry-storm.yaml`?"), "{said}");
 }
 
+/// What a program that gathers tests reads, and what a pull request is told; texts from files stay texts in both.
+#[test]
+fn claims_are_told_as_tests_and_as_a_summary() {
+    let base = folder("told");
+    let (model, experiment) = (base.join("m.yaml"), base.join("e.yaml"));
+    let services = "services:\n  s: { operations: { get: [ work: 1ms ] } }\n";
+    fs::write(&model, format!("{services}clients:\n  c: {{ calls: s.get, arrivals: {{ constant: 10/s }} }}\n"))
+        .expect("the file can be written");
+    let odd = "\"<b> & ]]> | `x` \\u0007 [a](b)\"".replace("\\\\", "\\");
+    let text = format!(
+        "model: m.yaml\nlength: 10s\nseeds: 2\nexpect:\n  - {{ claim: {odd}, metric: goodput, at_most: 5/s }}\n  \
+         - {{ claim: it holds, metric: goodput, at_least: 5/s }}\n"
+    );
+    fs::write(&experiment, text).expect("the file can be written");
+    blackstart().arg("run").arg(&experiment).arg("--out").arg(&base).assert().code(1);
+    let xml = fs::read_to_string(base.join("e/junit.xml")).expect("the file was written");
+    let mut reader = quick_xml::Reader::from_str(&xml);
+    let (mut cases, mut failures) = (Vec::new(), Vec::new());
+    loop {
+        use quick_xml::events::Event;
+        match reader.read_event().expect("it is XML") {
+            Event::Start(element) | Event::Empty(element) => {
+                let value = |name: &str| {
+                    let found = element.try_get_attribute(name).expect("attributes are well-formed");
+                    found.map(|it| {
+                        it.normalized_value(quick_xml::XmlVersion::Explicit1_0).expect("it is text").into_owned()
+                    })
+                };
+                match element.name().as_ref() {
+                    "testsuite" => {
+                        let counts = ["tests", "failures", "errors"].map(|name| value(name).unwrap_or_default());
+                        assert_eq!(counts, ["3", "1", "0"]);
+                    }
+                    "testcase" => cases.extend(value("name")),
+                    "failure" => failures.extend(value("type")),
+                    _ => {}
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert_eq!(cases, ["every run comes to its end", "<b> & ]]> | `x`  [a](b)", "it holds"]);
+    assert_eq!(failures, ["does not hold"]);
+    let summary = fs::read_to_string(base.join("e/summary.md")).expect("the file was written");
+    assert!(summary.contains("**Of 2 claims 1 hold, 1 do not, and 0 cannot be decided"), "{summary}");
+    assert!(summary.contains("&lt;b&gt; &amp; \\]\\]&gt; \\| \\`x\\`"), "{summary}");
+}
+
 #[test]
 fn a_claim_that_cannot_be_decided_says_so_and_ends_with_one() {
     let out = folder("undecided");

@@ -10,7 +10,7 @@ use crate::experiment::{Holds, Mechanism, Swept};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
-use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, remedy, tried};
+use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, place, remedy, tried};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::{Fault, VerdictName};
 use crate::scenario::model::{Operation, Service};
@@ -65,10 +65,7 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
     let together = results.points.len() > MOST_TOLD;
     let mut told: Vec<(String, usize, String)> = Vec::new();
     for (number, point) in results.points.iter().enumerate() {
-        let at = scenario.point(number);
-        let labels = scenario.labels(&at);
-        let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| format!("{} {label}", axis.name));
-        let place = pairs.collect::<Vec<_>>().join(", ");
+        let place = place(scenario, number);
         let mut evidence = evidence(point);
         if let (Some(diagnosed), Some(told)) = (diagnosed(point), point.told()) {
             let _ = write!(evidence, "\n    {diagnosed}\n    try {}", remedy(&told.diagnosis.remedy));
@@ -86,7 +83,6 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
             let _ = write!(stopped, "\n    {line}");
         }
         if !together {
-            let place = if place.is_empty() { place } else { format!("{place}: ") };
             let _ = write!(text, "\n  {place}{}\n    {evidence}{stopped}", ended(&point.verdicts));
             continue;
         }
@@ -96,7 +92,7 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
                 *points += 1;
                 more.push_str(&stopped);
             }
-            None => told.push((counts, 1, format!("\n    {place}\n    {evidence}{stopped}"))),
+            None => told.push((counts, 1, format!("\n    {}\n    {evidence}{stopped}", place.trim_end_matches(": ")))),
         }
     }
     for (counts, points, first) in told {

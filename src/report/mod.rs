@@ -3,6 +3,8 @@
 pub mod chart;
 mod diagnoses;
 mod draw;
+mod junit;
+mod markdown;
 mod tables;
 pub mod words;
 

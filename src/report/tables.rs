@@ -143,6 +143,8 @@ impl Tables {
             fs::rename(self.folder.join(name), results.join(name))?;
         }
         put(results, "claims.csv", &claims(scenario, &swept.claims)?)?;
+        put(results, "junit.xml", &super::junit::write(scenario, swept)?)?;
+        put(results, "summary.md", super::markdown::write(scenario, swept).as_bytes())?;
         put_or_remove(results, "remedies.csv", remedies(scenario, &swept.points)?)?;
         put(results, "manifest.json", manifest(scenario, swept).as_bytes())
     }

@@ -4,6 +4,16 @@ use crate::experiment::compare::{Finding, Row};
 use crate::experiment::statistics::{digits, proportion};
 use crate::experiment::{Facts, Holds, Judged, Mechanism, Remedy, Summary, Told, Tried, Verdict};
 use crate::measure::Quantity;
+use crate::scenario::Scenario;
+
+/// Where something is said of, to be put before it: `attempts 3, load 80/s: `; nothing if there is one point only.
+#[must_use]
+pub fn place(scenario: &Scenario, number: usize) -> String {
+    let point = scenario.point(number);
+    let pairs = scenario.axes.iter().zip(scenario.labels(&point)).map(|(axis, label)| format!("{} {label}", axis.name));
+    let place = pairs.collect::<Vec<_>>().join(", ");
+    if place.is_empty() { place } else { format!("{place}: ") }
+}
 
 /// How many runs ended in which way, the most first, with Wilson's interval of each share.
 #[must_use]
