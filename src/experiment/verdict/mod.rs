@@ -156,7 +156,7 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
             brief(before),
             brief(during),
             brief(100.0 * share)
-        );
+        ) + &lesser(plan, run, client);
         if recovery == 0.0 && !disturbed {
             let evidence = harm;
             return Verdict { recovery, ..Verdict::of_nothing(VerdictName::NeverDisturbed, evidence) };
@@ -255,6 +255,27 @@ fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
     worst
 }
 
+/// Goodput counts lesser answers too. Where a fault made more than 5 % of the answers lesser than they were before, and more than
+/// chance does, that is part of the evidence.
+fn lesser(plan: &Plan, run: &Run, client: &str) -> String {
+    let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
+    let share = |window: &str| figure(window, "degraded") / figure(window, "goodput");
+    let windows = plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:"));
+    let most = windows.map(|it| (share(&it.name), it)).filter(|it| it.0 > 0.0);
+    let Some((most, window)) = most.reduce(|a, b| if b.0 > a.0 { b } else { a }) else { return String::new() };
+    let usual = share("before").max(0.0);
+    let answers = figure(&window.name, "goodput") * (window.until - window.from).as_secs();
+    if most - usual <= 0.05 + 3.0 * (most * (1.0 - most) / answers).sqrt() {
+        return String::new();
+    }
+    let fault = &window.name["fault:".len()..];
+    format!(
+        " ({} % of the answers during {fault} were lesser ones; before: {} %)",
+        brief(100.0 * most),
+        brief(100.0 * usual)
+    )
+}
+
 /// The edge below which most work is done for nobody, if that is more than a tenth.
 fn most_wasted(plan: &Plan, run: &Run) -> Option<(String, f64)> {
     (0..plan.edges.len())
@@ -297,6 +318,21 @@ mod tests {
         assert_eq!(verdict(80, &hard), VerdictName::Metastable);
         let lasting = run.fault("slow", slow("s", 20.0).at(secs(20)));
         assert_eq!(verdict(50, &lasting), VerdictName::StillFailing, "the fault is still there");
+    }
+
+    /// Nobody notices in goodput that all answers are parts only; the evidence says so.
+    #[test]
+    fn lesser_answers_are_part_of_the_evidence() {
+        let model = Model::default()
+            .service("s", Service::default().operation("get", [work(constant(ms(1)))]))
+            .service("web", Service::default().operation("get", [call("s.get").optional()]))
+            .client("c", Client::open("web.get", per_second(50)));
+        let fault = crash("s").at(secs(50)).lasting(secs(10));
+        let plan = code::plan(&model, &Experiment::lasting(secs(100)).fault("down", fault)).expect("it is well-formed");
+        let verdict = judge(&plan, &run(&plan, 1));
+        assert_eq!(verdict.name, VerdictName::NeverDisturbed);
+        let told = "(100 % of the answers during down were lesser ones; before: 0 %)";
+        assert!(verdict.evidence.contains(told), "{}", verdict.evidence);
     }
 
     #[test]
