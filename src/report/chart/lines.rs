@@ -1,21 +1,45 @@
-//! Lines: over time, over load, over a sweep; and complementary distributions, which are lines too.
+//! Lines: over time, over load, over a sweep; and distributions, which are lines too.
 
 use super::axis::{Ends, Scale};
 use super::frame::{self, FOOT, HEIGHT, Key, MARGIN, SIZE, WIDTH};
 use super::look::{Look, looks};
 use super::sketch::{Area, Point, Sketch, at};
-use super::{Axis, Chart, Series, Shade};
+use super::{Axis, Chart, Series, Shade, Unit};
 
 /// Up to so many points, each gets its marker; a line of more gets a few, spread out.
 const EVERY_POINT: usize = 20;
 const SPREAD: usize = 5;
 
-pub fn draw(
+/// Shares of values up to each, as steps.
+pub fn cumulative(chart: &Chart, series: &[Series], x: &Axis, y: &str) -> Sketch {
+    let stairs = |series: &Series| {
+        let seen = |(value, share): &&(f64, f64)| can_show(x, *value) && share.is_finite();
+        let points: Vec<(f64, f64)> = series.points.iter().filter(seen).copied().collect();
+        let mut share = 0.0;
+        let mut steps = Vec::new();
+        for (value, next) in points {
+            let next = next.clamp(0.0, 1.0);
+            steps.extend([(value, share), (value, next)]);
+            share = next;
+        }
+        Series { points: steps, band: None, ..series.clone() }
+    };
+    let stairs: Vec<Series> = series.iter().map(stairs).collect();
+    let y = Axis { label: y.to_owned(), unit: Unit::Share, log: false, from_zero: true };
+    draw_within(chart, &stairs, &[], (x, None), (&y, Some((0.0, 1.0))))
+}
+
+pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: (&Axis, Option<(f64, f64)>), y: &Axis) -> Sketch {
+    draw_within(chart, series, shades, x, (y, None))
+}
+
+/// With spans that the axes show in any case.
+fn draw_within(
     chart: &Chart,
     series: &[Series],
     shades: &[Shade],
     (x, span): (&Axis, Option<(f64, f64)>),
-    y: &Axis,
+    (y, height): (&Axis, Option<(f64, f64)>),
 ) -> Sketch {
     let looks = looks(series.iter().map(|series| series.emphasis));
     let (mut sketch, top, extra) = frame::begin(chart, &keys(series, &looks));
@@ -29,7 +53,9 @@ pub fn draw(
         ends.flat_map(|(x, low, high)| [(*x, *low), (*x, *high)]).filter(shown)
     };
     let empty = points().next().is_none() && bands().next().is_none();
-    let y_scale = Scale::new(y, points().map(|(_, y)| *y).chain(bands().map(|(_, y)| y)), 5, Ends::AtTicks);
+    let heights = height.into_iter().flat_map(|(from, to)| [from, to]);
+    let y_values = points().map(|(_, y)| *y).chain(bands().map(|(_, y)| y)).chain(heights);
+    let y_scale = Scale::new(y, y_values, 5, Ends::AtTicks);
     let ends = span.into_iter().flat_map(|(from, to)| [from, to]);
     let x_scale = Scale::new(x, points().map(|(x, _)| *x).chain(bands().map(|(x, _)| x)).chain(ends), 7, Ends::AtData);
 
