@@ -7,7 +7,7 @@
 use super::axis::sane;
 use super::frame::{self, Key, MARGIN, SIZE, WIDTH};
 use super::look::{BLACK, DARK, GREY, WHITE, draw_region};
-use super::sketch::{Anchor, Area, Ink, Point, Sketch, at, fit, ink, width};
+use super::sketch::{Anchor, Area, Ink, Point, Sketch, along, at, fit, ink, length, width};
 use super::{Chart, StripState};
 
 /// Parts, and what flows between them.
@@ -349,7 +349,7 @@ impl Places {
     fn stand(&mut self, grid: &Grid, plot: Area, tall: f64) {
         let count = grid.layers.len() as f64;
         let slot = plot.width() / count;
-        let wide = (slot * 0.62).min(176.0);
+        let wide = (slot * 0.68).min(176.0);
         // The outermost boxes stand at the edges.
         let step = if count > 1.0 { (plot.width() - wide) / (count - 1.0) } else { 0.0 };
         let indent = if count > 1.0 { 0.0 } else { (plot.width() - wide) / 2.0 };
@@ -503,32 +503,18 @@ fn label(sketch: &mut Sketch, words: &str, way: &[Point], taken: &mut Vec<Area>)
         return;
     }
     let half = width(&words, LABEL) / 2.0 + 3.0;
-    let length: f64 = way.windows(2).map(|pair| libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y)).sum();
+    let length = length(way);
     let around = |share: f64| {
         let place = along(way, length * share);
         let x = place.x.clamp(half + 4.0, WIDTH - half - 4.0);
         let y = place.y.min(sketch.height - 12.0);
         Area { left: x - half, right: x + half, top: y - 9.0, bottom: y + 9.0 }
     };
-    let meets = |a: &Area, b: &Area| a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
     let tries = [0.45, 0.55, 0.35, 0.65, 0.25, 0.75, 0.15, 0.85];
-    let free = tries.into_iter().map(around).find(|area| !taken.iter().any(|other| meets(area, other)));
+    let free = tries.into_iter().map(around).find(|area| !taken.iter().any(|other| area.meets(other)));
     let area = free.unwrap_or_else(|| around(0.45));
     sketch.block(area, WHITE.thin(0.85));
     let middle = at(f64::midpoint(area.left, area.right), area.bottom - 9.0 + LABEL * 0.36);
     sketch.text(middle, Anchor::Middle, LABEL, BLACK, &words);
     taken.push(area);
-}
-
-/// The place so far along a way.
-fn along(way: &[Point], mut far: f64) -> Point {
-    for pair in way.windows(2) {
-        let step = libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y);
-        if step >= far && step > 0.0 {
-            let share = far / step;
-            return at(pair[0].x + (pair[1].x - pair[0].x) * share, pair[0].y + (pair[1].y - pair[0].y) * share);
-        }
-        far -= step;
-    }
-    way[way.len() - 1]
 }

@@ -5,7 +5,7 @@ use super::frame::{self, FOOT, HEIGHT, Key, MARGIN, SIZE, WIDTH, crisp};
 use super::look::{
     BLACK, DARK, GREY, WHITE, draw_nothing, draw_region, draw_without_end, heat_ink, ink_over, outlined,
 };
-use super::sketch::{Anchor, Area, Point, Sketch, at, fit, width, wrap};
+use super::sketch::{Anchor, Area, Ink, Point, Sketch, along, at, fit, length, width, wrap};
 use super::{Axis, Chart, StripState};
 
 /// Values or states over two axes.
@@ -126,7 +126,7 @@ pub fn draw(chart: &Chart, heat: &Heat) -> Sketch {
     }
     let map = Map { plot, x: &x, y: &y };
     let drawn = match (&heat.boxes, &values) {
-        (Boxes::Values { boxes, of, .. }, Some(values)) => map.values(&mut sketch, boxes, of, values),
+        (Boxes::Values { boxes, .. }, Some(values)) => map.values(&mut sketch, boxes, values),
         (Boxes::States { boxes, .. }, _) => map.states(&mut sketch, boxes),
         (Boxes::Values { .. }, None) => false,
     };
@@ -141,8 +141,12 @@ pub fn draw(chart: &Chart, heat: &Heat) -> Sketch {
     for (number, outline) in heat.outlines.iter().enumerate() {
         map.outline(&mut sketch, outline, number);
     }
+    let mut taken = match (&heat.boxes, &values) {
+        (Boxes::Values { boxes, of, .. }, Some(values)) => map.numbers(&mut sketch, boxes, of, values),
+        _ => Vec::new(),
+    };
     for outline in &heat.outlines {
-        map.label(&mut sketch, outline);
+        map.label(&mut sketch, outline, &mut taken);
     }
     sketch
 }
@@ -198,7 +202,7 @@ fn sweep(sketch: &mut Sketch, area: Area) {
     for step in 0..STEPS {
         let edge = |step: u32| area.left + area.width() * f64::from(step) / f64::from(STEPS);
         let slice = Area { left: edge(step), right: edge(step + 1), ..area };
-        sketch.block(slice, heat_ink(f64::from(step) / f64::from(STEPS - 1)));
+        sketch.block(slice, step_ink(step));
     }
     sketch.edge(area, 1.0, GREY);
 }
@@ -208,7 +212,7 @@ fn ramp(sketch: &mut Sketch, area: Area, values: &Scale) {
     for step in 0..STEPS {
         let edge = |step: u32| area.bottom - area.height() * f64::from(step) / f64::from(STEPS);
         let slice = Area { top: edge(step + 1), bottom: edge(step), ..area };
-        sketch.block(slice, heat_ink(f64::from(step) / f64::from(STEPS - 1)));
+        sketch.block(slice, step_ink(step));
     }
     sketch.edge(area, 1.0, GREY);
     for tick in &values.ticks {
@@ -279,37 +283,41 @@ impl Map<'_> {
         !areas.is_empty()
     }
 
-    fn values(&self, sketch: &mut Sketch, boxes: &[(Patch, f64)], of: &Axis, values: &Scale) -> bool {
-        let areas: Vec<(Area, f64)> =
-            boxes.iter().filter_map(|(patch, value)| Some((self.area(patch)?, *value))).collect();
-        let looks: Vec<(Area, Fill)> = areas.iter().map(|(area, value)| (*area, fill(*value, values))).collect();
-        for (area, look) in joined(&looks) {
-            match look {
-                Fill::Step(step) => sketch.block(area, heat_ink(f64::from(step) / f64::from(STEPS - 1))),
+    fn values(&self, sketch: &mut Sketch, boxes: &[(Patch, f64)], values: &Scale) -> bool {
+        let areas: Vec<(Area, Fill)> =
+            boxes.iter().filter_map(|(patch, value)| Some((self.area(patch)?, fill(*value, values)))).collect();
+        for (area, fill) in joined(&areas) {
+            match fill {
+                Fill::Step(step) => sketch.block(area, step_ink(step)),
                 Fill::WithoutEnd => draw_without_end(sketch, area),
                 Fill::Nothing => draw_nothing(sketch, area),
             }
         }
-        // A number in every box, or in none.
-        let numbers: Vec<String> = areas
+        areas.iter().any(|it| it.1 != Fill::Nothing)
+    }
+
+    /// A number in every box, or in none, above the lines. Returns where they stand.
+    fn numbers(&self, sketch: &mut Sketch, boxes: &[(Patch, f64)], of: &Axis, values: &Scale) -> Vec<Area> {
+        let size = SIZE - 1.0;
+        let areas: Vec<(Area, Fill, String)> = boxes
             .iter()
-            .map(|(_, value)| if value.is_finite() { of.unit.show(*value) } else { String::new() })
+            .filter_map(|(patch, value)| Some((self.area(patch)?, fill(*value, values), of.unit.show(*value))))
+            .filter(|it| matches!(it.1, Fill::Step(_)))
             .collect();
-        let fits = |(area, words): (&(Area, f64), &String)| {
-            area.0.width() > width(words, SIZE - 1.0) + 6.0 && area.0.height() > SIZE + 4.0
+        let fits = |(area, _, words): &(Area, Fill, String)| {
+            area.width() > width(words, size) + 6.0 && area.height() > SIZE + 4.0
         };
-        if areas.iter().zip(&numbers).all(fits) {
-            for ((area, _), ((_, look), words)) in areas.iter().zip(looks.iter().zip(&numbers)) {
-                sketch.edge(*area, 1.0, WHITE);
-                if let Fill::Step(step) = look {
-                    let ink = ink_over(heat_ink(f64::from(*step) / f64::from(STEPS - 1)));
-                    let middle =
-                        at(f64::midpoint(area.left, area.right), f64::midpoint(area.top, area.bottom) + SIZE * 0.34);
-                    sketch.text(middle, Anchor::Middle, SIZE - 1.0, ink, words);
-                }
-            }
+        let mut taken = Vec::new();
+        for (area, fill, words) in areas.iter().filter(|_| areas.iter().all(fits)) {
+            let Fill::Step(step) = fill else { continue };
+            let (x, y) = (f64::midpoint(area.left, area.right), f64::midpoint(area.top, area.bottom));
+            let half = width(words, size) / 2.0 + 2.0;
+            let ground = Area { left: x - half, right: x + half, top: y - size * 0.55, bottom: y + size * 0.55 };
+            sketch.block(ground, step_ink(*step));
+            sketch.text(at(x, y + size * 0.36), Anchor::Middle, size, ink_over(step_ink(*step)), words);
+            taken.push(ground);
         }
-        !areas.is_empty() && areas.iter().any(|it| !it.1.is_nan())
+        taken
     }
 
     fn place(&self, point: (f64, f64)) -> Option<Point> {
@@ -351,31 +359,25 @@ impl Map<'_> {
         at(x.clamp(self.plot.left, self.plot.right), y.clamp(self.plot.top, self.plot.bottom))
     }
 
-    /// The label of an outline on its longest piece, in the middle of it.
-    fn label(&self, sketch: &mut Sketch, outline: &Outline) {
+    /// The label of an outline on its longest piece, near its middle, where nothing else is written.
+    fn label(&self, sketch: &mut Sketch, outline: &Outline, taken: &mut Vec<Area>) {
         let Some(words) = short(outline) else { return };
         let pieces = outline.pieces.iter().map(|piece| self.piece(piece)).filter(|piece| piece.len() > 1);
-        let length = |piece: &Vec<Point>| -> f64 {
-            piece.windows(2).map(|pair| libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y)).sum()
-        };
         let Some(longest) = pieces.max_by(|a, b| length(a).total_cmp(&length(b))) else { return };
-        let mut left = length(&longest) / 2.0;
-        let mut place = longest[0];
-        for pair in longest.windows(2) {
-            let step = libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y);
-            if step >= left && step > 0.0 {
-                let share = left / step;
-                place = at(pair[0].x + (pair[1].x - pair[0].x) * share, pair[0].y + (pair[1].y - pair[0].y) * share);
-                break;
-            }
-            left -= step;
-            place = pair[1];
-        }
         let half = width(words, SIZE - 2.0) / 2.0 + 5.0;
-        let x = place.x.clamp(self.plot.left + half, (self.plot.right - half).max(self.plot.left + half));
-        let y = place.y.clamp(self.plot.top + 12.0, self.plot.bottom - 12.0);
-        sketch.block(Area { left: x - half, right: x + half, top: y - 11.0, bottom: y + 11.0 }, WHITE.thin(0.9));
-        sketch.text(at(x, y + SIZE * 0.32), Anchor::Middle, SIZE - 2.0, BLACK, words);
+        let around = |share: f64| {
+            let place = along(&longest, length(&longest) * share);
+            let x = place.x.clamp(self.plot.left + half, (self.plot.right - half).max(self.plot.left + half));
+            let y = place.y.clamp(self.plot.top + 12.0, self.plot.bottom - 12.0);
+            Area { left: x - half, right: x + half, top: y - 11.0, bottom: y + 11.0 }
+        };
+        let tries = [0.5, 0.45, 0.55, 0.4, 0.6, 0.35, 0.65, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9];
+        let free = tries.into_iter().map(around).find(|area| !taken.iter().any(|other| area.meets(other)));
+        let area = free.unwrap_or_else(|| around(0.5));
+        sketch.block(area, WHITE.thin(0.9));
+        let middle = at(f64::midpoint(area.left, area.right), area.bottom - 11.0 + SIZE * 0.32);
+        sketch.text(middle, Anchor::Middle, SIZE - 2.0, BLACK, words);
+        taken.push(area);
     }
 }
 
@@ -394,6 +396,10 @@ fn fill(value: f64, values: &Scale) -> Fill {
         // What a logarithmic scale cannot show lies below all that it can.
         Some(value) => Fill::Step((values.clamp(value) * f64::from(STEPS)).clamp(0.0, f64::from(STEPS - 1)) as u32),
     }
+}
+
+fn step_ink(step: u32) -> Ink {
+    heat_ink(f64::from(step) / f64::from(STEPS - 1))
 }
 
 /// Neighbours of a row that look the same, as one.

@@ -24,22 +24,28 @@ pub fn cumulative(chart: &Chart, series: &[Series], x: &Axis, y: &str) -> Sketch
         }
         Series { points: steps, band: None, ..series.clone() }
     };
-    let stairs: Vec<Series> = series.iter().map(stairs).collect();
+    let mut stairs: Vec<Series> = series.iter().map(stairs).collect();
+    // All go on to the largest value of all, so that what is missing at the end is seen.
+    let last = stairs.iter().flat_map(|series| &series.points).map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
+    for series in &mut stairs {
+        let end = series.points.last().map(|point| (last, point.1));
+        series.points.extend(end);
+    }
     let y = Axis { label: y.to_owned(), unit: Unit::Share, log: false, from_zero: true };
-    draw_within(chart, &stairs, &[], (x, None), (&y, Some((0.0, 1.0))))
+    draw_within(chart, &stairs, &[], (x, None), (&y, Some((0.0, 1.0)), 0))
 }
 
 pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: (&Axis, Option<(f64, f64)>), y: &Axis) -> Sketch {
-    draw_within(chart, series, shades, x, (y, None))
+    draw_within(chart, series, shades, x, (y, None, EVERY_POINT))
 }
 
-/// With spans that the axes show in any case.
+/// With spans that the axes show in any case, and the number of points up to which each has its marker.
 fn draw_within(
     chart: &Chart,
     series: &[Series],
     shades: &[Shade],
     (x, span): (&Axis, Option<(f64, f64)>),
-    (y, height): (&Axis, Option<(f64, f64)>),
+    (y, height, marked): (&Axis, Option<(f64, f64)>, usize),
 ) -> Sketch {
     let looks = looks(series.iter().map(|series| series.emphasis));
     let (mut sketch, top, extra) = frame::begin(chart, &keys(series, &looks));
@@ -95,7 +101,7 @@ fn draw_within(
     }
     let only = looks.iter().filter(|look| look.marker.is_some()).count() == 1;
     for (index, (pieces, look)) in pieces.iter().zip(&looks).enumerate() {
-        for place in markers(pieces, look, index, looks.len(), only) {
+        for place in markers(pieces, look, (index, looks.len()), only, marked) {
             look.draw_marker(&mut sketch, place);
         }
     }
@@ -176,12 +182,18 @@ fn thinned(points: &[Point]) -> Vec<Point> {
 }
 
 /// Where the markers of a line go. A point without neighbours always has one, or it could not be seen.
-fn markers(pieces: &[Vec<Point>], look: &Look, index: usize, lines: usize, only: bool) -> Vec<Point> {
+fn markers(
+    pieces: &[Vec<Point>],
+    look: &Look,
+    (index, lines): (usize, usize),
+    only: bool,
+    marked: usize,
+) -> Vec<Point> {
     let lonely = pieces.iter().filter(|piece| piece.len() == 1).map(|piece| piece[0]);
     let joined: Vec<Point> = pieces.iter().filter(|piece| piece.len() > 1).flatten().copied().collect();
-    let mut places: Vec<Point> = if look.marker.is_none() || (only && joined.len() > EVERY_POINT) {
+    let mut places: Vec<Point> = if look.marker.is_none() || joined.is_empty() || (only && joined.len() > marked) {
         Vec::new()
-    } else if joined.len() <= EVERY_POINT {
+    } else if joined.len() <= marked {
         joined
     } else {
         spread(&joined, index, lines)

@@ -4,7 +4,7 @@
 //! The colours are those of Okabe and Ito, without their yellow, which is lost on white. Seven colours, four dash
 //! patterns and five markers: 140 series until a look comes back.
 
-use super::sketch::{Area, Ink, Point, Sketch, at, ink};
+use super::sketch::{Area, Ink, Point, Sketch, at, ink, length};
 use super::{Doing, Emphasis, StripState};
 
 pub const BLACK: Ink = ink(0x1a, 0x1a, 0x1a);
@@ -63,7 +63,7 @@ pub fn colour(n: usize) -> Ink {
 
 impl Look {
     pub fn draw_line(&self, sketch: &mut Sketch, points: &[Point]) {
-        let length: f64 = points.windows(2).map(|pair| libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y)).sum();
+        let length = length(points);
         let (dashes, width): (&[f64], f64) =
             if length > LONGEST_DASHED { (&[], self.width / 2.0) } else { (self.dashes, self.width) };
         sketch.stroke(points, width, dashes, self.ink);
@@ -227,17 +227,17 @@ pub fn outlined(sketch: &mut Sketch, points: &[Point], n: usize) {
 
 /// Slanting lines, `step` pixels apart, that stay inside the area and run on from one area to the next.
 fn hatch(sketch: &mut Sketch, area: Area, step: f64, rising: bool, width: f64, ink: Ink) {
-    let (width_of, height) = (area.width(), area.height());
-    if width_of < 3.0 || height < 3.0 {
+    if area.width() < 3.0 || area.height() < 3.0 {
         return;
     }
-    // In coordinates where the line falls: x - y is constant along it.
-    let (low, high) = (area.left - area.bottom, area.right - area.top);
-    let mirror = |x: f64| if rising { area.left + area.right - x } else { x };
+    // Rising lines are falling ones in a mirror. In coordinates where the line falls, x - y is constant along it.
+    let mirror = |x: f64| if rising { -x } else { x };
+    let (left, right) = if rising { (-area.right, -area.left) } else { (area.left, area.right) };
+    let (low, high) = (left - area.bottom, right - area.top);
     let mut constant = (low / step).ceil() * step;
     while constant < high {
-        let from_x = (constant + area.top).max(area.left);
-        let to_x = (constant + area.bottom).min(area.right);
+        let from_x = (constant + area.top).max(left);
+        let to_x = (constant + area.bottom).min(right);
         if to_x - from_x > 1.0 {
             sketch.line(at(mirror(from_x), from_x - constant), at(mirror(to_x), to_x - constant), width, ink);
         }

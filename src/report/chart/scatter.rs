@@ -200,8 +200,7 @@ fn label(sketch: &mut Sketch, plot: Area, words: &str, place: Point, taken: &mut
         beside(x + 30.0, y - 34.0),
         beside(x - wide - 30.0, y + 44.0),
     ];
-    let meets = |a: &Area, b: &Area| a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-    let free = tries.iter().find(|area| !taken.iter().any(|other| meets(area, other)));
+    let free = tries.iter().find(|area| !taken.iter().any(|other| area.meets(other)));
     let area = *free.unwrap_or(&tries[0]);
     let ground = Area { left: area.left - 2.0, right: area.right + 2.0, ..area };
     sketch.block(ground, WHITE.thin(0.8));

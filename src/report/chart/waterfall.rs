@@ -2,7 +2,7 @@
 
 use super::axis::{Ends, Scale};
 use super::frame::{self, FOOT, Key, MARGIN, SIZE, WIDTH, crisp};
-use super::look::{BLACK, DARK, GREY, GRID, WHITE, draw_span};
+use super::look::{BLACK, DARK, GRID, draw_span};
 use super::sketch::{Anchor, Area, Sketch, at, fit, width};
 use super::{Axis, Chart};
 
@@ -45,6 +45,8 @@ const ALL: [(Doing, &str); 5] = [
 const ROW: f64 = 26.0;
 const NAMES: f64 = 320.0;
 const INDENT: f64 = 16.0;
+/// The size of the outcomes.
+const OUTCOME: f64 = 14.0;
 /// A request of more spans is cut, and says so.
 const MOST: usize = 150;
 
@@ -70,7 +72,10 @@ pub fn draw(chart: &Chart, rows: &[Span], x: &Axis) -> Sketch {
     let names: Vec<(f64, String)> =
         rows[..shown].iter().map(|row| (indent(row), fit(&row.name, SIZE - 1.0, NAMES - indent(row)))).collect();
     let widest = names.iter().map(|(indent, name)| indent + width(name, SIZE - 1.0)).fold(0.0, f64::max);
-    let mut plot = Area { left: MARGIN + widest + 14.0, right: WIDTH - MARGIN - 8.0, top: top - 4.0, bottom: 0.0 };
+    // Outcomes stand at the ends of their rows.
+    let outcomes = rows[..shown].iter().map(|row| width(row.outcome.trim(), OUTCOME)).fold(0.0, f64::max);
+    let right = WIDTH - MARGIN - 8.0 - outcomes.min(140.0);
+    let mut plot = Area { left: MARGIN + widest + 14.0, right, top: top - 4.0, bottom: 0.0 };
     let more = rows.len() - shown;
     let lines = shown + usize::from(more > 0);
     plot.bottom = (plot.top + lines as f64 * ROW + 8.0).max(plot.top + 64.0);
@@ -114,23 +119,7 @@ fn draw_row(sketch: &mut Sketch, strip: Area, row: &Span, scale: &Scale) {
     }
     let outcome = row.outcome.trim();
     let Some(end) = last.filter(|_| !outcome.is_empty()) else { return };
-    // To the right of its end, or before its beginning where there is no room.
-    let starts = row.parts.iter().filter(|(from, to, _)| from <= to).map(|part| scale.clamp(part.0));
-    let start = starts.fold(strip.right, f64::min);
-    let baseline = strip.bottom - 5.0;
-    let wide = width(outcome, SIZE - 3.0);
-    if end + 8.0 + wide <= WIDTH - 8.0 {
-        sketch.text(at(end + 8.0, baseline), Anchor::Start, SIZE - 3.0, DARK, &fit(outcome, SIZE - 3.0, wide + 1.0));
-    } else if start - 8.0 - wide >= strip.left {
-        sketch.text(at(start - 8.0, baseline), Anchor::End, SIZE - 3.0, DARK, &fit(outcome, SIZE - 3.0, wide + 1.0));
-    } else {
-        // Over the row, on a ground of its own.
-        let words = fit(outcome, SIZE - 3.0, strip.width() - 12.0);
-        let left = (strip.right - 6.0 - width(&words, SIZE - 3.0)).max(strip.left);
-        let ground =
-            Area { left: left - 3.0, right: strip.right - 2.0, top: strip.top + 2.0, bottom: strip.bottom - 1.0 };
-        sketch.block(ground, WHITE);
-        sketch.edge(ground, 1.0, GREY);
-        sketch.text(at(left, baseline), Anchor::Start, SIZE - 3.0, BLACK, &words);
-    }
+    let left = end + 8.0;
+    let words = fit(outcome, OUTCOME, WIDTH - 8.0 - left);
+    sketch.text(at(left, strip.bottom - 5.0), Anchor::Start, OUTCOME, DARK, &words);
 }
