@@ -143,13 +143,17 @@ pub fn draw_region(sketch: &mut Sketch, area: Area, state: StripState) {
         StripState::Good | StripState::Bad => draw_state(sketch, area, state),
         StripState::Between => {
             sketch.block(area, ink(0xf2, 0xb6, 0x3a));
-            // On a grid of the whole picture, so that they run on from one area to the next.
+            // On a grid of the whole picture, so that they run on from one area to the next; in the middle of what is narrow.
             let steps = |from: f64, to: f64| {
-                let first = (from / DOTTED).ceil().max(0.0) as u32;
-                (first..first + 200).map(|step| f64::from(step) * DOTTED).take_while(move |place| *place < to - 1.5)
+                let (first, count) = if to - from < 2.0 * DOTTED {
+                    (f64::midpoint(from, to), 1)
+                } else {
+                    (((from + 1.5) / DOTTED).ceil() * DOTTED, 200)
+                };
+                (0..count).map(move |step| first + f64::from(step) * DOTTED).take_while(move |place| *place < to - 1.5)
             };
-            for y in steps(area.top + 1.5, area.bottom) {
-                for x in steps(area.left + 1.5, area.right) {
+            for y in steps(area.top, area.bottom) {
+                for x in steps(area.left, area.right).filter(|x| *x - 1.5 >= area.left) {
                     sketch.block(Area { left: x - 1.5, right: x + 1.5, top: y - 1.5, bottom: y + 1.5 }, BLACK);
                 }
             }
