@@ -8,6 +8,7 @@
 mod check;
 mod claims;
 pub mod compare;
+mod numbers;
 pub mod statistics;
 mod steady;
 mod verdict;
@@ -26,7 +27,9 @@ use crate::system::plan::Plan;
 use crate::system::run;
 use statistics::sequential;
 
+pub(crate) use claims::number;
 pub use claims::{Holds, Judged};
+pub(crate) use numbers::{by_factors, numbers};
 pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;
