@@ -10,6 +10,9 @@ use crate::scenario::experiment as spec;
 /// Into so many steps the load is divided.
 const STEPS: usize = 30;
 
+/// Loads are means over this share of the run's time line, so that what comes by chance in one step is not taken for a load of its own.
+const SMOOTH: usize = 60;
+
 /// The two curves.
 pub(super) fn draw(source: &Source, wanted: &spec::Chart, of: &str, metric: &str, against: &str) -> io::Result<Kind> {
     let number = cells(source.scenario, wanted).first().map(|cell| cell.1);
@@ -19,22 +22,30 @@ pub(super) fn draw(source: &Source, wanted: &spec::Chart, of: &str, metric: &str
     Ok(Kind::Lines { series, shades: Vec::new(), x, span: None, y: measured(metric) })
 }
 
-/// The time at which the load is highest, over all runs: in the mean over twenty steps of the time line, since load that comes by chance
-/// has peaks anywhere.
+/// A time line of loads without its noise: each value the mean of those around it.
+fn smooth(line: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let half = line.len() / SMOOTH / 2;
+    let around = |step: usize| {
+        let near = &line[step.saturating_sub(half)..(step + half + 1).min(line.len())];
+        let known = || near.iter().map(|it| it.1).filter(|load| load.is_finite());
+        known().sum::<f64>() / known().count() as f64
+    };
+    line.iter().enumerate().map(|(step, it)| (it.0, around(step))).collect()
+}
+
+/// The time at which the load is highest, over all runs.
 fn turn(loads: &[Vec<(f64, f64)>]) -> f64 {
     let steps = loads.iter().map(Vec::len).min().unwrap_or(0);
     let sum = |step: usize| -> f64 { loads.iter().map(|line| line[step].1).filter(|load| load.is_finite()).sum() };
-    let sums: Vec<f64> = (0..steps).map(sum).collect();
-    let wide = 20.min(steps.max(1));
-    let all: Vec<f64> = sums.windows(wide).map(|window| window.iter().sum()).collect();
-    let highest = (0..all.len()).max_by(|&a, &b| all[a].total_cmp(&all[b]).then(b.cmp(&a)));
-    highest.map_or(0.0, |first| loads[0][first + wide / 2].0)
+    let highest = (0..steps).max_by(|&a, &b| sum(a).total_cmp(&sum(b)).then(b.cmp(&a)));
+    highest.map_or(0.0, |step| loads[0][step].0)
 }
 
 fn branches(point: &PointResult, of: &str, metric: &str, against: &str) -> Vec<Series> {
     let lines =
         |name: &str| -> Vec<Vec<(f64, f64)>> { point.runs.iter().filter_map(|run| run.line(of, name)).collect() };
     let (loads, values) = (lines(against), lines(metric));
+    let loads: Vec<Vec<(f64, f64)>> = loads.iter().map(|line| smooth(line)).collect();
     if loads.is_empty() || values.is_empty() {
         return Vec::new();
     }

@@ -22,7 +22,7 @@ pub(super) fn flow(source: &Source, wanted: &spec::Chart, window: &str) -> io::R
         parts,
         arrows,
         meaning: "attempts for each request of a client".into(),
-        legend: ["workers busy below 70%".into(), "95% or more".into(), "70% to 95%".into()],
+        legend: ["busy below 70%".into(), "busy 95% or more".into(), "busy 70% to 95%".into()],
     }))
 }
 
