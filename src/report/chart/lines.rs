@@ -32,7 +32,9 @@ pub fn cumulative(chart: &Chart, series: &[Series], x: &Axis, y: &str) -> Sketch
         series.points.extend(end);
     }
     let y = Axis { label: y.to_owned(), unit: Unit::Share, log: false, from_zero: true };
-    draw_within(chart, &stairs, &[], (x, None), (&y, Some((0.0, 1.0)), 0))
+    // A step at the largest value would otherwise be the edge of the picture.
+    let air = Some((last, last * 1.03)).filter(|air| !x.log && air.1.is_finite() && air.1 > 0.0);
+    draw_within(chart, &stairs, &[], (x, air), (&y, Some((0.0, 1.0)), 0))
 }
 
 pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: (&Axis, Option<(f64, f64)>), y: &Axis) -> Sketch {
