@@ -137,7 +137,7 @@ fn charts_that_cannot_be_drawn_are_errors_before_anything_runs() {
         ("x.yaml:6:33", "the values of `variant` are not all numbers in one unit"),
         ("x.yaml:7:44", "`instances` stands for two axes"),
         ("x.yaml:8:44", "did you mean `variant`?"),
-        ("x.yaml:8:64", "this cannot be a level"),
+        ("x.yaml:8:65", "this cannot be a level"),
         ("x.yaml:9:25", "`client/c` has no metric `latency.p90` over time"),
         ("x.yaml:10:43", "`client/c` has no metric `arrivals` over time"),
         ("x.yaml:11:34", "did you mean `instances`?"),
@@ -157,6 +157,35 @@ fn charts_that_cannot_be_drawn_are_errors_before_anything_runs() {
     let checked = blackstart().arg("check").arg(base.join("y.yaml")).assert().code(2);
     let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
     assert!(text.contains("y.yaml:8:33") && text.contains("no two points differ in it alone"), "{text}");
+}
+
+#[test]
+fn the_charts_of_a_sweep_say_what_they_show() {
+    let out = folder("charts-of-a-sweep");
+    for name in ["attempts-by-load", "hysteresis"] {
+        let file = format!("experiments/{name}.yaml");
+        blackstart().args(["run", &file, "--seeds", "2", "--set", "expect=[]", "--out"]).arg(&out).assert().code(0);
+    }
+    let chart = |name: &str| fs::read_to_string(out.join(name)).expect("the chart is there");
+    for (name, words) in [
+        ("attempts-by-load/charts/01-heat-success_rate.svg", ["attempts", "load (per second)", "50%"]),
+        (
+            "attempts-by-load/charts/02-heat-recovery_time.svg",
+            ["attempts", "load (per second)", "never, in one run or more"],
+        ),
+        ("attempts-by-load/charts/03-curve-success_rate.svg", ["attempts 1", "attempts 5", "load (per second)"]),
+        (
+            "hysteresis/charts/01-hysteresis-success_rate.svg",
+            ["(variant three attempts)", "while the load rises", "while it falls"],
+        ),
+        (
+            "hysteresis/charts/02-hysteresis-success_rate.svg",
+            ["(variant retry budget)", "while the load rises", "while it falls"],
+        ),
+    ] {
+        let text = chart(name);
+        assert!(words.iter().all(|word| text.contains(word)), "{name}: {words:?}");
+    }
 }
 
 #[test]
