@@ -134,9 +134,9 @@ fn charts_that_cannot_be_drawn_are_errors_before_anything_runs() {
     let checked = blackstart().arg("check").arg(base.join("x.yaml")).assert().code(2);
     let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
     for (place, what) in [
-        ("x.yaml:6:33", "the values of `variant` are not all numbers in one unit"),
-        ("x.yaml:7:44", "`instances` stands for two axes"),
-        ("x.yaml:8:44", "did you mean `variant`?"),
+        ("x.yaml:6:35", "the values of `variant` are not all numbers in one unit"),
+        ("x.yaml:7:45", "`instances` stands for two axes"),
+        ("x.yaml:8:45", "did you mean `variant`?"),
         ("x.yaml:8:65", "this cannot be a level"),
         ("x.yaml:9:25", "`client/c` has no metric `latency.p90` over time"),
         ("x.yaml:10:43", "`client/c` has no metric `arrivals` over time"),
