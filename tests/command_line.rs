@@ -156,7 +156,7 @@ fn charts_that_cannot_be_drawn_are_errors_before_anything_runs() {
     .expect("the file can be written");
     let checked = blackstart().arg("check").arg(base.join("y.yaml")).assert().code(2);
     let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
-    assert!(text.contains("y.yaml:8:33") && text.contains("no two points differ in it alone"), "{text}");
+    assert!(text.contains("y.yaml:8:35") && text.contains("no two points differ in it alone"), "{text}");
 }
 
 #[test]

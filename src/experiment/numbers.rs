@@ -4,6 +4,9 @@ use crate::measure::Quantity;
 use crate::scenario::Axis;
 use crate::scenario::units::{Rate, Share, Span};
 
+/// Reads a number in one unit.
+type Reader<'a> = &'a dyn Fn(&str) -> Option<f64>;
+
 /// The values of an axis as numbers, in their order, if all are numbers in one unit: seconds, a rate a second, shares written with `%`, or
 /// plain numbers, which are [`Quantity::Count`].
 pub(crate) fn numbers(axis: &Axis) -> Option<(Quantity, Vec<f64>)> {
@@ -11,15 +14,13 @@ pub(crate) fn numbers(axis: &Axis) -> Option<(Quantity, Vec<f64>)> {
     let seconds = |label: &str| label.parse::<Span>().ok().map(|span| span.0.as_secs());
     let rate = |label: &str| label.parse::<Rate>().ok().map(|rate| rate.0);
     let share = |label: &str| label.parse::<Share>().ok().map(|share| share.0);
-    let ways: [(Quantity, &dyn Fn(&str) -> Option<f64>); 4] = [
+    let ways: [(Quantity, Reader); 4] = [
         (Quantity::Count, &plain),
         (Quantity::Seconds, &seconds),
         (Quantity::PerSecond, &rate),
         (Quantity::Share, &share),
     ];
-    let all = |way: &dyn Fn(&str) -> Option<f64>| -> Option<Vec<f64>> {
-        axis.values.iter().map(|value| way(&value.label)).collect()
-    };
+    let all = |way: Reader| -> Option<Vec<f64>> { axis.values.iter().map(|value| way(&value.label)).collect() };
     ways.into_iter().find_map(|(quantity, way)| Some((quantity, all(way)?)))
 }
 

@@ -61,23 +61,23 @@ fn branches(point: &PointResult, of: &str, metric: &str, against: &str) -> Vec<S
         let (mut points, mut band) = (Vec::new(), Vec::new());
         for step in 0..STEPS {
             // Of each run, its mean over the time in which its load was in this step.
-            let of_run = |(load, value): (&Vec<(f64, f64)>, &Vec<(f64, f64)>)| {
-                let here = load.iter().zip(value).filter(|((time, load), (_, value))| {
+            let of_run = |run: usize| {
+                let here = loads[run].iter().zip(&values[run]).filter(|((time, load), (_, value))| {
                     *time >= warmup
                         && (*time < turn) == rises
                         && bin(*load) == step
                         && value.is_finite()
                         && load.is_finite()
                 });
-                let (mut loads, mut values, mut count) = (0.0, 0.0, 0.0);
+                let (mut load_sum, mut sum, mut count) = (0.0, 0.0, 0.0);
                 for ((_, load), (_, value)) in here {
-                    loads += load;
-                    values += value;
+                    load_sum += load;
+                    sum += value;
                     count += 1.0;
                 }
-                (count > 0.0).then(|| (loads / count, values / count))
+                (count > 0.0).then(|| (load_sum / count, sum / count))
             };
-            let means: Vec<(f64, f64)> = loads.iter().zip(&values).filter_map(of_run).collect();
+            let means: Vec<(f64, f64)> = (0..loads.len()).filter_map(of_run).collect();
             if means.is_empty() {
                 continue;
             }

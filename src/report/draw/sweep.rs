@@ -8,6 +8,9 @@ use crate::experiment::{by_factors, number, numbers};
 use crate::measure::{Quantity, metric};
 use crate::scenario::experiment as spec;
 
+/// A point of a curve: its place, the mean, and the interval.
+type Along = (f64, f64, f64, f64);
+
 /// A metric along an axis of numbers, a line for each value of another.
 pub(super) fn curve(source: &Source, wanted: &spec::Chart, it: &spec::Curve, of: &str) -> io::Result<Kind> {
     let scenario = source.scenario;
@@ -23,7 +26,7 @@ pub(super) fn curve(source: &Source, wanted: &spec::Chart, it: &spec::Curve, of:
         });
     };
     let (x, numbers) = scale(&scenario.axes[over]);
-    let mut lines: Vec<(Vec<usize>, Vec<(f64, f64, f64, f64)>)> = Vec::new();
+    let mut lines: Vec<(Vec<usize>, Vec<Along>)> = Vec::new();
     for (mut values, number) in cells(scenario, wanted) {
         let place = values.pop().and_then(|value| numbers.get(value).copied()).unwrap_or(f64::NAN);
         let (value, low, high) = mean(&(source.point)(number)?, window(it.window.as_ref()), of, &it.metric);
