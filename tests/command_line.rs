@@ -110,6 +110,85 @@ fn claims_and_charts_that_ask_for_what_does_not_exist_are_errors_before_anything
 }
 
 #[test]
+fn charts_that_cannot_be_drawn_are_errors_before_anything_runs() {
+    let base = folder("undrawable");
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { replicas: 20, operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { poisson: 10/s } } }\n",
+    )
+    .expect("the file can be written");
+    fs::write(
+        base.join("x.yaml"),
+        "model: m\nlength: 10s\nvary: { clients.c.instances: [1, 2] }\nvariants: { a: {}, b: {} }\ncharts:\n\
+         - curve: { metric: goodput, over: variant }\n\
+         - heat: { metric: goodput, x: instances, y: instances }\n\
+         - heat: { metric: goodput, x: instances, y: vraiant, contour: [ 50% ] }\n\
+         - hysteresis: { metric: latency.p90 }\n\
+         - hysteresis: { metric: goodput, against: arrivals }\n\
+         - spread: { metric: goodput, by: instnces }\n\
+         - flow: { window: befour }\n\
+         - replicas: { of: service/s }\n\
+         - replicas: { of: service/t }\n",
+    )
+    .expect("the file can be written");
+    let checked = blackstart().arg("check").arg(base.join("x.yaml")).assert().code(2);
+    let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
+    for (place, what) in [
+        ("x.yaml:6:35", "the values of `variant` are not all numbers in one unit"),
+        ("x.yaml:7:45", "`instances` stands for two axes"),
+        ("x.yaml:8:45", "did you mean `variant`?"),
+        ("x.yaml:8:65", "this cannot be a level"),
+        ("x.yaml:9:25", "`client/c` has no metric `latency.p90` over time"),
+        ("x.yaml:10:43", "`client/c` has no metric `arrivals` over time"),
+        ("x.yaml:11:34", "did you mean `instances`?"),
+        ("x.yaml:12:19", "`befour`: no window has this name"),
+        ("x.yaml:13:19", "has 20 replicas, too many to tell apart"),
+        ("x.yaml:14:19", "did you mean `service/s`?"),
+    ] {
+        assert!(text.contains(place) && text.contains(what), "{place}, {what}: {text}");
+    }
+    fs::write(
+        base.join("y.yaml"),
+        "model: m\nlength: 10s\nvary:\n  clients.c.arrivals.poisson: { from: 1/s, to: 9/s }\n  \
+         services.s.replicas: { from: 1, to: 9 }\nsample: { sobol: 4 }\ncharts:\n\
+         - curve: { metric: goodput, over: poisson }\n",
+    )
+    .expect("the file can be written");
+    let checked = blackstart().arg("check").arg(base.join("y.yaml")).assert().code(2);
+    let text = String::from_utf8_lossy(&checked.get_output().stderr).into_owned();
+    assert!(text.contains("y.yaml:8:35") && text.contains("no two points differ in it alone"), "{text}");
+}
+
+#[test]
+fn the_charts_of_a_sweep_say_what_they_show() {
+    let out = folder("charts-of-a-sweep");
+    for name in ["attempts-by-load", "hysteresis"] {
+        let file = format!("experiments/{name}.yaml");
+        blackstart().args(["run", &file, "--seeds", "2", "--set", "expect=[]", "--out"]).arg(&out).assert().code(0);
+    }
+    let chart = |name: &str| fs::read_to_string(out.join(name)).expect("the chart is there");
+    for (name, words) in [
+        ("attempts-by-load/charts/01-heat-success_rate.svg", ["attempts", "load (per second)", "50%"]),
+        (
+            "attempts-by-load/charts/02-heat-recovery_time.svg",
+            ["attempts", "load (per second)", "never, in one run or more"],
+        ),
+        ("attempts-by-load/charts/03-curve-success_rate.svg", ["attempts 1", "attempts 5", "load (per second)"]),
+        (
+            "hysteresis/charts/01-hysteresis-success_rate.svg",
+            ["(variant three attempts)", "while the load rises", "while it falls"],
+        ),
+        (
+            "hysteresis/charts/02-hysteresis-success_rate.svg",
+            ["(variant retry budget)", "while the load rises", "while it falls"],
+        ),
+    ] {
+        let text = chart(name);
+        assert!(words.iter().all(|word| text.contains(word)), "{name}: {words:?}");
+    }
+}
+
+#[test]
 fn a_cycle_of_calls_is_an_error() {
     let base = folder("cycle");
     fs::write(

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::claims::{entity, number, quantity, way_to_write};
-use crate::measure::{METRICS, columns, metric};
+use super::numbers::numbers;
+use crate::measure::{METRICS, MOST_INSTANCES, Quantity, columns, metric};
 use crate::scenario::experiment::{Chart, Claim};
 use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
@@ -76,6 +77,49 @@ impl<'a> Checker<'a> {
                 self.window(it.window.as_ref());
                 self.by(it.by.as_ref());
             }
+            Chart::Curve(it) => {
+                self.figures(place, it.of.as_slice(), &it.metric, false);
+                self.window(it.window.as_ref());
+                self.by(it.by.as_ref());
+                if let Some(axis) = self.axis(&it.over) {
+                    self.is_whole(&it.over, axis);
+                    if numbers(axis).is_none() {
+                        let what = format!("the values of `{}` are not all numbers in one unit", axis.name);
+                        self.error(it.over.place, what, "`bars` shows a metric across any axis");
+                    }
+                }
+                self.differ(it.by.as_ref(), &it.over);
+            }
+            Chart::Heat(it) => {
+                self.figures(place, it.of.as_slice(), &it.metric, false);
+                self.window(it.window.as_ref());
+                for name in [&it.x, &it.y] {
+                    if let Some(axis) = self.axis(name) {
+                        self.is_whole(name, axis);
+                    }
+                }
+                self.differ(Some(&it.x), &it.y);
+                let quantity = metric(&it.metric.value).map_or(Quantity::Count, |it| it.quantity);
+                for level in &it.contour {
+                    if number(level, quantity).is_none_or(f64::is_infinite) {
+                        self.error(level.place, "this cannot be a level", way_to_write(quantity));
+                    }
+                }
+            }
+            Chart::Hysteresis(it) => {
+                self.figures(place, it.of.as_slice(), &it.metric, true);
+                match &it.against {
+                    Some(against) => self.figures(against.place, it.of.as_slice(), against, true),
+                    None => self.figure(place, it.of.as_ref(), "offered", true),
+                }
+            }
+            Chart::Spread(it) => {
+                self.figures(place, it.of.as_slice(), &it.metric, false);
+                self.window(it.window.as_ref());
+                self.by(it.by.as_ref());
+            }
+            Chart::Flow(it) => self.window(it.window.as_ref()),
+            Chart::Replicas(it) => self.replicas(&it.of),
         }
         self.filter(chart.filter());
     }
@@ -156,6 +200,44 @@ impl<'a> Checker<'a> {
             let known: Vec<&str> = windows.iter().map(|known| known.name.as_str()).collect();
             let what = format!("`{}`: no window has this name", window.value);
             self.error(window.place, what, format!("there are: {}", known.join(", ")));
+        }
+    }
+
+    /// A service whose replicas are told apart.
+    fn replicas(&mut self, of: &Spanned<String>) {
+        let plan = self.plan.clone();
+        let name = |it: &crate::system::plan::Service| format!("service/{}", it.name);
+        let Some(service) = plan.services.iter().find(|it| name(it) == of.value) else {
+            let names: Vec<String> = plan.services.iter().map(name).collect();
+            let help = match did_you_mean(&of.value, names.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("there are: {}", names.join(", ")),
+            };
+            self.error(of.place, format!("`{}`: no service has this name", of.value), help);
+            return;
+        };
+        if service.replicas > MOST_INSTANCES {
+            let what = format!("`{}` has {} replicas, too many to tell apart", of.value, service.replicas);
+            self.error(
+                of.place,
+                what,
+                format!("at most {MOST_INSTANCES} are; `timeline` shows metrics of the service"),
+            );
+        }
+    }
+
+    /// An axis whose values are combined with all others, and not drawn together with those of other axes.
+    fn is_whole(&mut self, name: &Spanned<String>, axis: &Axis) {
+        if axis.drawn && self.scenario.axes.iter().filter(|it| it.drawn).count() > 1 {
+            let what =
+                format!("`{}` is drawn by `sample` together with others: no two points differ in it alone", axis.name);
+            self.error(name.place, what, "leave `sample` out, and give its range `steps`");
+        }
+    }
+
+    fn differ(&mut self, one: Option<&Spanned<String>>, other: &Spanned<String>) {
+        if one.is_some_and(|one| one.value == other.value) {
+            self.error(other.place, format!("`{}` stands for two axes", other.value), "name two different ones");
         }
     }
 

@@ -89,7 +89,7 @@ pub(super) fn quantity(claim: &Claim) -> Quantity {
 }
 
 /// A bound as a number, if it is written in this quantity: seconds, a rate a second, a share, or a plain number.
-pub(super) fn number(node: &Node, quantity: Quantity) -> Option<f64> {
+pub(crate) fn number(node: &Node, quantity: Quantity) -> Option<f64> {
     let text = node.as_str().unwrap_or_default();
     let plain = node.as_f64().filter(|number| number.is_finite() && *number >= 0.0);
     match quantity {

@@ -8,6 +8,7 @@
 mod check;
 mod claims;
 pub mod compare;
+mod numbers;
 mod remedy;
 pub mod statistics;
 mod steady;
@@ -27,8 +28,10 @@ use crate::system::plan::Plan;
 use crate::system::run;
 use statistics::sequential;
 
+pub(crate) use claims::number;
 pub use claims::{Holds, Judged};
 pub use remedy::Tried;
+pub(crate) use numbers::{by_factors, numbers};
 pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;

@@ -26,7 +26,7 @@ use crate::system::plan::{Edge, Plan};
 pub use histogram::Histogram;
 pub use metrics::{METRICS, Metric, Quantity, metric};
 pub(crate) use run::columns;
-pub use run::{Column, Run, Strip};
+pub use run::{Column, Life, LifeStrip, Run, Strip};
 
 /// Services with more instances than this have no figures for each instance.
 pub(crate) const MOST_INSTANCES: u32 = 16;
@@ -51,6 +51,8 @@ pub(crate) enum Fact {
     Ejected { service: u32, delta: i64, ejections: u64 },
     /// For so many more replicas of a service the probes of one of its callers fail.
     Unhealthy { service: u32, delta: i64 },
+    /// A replica crashed, starts, serves, stands still or goes on.
+    Life { host: u32, life: Life },
     /// A call ended.
     CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call was put off, to be made later.
@@ -341,6 +343,8 @@ pub(crate) struct Measure {
     peaks: Vec<(u64, u64)>,
     breaker_gauges: Vec<(u32, u32)>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
+    /// What became of which host, of those whose instances are listed.
+    lives: Vec<(Time, u32, Life)>,
     clients: Vec<Latency>,
     tracks: Vec<Track>,
     edges: Vec<Latency>,
@@ -448,6 +452,7 @@ impl Measure {
             peaks: vec![(0, 0); plan.services.len()],
             breaker_gauges,
             breaker_moves: Vec::new(),
+            lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
             tracks: vec![Track::default(); plan.clients.len()],
             edges: vec![Latency::new(segments); plan.edges.len()],
@@ -490,6 +495,12 @@ impl Measure {
                 self.tracks[client as usize].opened(self.bucket);
             }
             Fact::Closed { client, bucket, outcome, took } => self.on_closed(client, bucket as usize, outcome, took),
+            Fact::Life { host, life } => {
+                // Enough for any strip that a person can read.
+                if self.host_gauges[host as usize].is_some() && self.lives.len() < 100_000 {
+                    self.lives.push((now, host, life));
+                }
+            }
             Fact::CallOpened { edge } => {
                 *self.count(self.bucket, self.layout.edge(edge) + at::edge::OPENED) += 1;
             }

@@ -44,6 +44,28 @@ pub struct Strip {
     pub moves: Vec<(f64, u32, u32, u32)>,
 }
 
+/// How a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Life {
+    /// It serves.
+    Up,
+    /// It has crashed.
+    Down,
+    /// It has crashed, and starts up again.
+    Starting,
+    /// It stands still.
+    Paused,
+}
+
+/// The states of a replica over time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LifeStrip {
+    /// The replica's entity.
+    pub entity: String,
+    /// From when on (seconds) it is how.
+    pub moves: Vec<(f64, Life)>,
+}
+
 /// What a run leaves behind.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
@@ -61,6 +83,8 @@ pub struct Run {
     pub steps: Vec<f64>,
     /// The positions of breakers.
     pub strips: Vec<Strip>,
+    /// The states of the replicas of services that have at most 16 of them.
+    pub lives: Vec<LifeStrip>,
     /// The tail of each client's latencies over the window `all`: (seconds, share that took longer).
     pub tails: Vec<(String, Vec<(f64, f64)>)>,
     /// The noise in the answers of each client, as before the first fault: the variance of a count of them, for each that is
@@ -154,6 +178,7 @@ impl Measure {
             run.timeline.push(values);
         }
         run.strips = self.strips(plan);
+        run.lives = self.lives(plan);
         run
     }
 
@@ -229,6 +254,25 @@ impl Measure {
             }
             let of = names[breaker as usize].1;
             strips[breaker as usize].moves.push((time.as_secs(), of, *open, *half_open));
+        }
+        strips
+    }
+
+    fn lives(&self, plan: &Plan) -> Vec<LifeStrip> {
+        let mut host = (0..plan.clients.len()).map(|part| plan.instances(part)).sum::<usize>() as u32;
+        let mut strips = Vec::new();
+        for service in &plan.services {
+            let first = host;
+            host += service.replicas;
+            if service.replicas > super::MOST_INSTANCES {
+                continue;
+            }
+            for replica in 0..service.replicas {
+                let own = self.lives.iter().filter(|it| it.1 == first + replica);
+                let moves = std::iter::once((0.0, Life::Up)).chain(own.map(|&(time, _, life)| (time.as_secs(), life)));
+                strips
+                    .push(LifeStrip { entity: format!("instance/{}/{replica}", service.name), moves: moves.collect() });
+            }
         }
         strips
     }

@@ -1,5 +1,9 @@
 //! The charts that an experiment asks for, from its results.
 
+mod hysteresis;
+mod parts;
+mod sweep;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -29,7 +33,7 @@ pub struct Source<'a> {
 /// The numbers of the points that charts show.
 #[must_use]
 pub fn shown(scenario: &Scenario, charts: &[Spanned<spec::Chart>]) -> BTreeSet<usize> {
-    charts.iter().flat_map(|chart| chosen(scenario, &chart.value)).map(|(_, number)| number).collect()
+    charts.iter().flat_map(|chart| cells(scenario, &chart.value)).map(|(_, number)| number).collect()
 }
 
 /// Draws all charts of an experiment into its folder, as SVG and PNG.
@@ -52,16 +56,9 @@ pub fn draw(folder: &Path, source: &Source) -> io::Result<()> {
 /// What a chart is drawn of, for its title: the values that its `where` leaves, and the first ones of the axes that it does
 /// not show, ` (variant usl, count 10)`.
 fn only(scenario: &Scenario, chart: &spec::Chart) -> String {
-    let by = match chart {
-        spec::Chart::Timeline(it) => it.by.as_ref(),
-        spec::Chart::Distribution(it) => it.by.as_ref(),
-        spec::Chart::Bars(it) => it.by.as_ref(),
-        spec::Chart::Load(_) | spec::Chart::Latency(_) | spec::Chart::Breakers(_) => None,
-    };
-    let first_is_shown = matches!(chart, spec::Chart::Bars(it) if it.by.is_none());
-    let axes = scenario.axes.iter().enumerate().filter(|(number, axis)| {
-        by.is_none_or(|by| by.value != axis.name) && !(first_is_shown && *number == 0) && axis.values.len() > 1
-    });
+    let shown = axes_of(scenario, chart);
+    let axes =
+        scenario.axes.iter().enumerate().filter(|(number, axis)| !shown.contains(number) && axis.values.len() > 1);
     let values: Vec<String> = axes
         .map(|(_, axis)| {
             let asked = chart.filter().get(&axis.name);
@@ -100,42 +97,77 @@ fn time_axis() -> Axis {
     axis("time", Unit::Seconds)
 }
 
-/// The axis of whose values a chart shows one point each, by its number.
-fn by(scenario: &Scenario, chart: &spec::Chart) -> Option<usize> {
-    let name = match chart {
-        spec::Chart::Timeline(it) => it.by.as_ref(),
-        spec::Chart::Distribution(it) => it.by.as_ref(),
-        spec::Chart::Bars(it) if it.by.is_none() => return (!scenario.axes.is_empty()).then_some(0),
-        spec::Chart::Bars(it) => it.by.as_ref(),
-        spec::Chart::Load(_) | spec::Chart::Latency(_) | spec::Chart::Breakers(_) => None,
+/// The axes of whose values a chart shows one point each, by their numbers.
+fn axes_of(scenario: &Scenario, chart: &spec::Chart) -> Vec<usize> {
+    let names = match chart {
+        spec::Chart::Bars(it) if it.by.is_none() => return (0..scenario.axes.len().min(1)).collect(),
+        spec::Chart::Timeline(it) => vec![it.by.as_ref()],
+        spec::Chart::Distribution(it) => vec![it.by.as_ref()],
+        spec::Chart::Bars(it) => vec![it.by.as_ref()],
+        spec::Chart::Curve(it) => vec![it.by.as_ref(), Some(&it.over)],
+        spec::Chart::Heat(it) => vec![Some(&it.x), Some(&it.y)],
+        spec::Chart::Spread(it) => vec![it.by.as_ref()],
+        spec::Chart::Load(_)
+        | spec::Chart::Latency(_)
+        | spec::Chart::Breakers(_)
+        | spec::Chart::Hysteresis(_)
+        | spec::Chart::Flow(_)
+        | spec::Chart::Replicas(_) => Vec::new(),
     };
-    name.and_then(|name| scenario.axes.iter().position(|it| it.name == name.value))
+    let number = |name: &Spanned<String>| scenario.axes.iter().position(|it| it.name == name.value);
+    names.into_iter().flatten().filter_map(number).collect()
 }
 
-/// The points that a chart shows, by their numbers, with the labels of their lines or bars: the first of those that its `where`
-/// leaves; with an axis, one for each of its values, the other axes at their first value.
-fn chosen(scenario: &Scenario, chart: &spec::Chart) -> Vec<(String, usize)> {
-    let axis = by(scenario, chart);
-    let mut labels = BTreeSet::new();
-    let mut taken: Vec<(String, usize)> = Vec::new();
+/// The points that a chart shows, by their numbers, with the numbers of their values on the axes that it shows: the first of those
+/// that its `where` leaves for each combination of values, the other axes at their first value.
+fn cells(scenario: &Scenario, chart: &spec::Chart) -> Vec<(Vec<usize>, usize)> {
+    let axes = axes_of(scenario, chart);
+    let mut seen = BTreeSet::new();
+    let mut taken = Vec::new();
     for number in 0..scenario.count() {
         let point = scenario.point(number);
         if !matches(scenario, &point, chart.filter()) {
             continue;
         }
-        let label = axis.map_or_else(String::new, |axis| {
-            let it = &scenario.axes[axis];
-            let value = &it.values[point.values[axis]].label;
-            if it.name == "variant" { value.clone() } else { format!("{} {value}", it.name) }
-        });
-        if labels.insert(label.clone()) {
-            taken.push((label, number));
+        let values: Vec<usize> = axes.iter().map(|&axis| point.values[axis]).collect();
+        if seen.insert(values.clone()) {
+            taken.push((values, number));
         }
-        if axis.is_none() {
+        if axes.is_empty() {
             break;
         }
     }
     taken
+}
+
+/// What a line or a bar for the value of an axis is called.
+fn label(scenario: &Scenario, axis: usize, value: usize) -> String {
+    let it = &scenario.axes[axis];
+    let value = &it.values[value].label;
+    if it.name == "variant" { value.clone() } else { format!("{} {value}", it.name) }
+}
+
+/// The points that a chart shows, with the labels of their lines or bars.
+fn chosen(scenario: &Scenario, chart: &spec::Chart) -> Vec<(String, usize)> {
+    let axis = axes_of(scenario, chart).first().copied();
+    let named = |(values, number): (Vec<usize>, usize)| {
+        (axis.map_or_else(String::new, |axis| label(scenario, axis, values[0])), number)
+    };
+    cells(scenario, chart).into_iter().map(named).collect()
+}
+
+/// The mean of a metric over the seeds at a point, with its interval.
+fn mean(point: &PointResult, window: &str, entity: &str, metric: &str) -> (f64, f64, f64) {
+    let value = |run: &crate::measure::Run| run.value(&point.plan, window, entity, metric);
+    let values: Vec<f64> = point.runs.iter().filter_map(value).collect();
+    let sum = Summary::of(&values);
+    let (low, high) = if sum.n > 1 { interval(&sum, metric) } else { (sum.mean, sum.mean) };
+    (sum.mean, low, high)
+}
+
+/// The window that was asked for, or all that counts.
+fn window(asked: Option<&Spanned<String>>) -> &str {
+    asked.map_or("all", |window| window.value.as_str())
 }
 
 fn shades(point: Option<&PointResult>) -> Vec<Shade> {
@@ -270,36 +302,72 @@ fn one(source: &Source, wanted: &spec::Chart) -> io::Result<(String, Chart)> {
                 });
             }
             let log = |label: &str, unit: Unit| Axis { log: true, from_zero: false, ..axis(label, unit) };
-            let kind = Kind::Distribution {
-                series,
-                x: log("latency", Unit::Seconds),
-                y: log("share that took longer", Unit::Plain),
+            let kind = if it.cumulative {
+                for line in &mut series {
+                    line.points.iter_mut().for_each(|point| point.1 = 1.0 - point.1);
+                }
+                let y = "share that took no longer".to_owned();
+                Kind::Cumulative { series, x: log("latency", Unit::Seconds), y }
+            } else {
+                Kind::Distribution {
+                    series,
+                    x: log("latency", Unit::Seconds),
+                    y: log("share that took longer", Unit::Plain),
+                }
             };
             ("distribution".into(), chart(format!("Latency of answered requests of {}, first seed", of[0]), kind))
         }
         spec::Chart::Bars(it) => {
             let of = entities(&it.of, source.plan);
-            let window = it.window.as_ref().map_or("all", |window| window.value.as_str());
+            let window = window(it.window.as_ref());
             let mut groups = Vec::new();
             for (name, number) in chosen(scenario, wanted) {
                 let point = (source.point)(number)?;
                 let bar = |entity: &String| {
-                    let value = |run: &crate::measure::Run| run.value(&point.plan, window, entity, &it.metric);
-                    let values: Vec<f64> = point.runs.iter().filter_map(value).collect();
-                    let sum = Summary::of(&values);
-                    let (low, high) = if sum.n > 1 { interval(&sum, &it.metric) } else { (sum.mean, sum.mean) };
-                    Bar { name: entity.clone(), value: sum.mean, low, high }
+                    let (value, low, high) = mean(&point, window, entity, &it.metric);
+                    Bar { name: entity.clone(), value, low, high }
                 };
                 groups.push(BarGroup { name, bars: of.iter().map(bar).collect() });
             }
             let kind = Kind::Bars {
                 groups,
-                x: by(scenario, wanted).map_or_else(String::new, |axis| scenario.axes[axis].name.clone()),
+                x: axes_of(scenario, wanted).first().map_or_else(String::new, |&axis| scenario.axes[axis].name.clone()),
                 y: measured(&it.metric),
                 infinite: "never".into(),
             };
             let title = format!("{} of {}, window {window}", it.metric.value, of.join(", "));
             (format!("bars-{}", file(&it.metric)), chart(title, kind))
+        }
+        spec::Chart::Curve(it) => {
+            let of = entities(it.of.as_slice(), source.plan);
+            let title = format!("{} of {}, window {}", it.metric.value, of[0], window(it.window.as_ref()));
+            (format!("curve-{}", file(&it.metric)), chart(title, sweep::curve(source, wanted, it, &of[0])?))
+        }
+        spec::Chart::Heat(it) => {
+            let of = entities(it.of.as_slice(), source.plan);
+            let title = format!("{} of {}, window {}", it.metric.value, of[0], window(it.window.as_ref()));
+            (format!("heat-{}", file(&it.metric)), chart(title, sweep::heat(source, wanted, it, &of[0])?))
+        }
+        spec::Chart::Spread(it) => {
+            let of = entities(it.of.as_slice(), source.plan);
+            let title = format!("{} of {}, run by run, window {}", it.metric.value, of[0], window(it.window.as_ref()));
+            (format!("spread-{}", file(&it.metric)), chart(title, sweep::spread(source, wanted, it, &of[0])?))
+        }
+        spec::Chart::Hysteresis(it) => {
+            let of = entities(it.of.as_slice(), source.plan);
+            let against = it.against.as_ref().map_or("offered", |against| against.value.as_str());
+            let title = format!("{} of {} as the load rises and falls", it.metric.value, of[0]);
+            let kind = hysteresis::draw(source, wanted, &of[0], &it.metric, against)?;
+            (format!("hysteresis-{}", file(&it.metric)), chart(title, kind))
+        }
+        spec::Chart::Flow(it) => {
+            let window = window(it.window.as_ref());
+            let title = format!("Attempts for each request, window {window}");
+            ("flow".into(), chart(title, parts::flow(source, wanted, window)?))
+        }
+        spec::Chart::Replicas(it) => {
+            let title = format!("Replicas of {}, first seed", it.of.value);
+            (format!("replicas-{}", file(&it.of)), chart(title, parts::replicas(source, wanted, &it.of)?))
         }
     })
 }

@@ -459,6 +459,21 @@ pub enum Chart {
     Distribution(Distribution),
     /// A metric as bars across an axis, with 95 % intervals.
     Bars(Bars),
+    /// A metric along an axis of numbers, as a line with its 95 % intervals.
+    Curve(Curve),
+    /// A metric over two axes, as a map of colours.
+    Heat(Heat),
+    /// A metric against the load, while the load rises and while it falls. If the two curves differ, what the system does depends on
+    /// what was before. For runs in which the load is ramped up and down again.
+    Hysteresis(Hysteresis),
+    /// How a metric differs from run to run: the share of the runs up to each value. A curve that ends below 100 % has runs whose value
+    /// is infinite.
+    Spread(Spread),
+    /// The parts of the system in layers, and how many attempts are sent between them for each request of a client: amplification, hop
+    /// by hop.
+    Flow(Flow),
+    /// The states of the replicas of a service over time, as strips: up, starting, down or paused.
+    Replicas(Replicas),
 }
 
 impl Chart {
@@ -471,6 +486,12 @@ impl Chart {
             Self::Breakers(it) => &it.filter,
             Self::Distribution(it) => &it.filter,
             Self::Bars(it) => &it.filter,
+            Self::Curve(it) => &it.filter,
+            Self::Heat(it) => &it.filter,
+            Self::Hysteresis(it) => &it.filter,
+            Self::Spread(it) => &it.filter,
+            Self::Flow(it) => &it.filter,
+            Self::Replicas(it) => &it.filter,
         }
     }
 }
@@ -523,6 +544,10 @@ pub struct Distribution {
     /// A line for each value of this axis.
     #[serde(default)]
     pub by: Option<Spanned<String>>,
+    /// Whether the share up to each time is drawn, for comparing the bulk, instead of the share above it on logarithmic axes, for
+    /// comparing the tail. Default: false.
+    #[serde(default)]
+    pub cumulative: bool,
     /// Only points with these values of the axes.
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
@@ -544,6 +569,112 @@ pub struct Bars {
     #[serde(default)]
     pub window: Option<Spanned<String>>,
     /// Only points with these values of the axes.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// A metric along an axis.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// The metric.
+    pub metric: Spanned<String>,
+    /// The entity. Default: the only client.
+    #[serde(default)]
+    pub of: Option<Spanned<String>>,
+    /// The horizontal axis. Its values must be numbers, all in one unit; if they grow by factors, it is logarithmic.
+    pub over: Spanned<String>,
+    /// A line for each value of this axis. The other axes stay at their first value.
+    #[serde(default)]
+    pub by: Option<Spanned<String>>,
+    /// The window. Default: `all`.
+    #[serde(default)]
+    pub window: Option<Spanned<String>>,
+    /// Only points with these values of the axes.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// A metric over two axes.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Heat {
+    /// The metric: the mean over the seeds.
+    pub metric: Spanned<String>,
+    /// The horizontal axis.
+    pub x: Spanned<String>,
+    /// The vertical axis. The axes that are not shown stay at their first value.
+    pub y: Spanned<String>,
+    /// The entity. Default: the only client.
+    #[serde(default)]
+    pub of: Option<Spanned<String>>,
+    /// The window. Default: `all`.
+    #[serde(default)]
+    pub window: Option<Spanned<String>>,
+    /// Values along which lines are drawn, between the points. Default: none.
+    #[serde(default)]
+    pub contour: Vec<Node>,
+    /// Only points with these values of the axes.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// A metric against the load, up and down.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hysteresis {
+    /// The metric; one that has a time line.
+    pub metric: Spanned<String>,
+    /// The client or edge. Default: the only client.
+    #[serde(default)]
+    pub of: Option<Spanned<String>>,
+    /// The load, a metric of the same entity. The time of its highest value divides the run in two. Default: `offered`.
+    #[serde(default)]
+    pub against: Option<Spanned<String>>,
+    /// Only points with these values of the axes.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// The distribution of a metric over runs.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// The metric.
+    pub metric: Spanned<String>,
+    /// The entity. Default: the only client.
+    #[serde(default)]
+    pub of: Option<Spanned<String>>,
+    /// A curve for each value of this axis. The other axes stay at their first value.
+    #[serde(default)]
+    pub by: Option<Spanned<String>>,
+    /// The window. Default: `all`.
+    #[serde(default)]
+    pub window: Option<Spanned<String>>,
+    /// Only points with these values of the axes.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// Attempts over the parts of the system.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// The window. Default: `all`.
+    #[serde(default)]
+    pub window: Option<Spanned<String>>,
+    /// Only points with these values of the axes. The first of those that are left is drawn.
+    #[serde(default, rename = "where")]
+    pub filter: Named<Node>,
+}
+
+/// Strips of replicas.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Replicas {
+    /// The service; one of at most 16 replicas.
+    pub of: Spanned<String>,
+    /// Only points with these values of the axes. The first of those that are left is drawn, with its first seed.
     #[serde(default, rename = "where")]
     pub filter: Named<Node>,
 }

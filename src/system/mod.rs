@@ -452,6 +452,7 @@ impl<'p> World<'p> {
             }
             Event::Service(service::Event::Serves(host)) => {
                 if self.instances.at(host).serves(cx.engine.now()) {
+                    cx.note(Fact::Life { host, life: self.instances.at(host).life() });
                     self.calls.started(host, cx);
                 }
             }
@@ -970,6 +971,7 @@ impl<'p> World<'p> {
                     } else {
                         self.instances.at(host).restart(host, &mut self.cx);
                     }
+                    self.tell_life(host);
                 }
             }
             What::Pause { service, which } => {
@@ -983,6 +985,7 @@ impl<'p> World<'p> {
                             self.release(host);
                         }
                     }
+                    self.tell_life(host);
                 }
             }
             What::Partition { links } | What::Link { links, .. } => {
@@ -1004,6 +1007,12 @@ impl<'p> World<'p> {
             }
         }
         self.faults.plan_next(event, plan, &mut self.cx.engine);
+    }
+
+    /// Tells the measurements how a process is.
+    fn tell_life(&mut self, host: u32) {
+        let life = self.instances.at(host).life();
+        self.cx.note(Fact::Life { host, life });
     }
 
     fn hosts_of(&mut self, fault: u32, service: u32, which: plan::Which) -> Vec<u32> {

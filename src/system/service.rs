@@ -22,7 +22,7 @@ use crate::admission::rate_limit::{Counts, Per};
 use crate::admission::shed::{Door, Shed};
 use crate::admission::{Class, Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
-use crate::measure::Fact;
+use crate::measure::{self, Fact};
 use crate::outcome::Outcome;
 
 use super::Context;
@@ -607,6 +607,16 @@ impl Instance {
     /// Whether the process is there, and paused.
     pub(super) fn stands_still(&self) -> bool {
         self.pauses > 0 && self.state == Life::Up
+    }
+
+    /// How the process is, for the measurements.
+    pub(super) fn life(&self) -> measure::Life {
+        match self.state {
+            Life::Down { .. } => measure::Life::Down,
+            Life::Starting { .. } => measure::Life::Starting,
+            Life::Up if self.pauses > 0 => measure::Life::Paused,
+            Life::Up => measure::Life::Up,
+        }
     }
 
     /// The process is gone, with all that it held. Returns whether it was there before.

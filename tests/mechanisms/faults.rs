@@ -730,3 +730,33 @@ fn a_run_in_which_too_much_is_under_way_at_once_is_stopped() {
     let stopped = ran.run.stopped.as_ref().expect("a few requests are millions of branches");
     assert!(stopped.to_string().contains("under way at once"), "{stopped}");
 }
+
+#[test]
+fn the_states_of_replicas_are_told_with_their_times() {
+    use blackstart::measure::Life::{Down, Paused, Starting, Up};
+    let ran = run(
+        "
+        services: { s: { replicas: 2, startup: 5s, operations: { get: [ work: 100ms ] } }, many: { replicas: 17, operations: { get: [ work: 1ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { constant: 1/s } } }
+        ",
+        "{ length: 60s, faults: [
+            { name: a, at: 10s, for: 10s, crash: { service: s, replica: 1 } },
+            { name: b, at: 15s, for: 10s, crash: { service: s, replica: 1 } },
+            { name: c, at: 40s, for: 4s, pause: { service: s } } ] }",
+    );
+    let lives: Vec<(&str, &[(f64, blackstart::measure::Life)])> =
+        ran.run.lives.iter().map(|it| (it.entity.as_str(), it.moves.as_slice())).collect();
+    // Two faults overlap: it stays down until both are over. Of services with more than 16 replicas there are no strips.
+    let first: &[_] = &[(0.0, Up), (40.0, Paused), (44.0, Up)];
+    let second: &[_] = &[
+        (0.0, Up),
+        (10.0, Down),
+        (15.0, Down),
+        (20.0, Down),
+        (25.0, Starting),
+        (30.0, Up),
+        (40.0, Paused),
+        (44.0, Up),
+    ];
+    assert_eq!(lives, [("instance/s/0", first), ("instance/s/1", second)]);
+}

@@ -48,24 +48,40 @@ pub fn begin(chart: &Chart, keys: &[Key]) -> (Sketch, f64, f64) {
     (sketch, y + 16.0, extra)
 }
 
-/// The samples from left to right, in as many rows as they need.
+/// The samples from left to right, in as many rows as they need. Names are cut so that two fit side by side, unless all fit whole into
+/// two rows.
 fn legend(sketch: &mut Sketch, keys: &[Key], top: f64) -> usize {
-    let (gap, between) = (9.0, 30.0);
+    let row = WIDTH - 2.0 * MARGIN;
+    let mut rows = placed(keys, row);
+    if rows.last().is_some_and(|last| last.0 > 1) {
+        rows = placed(keys, (row - BETWEEN) / 2.0);
+    }
+    for (key, (row, x, name)) in keys.iter().zip(&rows) {
+        let y = top + *row as f64 * LEGEND_ROW;
+        let sample = Area { left: *x, right: x + key.sample_width, top: y + 3.0, bottom: y + 21.0 };
+        (key.draw)(sketch, sample);
+        sketch.text(at(sample.right + BESIDE, y + 18.0), Anchor::Start, SIZE, BLACK, name);
+    }
+    rows.last().map_or(0, |last| last.0 + 1)
+}
+
+/// From a sample to its name, and from a name to the next sample.
+const BESIDE: f64 = 9.0;
+const BETWEEN: f64 = 30.0;
+
+/// The row of each sample, where it stands, and its name, if no sample may be wider than `room` with its name.
+fn placed(keys: &[Key], room: f64) -> Vec<(usize, f64, String)> {
     let (mut x, mut row) = (MARGIN, 0);
-    for key in keys {
-        // Two of the longest names fit side by side.
-        let name = fit(key.name, SIZE, (WIDTH - 2.0 * MARGIN - between) / 2.0 - key.sample_width - gap);
-        let wide = key.sample_width + gap + width(&name, SIZE);
+    let place = |key: &Key| {
+        let name = fit(key.name, SIZE, room - key.sample_width - BESIDE);
+        let wide = key.sample_width + BESIDE + width(&name, SIZE);
         if x > MARGIN && x + wide > WIDTH - MARGIN {
             (x, row) = (MARGIN, row + 1);
         }
-        let y = top + row as f64 * LEGEND_ROW;
-        let sample = Area { left: x, right: x + key.sample_width, top: y + 3.0, bottom: y + 21.0 };
-        (key.draw)(sketch, sample);
-        sketch.text(at(sample.right + gap, y + 18.0), Anchor::Start, SIZE, BLACK, &name);
-        x += wide + between;
-    }
-    if keys.is_empty() { 0 } else { row + 1 }
+        x += wide + BETWEEN;
+        (row, x - wide - BETWEEN, name)
+    };
+    keys.iter().map(place).collect()
 }
 
 /// Level lines with their numbers, left of the plot, and the name of the axis above it.
