@@ -8,6 +8,7 @@
 mod check;
 mod claims;
 pub mod compare;
+pub mod map;
 pub mod statistics;
 mod steady;
 mod verdict;
