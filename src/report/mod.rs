@@ -3,6 +3,7 @@
 pub mod chart;
 mod diagnoses;
 mod draw;
+pub mod map;
 mod tables;
 
 pub use draw::{Source, draw, shown};

@@ -143,6 +143,12 @@ impl Axis {
         self.range.as_ref()?.range.whole_values()
     }
 
+    /// Whether its values come from a range whose values are spaced by factors.
+    #[must_use]
+    pub fn is_log(&self) -> bool {
+        self.range.as_ref().is_some_and(|it| it.range.is_log())
+    }
+
     /// Whether its values come from a range.
     #[must_use]
     pub fn is_range(&self) -> bool {

@@ -75,6 +75,11 @@ impl Range {
         end(value).filter(|(_, unit, _)| *unit == self.unit).map(|(number, ..)| number)
     }
 
+    /// Whether its values are spaced by factors.
+    pub(super) fn is_log(&self) -> bool {
+        matches!(self.scale, Scale::Log)
+    }
+
     /// How many values it has, if they are whole numbers.
     pub(super) fn whole_values(&self) -> Option<f64> {
         self.whole.then_some((self.to - self.from).abs() + 1.0)
