@@ -157,7 +157,6 @@ fn chart(scenario: &Scenario, map: &Map) -> Chart {
     let within = |value: f64| value.clamp(from, to);
     let mut boxes = Vec::new();
     let (mut pieces, mut intervals): (Vec<Vec<(f64, f64)>>, Vec<[(f64, f64); 2]>) = (Vec::new(), Vec::new());
-    let mut before = None;
     for (number, row) in map.rows.iter().enumerate() {
         let level = number as f64;
         for ((left, right), state) in regions(row) {
@@ -166,23 +165,11 @@ fn chart(scenario: &Scenario, map: &Map) -> Chart {
         }
         for it in &row.boundaries {
             let (low, high) = it.interval();
-            intervals.push([(within(low), level), (within(high), level)]);
+            let (low, high) = (within(low), within(high));
+            intervals.push([(low, level), (high, level)]);
+            let middle = f64::midpoint(low, high);
+            pieces.push(vec![(middle, level - 0.5), (middle, level + 0.5)]);
         }
-        // A line joins rows that have one boundary each, of the same kind.
-        let here = match row.boundaries[..] {
-            [it] if it.half.iter().all(Option::is_some) => {
-                let (low, high) = it.interval();
-                Some((it.below, (f64::midpoint(low, high), level)))
-            }
-            _ => None,
-        };
-        if let Some((below, point)) = here {
-            match (before, pieces.last_mut()) {
-                (Some(other), Some(piece)) if other == below => piece.push(point),
-                _ => pieces.push(vec![point]),
-            }
-        }
-        before = here.map(|it| it.0);
     }
     let outline = Outline { label: "half of the runs come back".to_owned(), pieces, intervals };
     let legend = ["all runs come back", "none does", "some do"].map(str::to_owned);
