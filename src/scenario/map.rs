@@ -22,7 +22,8 @@ pub struct Spec {
     /// hundredth of the range). Between 0.01% and 50%. Default: 1%.
     #[serde(default)]
     pub within: Option<Spanned<Share>>,
-    /// Which verdicts count as having come back. Default: `[ never_disturbed, recovered ]`.
+    /// Which verdicts count as having come back. Default: `[ never_disturbed, recovered ]`. In any case a run does not count in which a
+    /// client got fewer than half of its answers even before the faults: it had nothing to come back to.
     #[serde(default)]
     pub recovers: Option<Spanned<Vec<VerdictName>>>,
     /// What is claimed of the map. A claim that does not hold, or cannot be decided with these seeds, makes `map` end with 1.

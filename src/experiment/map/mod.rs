@@ -27,6 +27,9 @@ const WITHIN: f64 = 0.01;
 /// What counts as having come back, if nothing else is said.
 const RECOVERS: [VerdictName; 2] = [VerdictName::NeverDisturbed, VerdictName::Recovered];
 
+/// The share of its requests that a client has answered before the faults, if it is well then. With less, there is nothing to come back to.
+const WELL: f64 = 0.5;
+
 /// What the command line asks for, instead of what the file says.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
@@ -235,11 +238,14 @@ fn make(
     Ok(Map { along, within, runs, seed, rows, grid_runs, claims })
 }
 
-/// How a run ended, and how long the slowest of its clients took.
+/// How a run ended, and how long the slowest of its clients took. Who was not even well before the faults has nothing to come back to.
 fn ended(plan: &Plan, run: &Run, back: bool) -> Ended {
-    let time = |client: &crate::system::plan::Client| {
-        run.value(plan, "all", &format!("client/{}", client.name), "recovery_time")
+    let figure = |window: &str, client: &crate::system::plan::Client, metric: &str| {
+        run.value(plan, window, &format!("client/{}", client.name), metric)
     };
-    let after = plan.clients.iter().filter_map(time).filter(|it| !it.is_nan()).fold(f64::NAN, f64::max);
-    Ended { back: back && run.stopped.is_none(), after }
+    let times = plan.clients.iter().filter_map(|it| figure("all", it, "recovery_time"));
+    let after = times.filter(|it| !it.is_nan()).fold(f64::NAN, f64::max);
+    let well = |it| figure("before", it, "success_rate").is_none_or(|share| share.is_nan() || share >= WELL);
+    let back = back && run.stopped.is_none() && plan.clients.iter().all(well);
+    Ended { back, after: if back { after } else { f64::INFINITY } }
 }
