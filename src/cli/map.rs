@@ -216,8 +216,8 @@ fn of_boundary(row: &Row, it: &Boundary, ends: &[String; 2], shown: &Shown) -> S
     let (bare, value) = (|at: f64| shown.bare(at), |at: f64| shown.value(at));
     let half = match (low.is_finite(), high.is_finite()) {
         (true, true) => format!("{} [{}, {}]", value(f64::midpoint(low, high)), bare(low), bare(high)),
-        (true, false) => format!("more than {}", value(low)),
-        (false, true) => format!("less than {}", value(high)),
+        (true, false) => format!("some place above {}", value(low)),
+        (false, true) => format!("some place below {}", value(high)),
         (false, false) => "some place that these runs do not tell".to_owned(),
     };
     // The end of the range at which it comes back, and the other.
