@@ -3,6 +3,7 @@
 //! Exit codes: 0 all well; 1 a claim does not hold, or cannot be decided; 2 the files or arguments are wrong; 3 a run could not finish.
 
 mod compare;
+mod map;
 mod new;
 mod reference;
 mod words;
@@ -37,6 +38,8 @@ enum Command {
     Run(RunArguments),
     /// Two systems under the same luck: differences with intervals, paired by seed.
     Compare(compare::Arguments),
+    /// Where along a range the system comes back, where it may, and where it does not: found by bisection.
+    Map(map::Arguments),
     /// The same as `run`, with axes given on the line.
     Sweep(SweepArguments),
     /// Join the parts that `--shard` has left into the results that one run would have written.
@@ -182,6 +185,7 @@ pub fn main() -> ExitCode {
         }
         Command::Merge { folders, out, format } => merge(&folders, out.as_deref(), format),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Map(arguments) => map::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
         Command::Explain { name } => words::explain(&name),

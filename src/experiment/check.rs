@@ -24,6 +24,7 @@ pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
     for claim in &experiment.expect {
         checker.claim(claim);
     }
+    super::map::check(scenario, &experiment, checker.found);
 }
 
 struct Checker<'a> {

@@ -8,6 +8,7 @@
 mod check;
 mod claims;
 pub mod compare;
+pub mod map;
 mod numbers;
 mod remedy;
 pub mod statistics;

@@ -5,6 +5,7 @@ mod diagnoses;
 mod draw;
 mod junit;
 mod markdown;
+pub mod map;
 mod tables;
 pub mod words;
 

@@ -41,7 +41,7 @@ const TABLES: [(&str, &[&str], &[&str]); 5] = [
 /// A table in memory.
 type Table = csv::Writer<Vec<u8>>;
 
-fn bytes(table: Table) -> io::Result<Vec<u8>> {
+pub(super) fn bytes(table: Table) -> io::Result<Vec<u8>> {
     table.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 

@@ -8,6 +8,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::distribution;
+use super::map;
 use super::source::{Named, Spanned};
 use super::tree::Node;
 use super::units::{Bandwidth, Share, Size, Span};
@@ -69,6 +70,9 @@ pub struct Experiment {
     /// What is claimed. A claim that does not hold, or cannot be decided with these seeds, makes `run` end with 1.
     #[serde(default)]
     pub expect: Vec<Spanned<Claim>>,
+    /// Where along a range the system stops coming back: what `blackstart map` looks for.
+    #[serde(default)]
+    pub map: Option<Spanned<map::Spec>>,
     /// What ends a run early, with partial results.
     #[serde(default)]
     pub limits: Limits,
@@ -94,6 +98,7 @@ impl Default for Experiment {
             drain: None,
             charts: Vec::new(),
             expect: Vec::new(),
+            map: None,
             limits: Limits::default(),
         }
     }

@@ -118,6 +118,42 @@ impl Axis {
     pub fn at(&self, share: f64) -> Option<AxisValue> {
         self.range.as_ref().map(|range| range.at(share))
     }
+
+    /// The number of [`Axis::at`], without its unit; not a number if its values are a list.
+    #[must_use]
+    pub fn number(&self, share: f64) -> f64 {
+        self.range.as_ref().map_or(f64::NAN, |it| it.range.number(share))
+    }
+
+    /// The unit of its range; empty if it has none.
+    #[must_use]
+    pub fn unit(&self) -> &str {
+        self.range.as_ref().map_or("", |it| it.range.unit())
+    }
+
+    /// A value in the unit of its range, as a number.
+    #[must_use]
+    pub fn read(&self, value: &Node) -> Option<f64> {
+        self.range.as_ref()?.range.read(value)
+    }
+
+    /// How many values there are in its range, if they are whole numbers.
+    #[must_use]
+    pub fn whole_values(&self) -> Option<f64> {
+        self.range.as_ref()?.range.whole_values()
+    }
+
+    /// Whether its values come from a range whose values are spaced by factors.
+    #[must_use]
+    pub fn is_log(&self) -> bool {
+        self.range.as_ref().is_some_and(|it| it.range.is_log())
+    }
+
+    /// Whether its values come from a range.
+    #[must_use]
+    pub fn is_range(&self) -> bool {
+        self.range.is_some()
+    }
 }
 
 /// A value of an axis.
@@ -717,7 +753,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
     let all = all.chain(experiment.vary.iter().map(|(key, vary)| vary.path.as_ref().unwrap_or(key)));
     for path in all {
         let first = path.value.split(['.', '[']).next().unwrap_or_default();
-        if ["model", "set", "vary", "variants", "charts", "expect"].contains(&first) {
+        if ["model", "set", "vary", "variants", "charts", "expect", "map"].contains(&first) {
             let what = format!("`{first}` belongs to the experiment as a whole, and cannot be varied");
             found.push(
                 Diagnostic::error(path.place, what).help("make another experiment; claims and charts have `where`"),

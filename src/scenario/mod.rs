@@ -7,6 +7,7 @@ pub mod experiment;
 mod line;
 mod lists;
 mod load;
+pub mod map;
 pub mod model;
 pub(crate) mod other_names;
 pub mod path;

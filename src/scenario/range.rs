@@ -60,6 +60,31 @@ impl Range {
         if self.unit.is_empty() { Value::Float(number).into() } else { Node::str(format!("{number}{}", self.unit)) }
     }
 
+    /// The number at a share of the way, as the table would show it, without its unit.
+    pub(super) fn number(&self, share: f64) -> f64 {
+        end(&self.at(share)).map_or(f64::NAN, |(number, ..)| number)
+    }
+
+    /// The unit of its values; empty if they have none.
+    pub(super) fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    /// A value in the unit of this range, without it.
+    pub(super) fn read(&self, value: &Node) -> Option<f64> {
+        end(value).filter(|(_, unit, _)| *unit == self.unit).map(|(number, ..)| number)
+    }
+
+    /// Whether its values are spaced by factors.
+    pub(super) fn is_log(&self) -> bool {
+        matches!(self.scale, Scale::Log)
+    }
+
+    /// How many values it has, if they are whole numbers.
+    pub(super) fn whole_values(&self) -> Option<f64> {
+        self.whole.then_some((self.to - self.from).abs() + 1.0)
+    }
+
     /// Its values, in as many steps; those that are the same when rounded are there once.
     pub(super) fn steps(&self, steps: u32) -> Vec<Node> {
         let last = f64::from(steps.max(2) - 1);
