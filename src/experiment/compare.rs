@@ -274,7 +274,8 @@ pub fn compare(a: &Side, b: &Side, asked: &Asked, tick: &(dyn Fn() + Sync)) -> R
     Ok(compared)
 }
 
-fn row(entity: String, metric: &'static str, a: &[f64], b: &[f64]) -> Row {
+/// A figure of both, by its values with the same seeds.
+pub(super) fn row(entity: String, metric: &'static str, a: &[f64], b: &[f64]) -> Row {
     let infinite = a.iter().chain(b).any(|value| value.is_infinite());
     let order = match (quantile(a, 0.5), quantile(b, 0.5)) {
         (Some(of_a), Some(of_b)) if infinite => {

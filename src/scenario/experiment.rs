@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::distribution;
 use super::source::{Named, Spanned};
 use super::tree::Node;
+use super::tune::Tune;
 use super::units::{Bandwidth, Share, Size, Span};
 use crate::engine::Duration;
 use crate::policy::When;
@@ -69,6 +70,9 @@ pub struct Experiment {
     /// What is claimed. A claim that does not hold, or cannot be decided with these seeds, makes `run` end with 1.
     #[serde(default)]
     pub expect: Vec<Spanned<Claim>>,
+    /// What `blackstart tune` looks for among the values of `vary` and `variants`.
+    #[serde(default)]
+    pub tune: Option<Spanned<Tune>>,
     /// What ends a run early, with partial results.
     #[serde(default)]
     pub limits: Limits,
@@ -94,6 +98,7 @@ impl Default for Experiment {
             drain: None,
             charts: Vec::new(),
             expect: Vec::new(),
+            tune: None,
             limits: Limits::default(),
         }
     }

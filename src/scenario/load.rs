@@ -129,6 +129,11 @@ pub struct AxisValue {
 }
 
 impl AxisValue {
+    /// The paths that it changes and their values, as `--set` takes them.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.changes.iter().map(|(path, value, _)| (path.to_string(), value.label()))
+    }
+
     /// A value for a path, both as `--set` takes them. A mistake in the value is shown in `sources`.
     ///
     /// # Errors
@@ -717,7 +722,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
     let all = all.chain(experiment.vary.iter().map(|(key, vary)| vary.path.as_ref().unwrap_or(key)));
     for path in all {
         let first = path.value.split(['.', '[']).next().unwrap_or_default();
-        if ["model", "set", "vary", "variants", "charts", "expect"].contains(&first) {
+        if ["model", "set", "vary", "variants", "charts", "expect", "tune"].contains(&first) {
             let what = format!("`{first}` belongs to the experiment as a whole, and cannot be varied");
             found.push(
                 Diagnostic::error(path.place, what).help("make another experiment; claims and charts have `where`"),
