@@ -1,8 +1,9 @@
 //! Charts: plain data in, an SVG or a PNG out. Nothing here knows about the simulator.
 //!
 //! ```text
-//!   Chart ─► lines · strips · bars ─► Sketch ─► svg
-//!            (layout, one file each)  (marks)   png
+//!   Chart ─► lines · strips · bars · heat ·   ─► Sketch ─► svg
+//!            scatter · tornado · flow · waterfall  (marks)   png
+//!            (layout, one file each)
 //! ```
 //!
 //! A kind of chart only places marks: strokes, fills and texts in pixels. Two small writers turn the marks into
@@ -13,15 +14,27 @@
 
 mod axis;
 mod bars;
+mod contour;
+mod flow;
 mod frame;
+mod heat;
 mod lines;
 mod look;
 mod png;
+mod scatter;
 mod sketch;
 mod strips;
 mod svg;
 #[cfg(test)]
 mod tests;
+mod tornado;
+mod waterfall;
+
+pub use contour::contour;
+pub use flow::{Arrow, Flow, Part};
+pub use heat::{Boxes, Heat, Outline, Patch, Side};
+pub use scatter::{Better, Dot, Scatter};
+pub use waterfall::{Doing, Span};
 
 use sketch::Sketch;
 
@@ -82,6 +95,36 @@ pub enum Kind {
         x: Axis,
         /// The vertical axis: the share of values above it.
         y: Axis,
+    },
+    /// Empirical distributions, P(X ≤ x), as steps from 0 to 100 %.
+    Cumulative {
+        /// One for each distribution: values, ascending, and the share of values up to each, between 0 and 1. One that ends below 1
+        /// has infinite values.
+        series: Vec<Series>,
+        /// The horizontal axis: the value.
+        x: Axis,
+        /// The name of the vertical axis.
+        y: String,
+    },
+    /// Values or states over two axes: a metric over a sweep, a stability map.
+    Heat(Heat),
+    /// Points in two measures, with the frontier of those that nothing beats in both.
+    Scatter(Scatter),
+    /// Bars that lie, the longest at the top: sensitivities.
+    Tornado {
+        /// In any order; they are sorted by the size of their first bars. Several bars in a row have a legend.
+        rows: Vec<BarGroup>,
+        /// The horizontal axis. Includes zero.
+        x: Axis,
+    },
+    /// Parts in layers, and what flows between them: a topology, amplification hop by hop.
+    Flow(Flow),
+    /// What a request did when, and those that were made for it.
+    Waterfall {
+        /// From top to bottom; those inside below those they belong to. At most 150 are shown.
+        rows: Vec<Span>,
+        /// The horizontal axis.
+        x: Axis,
     },
 }
 
@@ -225,5 +268,11 @@ fn sketch(chart: &Chart) -> Sketch {
         Kind::Distribution { series, x, y } => lines::draw(chart, series, &[], (x, None), y),
         Kind::Strips { rows, shades, x, strip_legend } => strips::draw(chart, rows, shades, x, strip_legend),
         Kind::Bars { groups, x, y, infinite } => bars::draw(chart, groups, x, y, infinite),
+        Kind::Cumulative { series, x, y } => lines::cumulative(chart, series, x, y),
+        Kind::Heat(heat) => heat::draw(chart, heat),
+        Kind::Scatter(scatter) => scatter::draw(chart, scatter),
+        Kind::Tornado { rows, x } => tornado::draw(chart, rows, x),
+        Kind::Flow(flow) => flow::draw(chart, flow),
+        Kind::Waterfall { rows, x } => waterfall::draw(chart, rows, x),
     }
 }

@@ -1,6 +1,7 @@
 //! From numbers to pixels, and to the words beside the ticks.
 
-use super::sketch::{clean, width};
+use super::frame::SIZE;
+use super::sketch::{clean, fit, width};
 use super::{Axis, Unit};
 
 /// Larger numbers than this are treated as infinite, and smaller ones as zero: their differences and powers would
@@ -61,6 +62,14 @@ impl Scale {
         };
         scale.title = title(axis, &scale);
         scale
+    }
+
+    /// A scale of names, each a place wide: the first from -0.5 to 0.5. They are cut to `room` pixels.
+    pub fn names(label: &str, names: &[String], room: f64) -> Scale {
+        let ticks = names.iter().enumerate();
+        let ticks = ticks.map(|(place, name)| Tick { value: place as f64, label: fit(name.trim(), SIZE, room) });
+        let high = (names.len() as f64 - 0.5).max(0.5);
+        Scale { title: clean(label.trim()), ticks: ticks.collect(), low: -0.5, high, ..Scale::bare(false) }
     }
 
     fn bare(log: bool) -> Scale {

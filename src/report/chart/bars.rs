@@ -74,7 +74,7 @@ pub fn draw(chart: &Chart, groups: &[BarGroup], x: &str, y: &Axis, infinite: &st
 }
 
 /// Each name once, in order of first appearance.
-fn names(groups: &[BarGroup]) -> Vec<&str> {
+pub fn names(groups: &[BarGroup]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for bar in groups.iter().flat_map(|group| &group.bars) {
         if !names.contains(&bar.name.as_str()) {

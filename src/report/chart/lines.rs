@@ -1,21 +1,51 @@
-//! Lines: over time, over load, over a sweep; and complementary distributions, which are lines too.
+//! Lines: over time, over load, over a sweep; and distributions, which are lines too.
 
 use super::axis::{Ends, Scale};
 use super::frame::{self, FOOT, HEIGHT, Key, MARGIN, SIZE, WIDTH};
 use super::look::{Look, looks};
 use super::sketch::{Area, Point, Sketch, at};
-use super::{Axis, Chart, Series, Shade};
+use super::{Axis, Chart, Series, Shade, Unit};
 
 /// Up to so many points, each gets its marker; a line of more gets a few, spread out.
 const EVERY_POINT: usize = 20;
 const SPREAD: usize = 5;
 
-pub fn draw(
+/// Shares of values up to each, as steps.
+pub fn cumulative(chart: &Chart, series: &[Series], x: &Axis, y: &str) -> Sketch {
+    let stairs = |series: &Series| {
+        let seen = |(value, share): &&(f64, f64)| can_show(x, *value) && share.is_finite();
+        let points: Vec<(f64, f64)> = series.points.iter().filter(seen).copied().collect();
+        let mut share = 0.0;
+        let mut steps = Vec::new();
+        for (value, next) in points {
+            let next = next.clamp(0.0, 1.0);
+            steps.extend([(value, share), (value, next)]);
+            share = next;
+        }
+        Series { points: steps, band: None, ..series.clone() }
+    };
+    let mut stairs: Vec<Series> = series.iter().map(stairs).collect();
+    // All go on to the largest value of all, so that what is missing at the end is seen.
+    let last = stairs.iter().flat_map(|series| &series.points).map(|point| point.0).fold(f64::NEG_INFINITY, f64::max);
+    for series in &mut stairs {
+        let end = series.points.last().map(|point| (last, point.1));
+        series.points.extend(end);
+    }
+    let y = Axis { label: y.to_owned(), unit: Unit::Share, log: false, from_zero: true };
+    draw_within(chart, &stairs, &[], (x, None), (&y, Some((0.0, 1.0)), 0))
+}
+
+pub fn draw(chart: &Chart, series: &[Series], shades: &[Shade], x: (&Axis, Option<(f64, f64)>), y: &Axis) -> Sketch {
+    draw_within(chart, series, shades, x, (y, None, EVERY_POINT))
+}
+
+/// With spans that the axes show in any case, and the number of points up to which each has its marker.
+fn draw_within(
     chart: &Chart,
     series: &[Series],
     shades: &[Shade],
     (x, span): (&Axis, Option<(f64, f64)>),
-    y: &Axis,
+    (y, height, marked): (&Axis, Option<(f64, f64)>, usize),
 ) -> Sketch {
     let looks = looks(series.iter().map(|series| series.emphasis));
     let (mut sketch, top, extra) = frame::begin(chart, &keys(series, &looks));
@@ -29,7 +59,9 @@ pub fn draw(
         ends.flat_map(|(x, low, high)| [(*x, *low), (*x, *high)]).filter(shown)
     };
     let empty = points().next().is_none() && bands().next().is_none();
-    let y_scale = Scale::new(y, points().map(|(_, y)| *y).chain(bands().map(|(_, y)| y)), 5, Ends::AtTicks);
+    let heights = height.into_iter().flat_map(|(from, to)| [from, to]);
+    let y_values = points().map(|(_, y)| *y).chain(bands().map(|(_, y)| y)).chain(heights);
+    let y_scale = Scale::new(y, y_values, 5, Ends::AtTicks);
     let ends = span.into_iter().flat_map(|(from, to)| [from, to]);
     let x_scale = Scale::new(x, points().map(|(x, _)| *x).chain(bands().map(|(x, _)| x)).chain(ends), 7, Ends::AtData);
 
@@ -69,7 +101,7 @@ pub fn draw(
     }
     let only = looks.iter().filter(|look| look.marker.is_some()).count() == 1;
     for (index, (pieces, look)) in pieces.iter().zip(&looks).enumerate() {
-        for place in markers(pieces, look, index, looks.len(), only) {
+        for place in markers(pieces, look, (index, looks.len()), only, marked) {
             look.draw_marker(&mut sketch, place);
         }
     }
@@ -150,12 +182,18 @@ fn thinned(points: &[Point]) -> Vec<Point> {
 }
 
 /// Where the markers of a line go. A point without neighbours always has one, or it could not be seen.
-fn markers(pieces: &[Vec<Point>], look: &Look, index: usize, lines: usize, only: bool) -> Vec<Point> {
+fn markers(
+    pieces: &[Vec<Point>],
+    look: &Look,
+    (index, lines): (usize, usize),
+    only: bool,
+    marked: usize,
+) -> Vec<Point> {
     let lonely = pieces.iter().filter(|piece| piece.len() == 1).map(|piece| piece[0]);
     let joined: Vec<Point> = pieces.iter().filter(|piece| piece.len() > 1).flatten().copied().collect();
-    let mut places: Vec<Point> = if look.marker.is_none() || (only && joined.len() > EVERY_POINT) {
+    let mut places: Vec<Point> = if look.marker.is_none() || joined.is_empty() || (only && joined.len() > marked) {
         Vec::new()
-    } else if joined.len() <= EVERY_POINT {
+    } else if joined.len() <= marked {
         joined
     } else {
         spread(&joined, index, lines)

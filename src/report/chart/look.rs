@@ -4,9 +4,8 @@
 //! The colours are those of Okabe and Ito, without their yellow, which is lost on white. Seven colours, four dash
 //! patterns and five markers: 140 series until a look comes back.
 
-use super::Emphasis;
-use super::StripState;
-use super::sketch::{Area, Ink, Point, Sketch, at, ink};
+use super::sketch::{Area, Ink, Point, Sketch, at, ink, length};
+use super::{Doing, Emphasis, StripState};
 
 pub const BLACK: Ink = ink(0x1a, 0x1a, 0x1a);
 pub const DARK: Ink = ink(0x4d, 0x4d, 0x4d);
@@ -64,7 +63,7 @@ pub fn colour(n: usize) -> Ink {
 
 impl Look {
     pub fn draw_line(&self, sketch: &mut Sketch, points: &[Point]) {
-        let length: f64 = points.windows(2).map(|pair| libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y)).sum();
+        let length = length(points);
         let (dashes, width): (&[f64], f64) =
             if length > LONGEST_DASHED { (&[], self.width / 2.0) } else { (self.dashes, self.width) };
         sketch.stroke(points, width, dashes, self.ink);
@@ -138,19 +137,107 @@ pub fn draw_state(sketch: &mut Sketch, area: Area, state: StripState) {
     }
 }
 
+/// A stretch of a map, or its swatch: like that of a strip, but to be seen over a large area.
+pub fn draw_region(sketch: &mut Sketch, area: Area, state: StripState) {
+    match state {
+        StripState::Good | StripState::Bad => draw_state(sketch, area, state),
+        StripState::Between => {
+            sketch.block(area, ink(0xf2, 0xb6, 0x3a));
+            // On a grid of the whole picture, so that they run on from one area to the next.
+            let steps = |from: f64, to: f64| {
+                let first = (from / DOTTED).ceil().max(0.0) as u32;
+                (first..first + 200).map(|step| f64::from(step) * DOTTED).take_while(move |place| *place < to - 1.5)
+            };
+            for y in steps(area.top + 1.5, area.bottom) {
+                for x in steps(area.left + 1.5, area.right) {
+                    sketch.block(Area { left: x - 1.5, right: x + 1.5, top: y - 1.5, bottom: y + 1.5 }, BLACK);
+                }
+            }
+        }
+    }
+}
+
+/// What a span does for a while, or its swatch.
+pub fn draw_span(sketch: &mut Sketch, area: Area, what: Doing) {
+    let middle = f64::midpoint(area.top, area.bottom);
+    match what {
+        Doing::Queued => {
+            sketch.block(area, ink(0xfb, 0xe3, 0xae));
+            hatch(sketch, area, 7.0, false, 1.5, ink(0xb8, 0x7a, 0x00));
+            sketch.edge(area, 1.0, ink(0xb8, 0x7a, 0x00));
+        }
+        Doing::Served => sketch.block(area, colour(0)),
+        Doing::Waiting => sketch.line(at(area.left, middle), at(area.right, middle), 2.0, GREY),
+        Doing::BackingOff => dots(sketch, area, 7.0, DARK),
+        Doing::Wasted => draw_state(sketch, area, StripState::Bad),
+    }
+}
+
+/// Pixels from dot to dot.
+const DOTTED: f64 = 11.0;
+
+/// Colours from light to dark, which grey paper keeps in order.
+const HEAT: [Ink; 8] = [
+    ink(0xff, 0xff, 0xe0),
+    ink(0xd6, 0xef, 0xb3),
+    ink(0x9f, 0xda, 0xb8),
+    ink(0x5b, 0xc0, 0xc0),
+    ink(0x2b, 0x96, 0xbf),
+    ink(0x22, 0x64, 0xa8),
+    ink(0x21, 0x3a, 0x8c),
+    ink(0x0a, 0x1d, 0x58),
+];
+
+/// The colour of a share of the way from the lowest to the highest value.
+pub fn heat_ink(share: f64) -> Ink {
+    let place = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) } * (HEAT.len() - 1) as f64;
+    let first = (place as usize).min(HEAT.len() - 2);
+    let way = place - first as f64;
+    let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * way).round() as u8;
+    let ((a, b, c), (d, e, f)) = (HEAT[first].rgb, HEAT[first + 1].rgb);
+    ink(mix(a, d), mix(b, e), mix(c, f))
+}
+
+/// Black or white, whichever can be read over a colour.
+pub fn ink_over(ground: Ink) -> Ink {
+    let (red, green, blue) = ground.rgb;
+    let light = 0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue);
+    if light > 140.0 { BLACK } else { WHITE }
+}
+
+/// A box whose value is infinite.
+pub fn draw_without_end(sketch: &mut Sketch, area: Area) {
+    sketch.block(area, ink(0x96, 0x33, 0x00));
+    hatch(sketch, area, 9.0, true, 1.5, ink(0xff, 0xd9, 0xb8));
+}
+
+/// A box without a value.
+pub fn draw_nothing(sketch: &mut Sketch, area: Area) {
+    sketch.block(area, WHITE);
+    hatch(sketch, area, 7.0, false, 1.0, SHADE_EDGE);
+    sketch.edge(area, 1.0, SHADE_EDGE);
+}
+
+/// A black line with a white edge, to be seen on any ground; the `n`th of a picture has dashes of its own.
+pub fn outlined(sketch: &mut Sketch, points: &[Point], n: usize) {
+    sketch.stroke(points, 6.0, &[], WHITE.thin(0.8));
+    let look = Look { ink: BLACK, width: 2.5, dashes: DASHES[n % DASHES.len()], marker: None };
+    look.draw_line(sketch, points);
+}
+
 /// Slanting lines, `step` pixels apart, that stay inside the area and run on from one area to the next.
 fn hatch(sketch: &mut Sketch, area: Area, step: f64, rising: bool, width: f64, ink: Ink) {
-    let (width_of, height) = (area.width(), area.height());
-    if width_of < 3.0 || height < 3.0 {
+    if area.width() < 3.0 || area.height() < 3.0 {
         return;
     }
-    // In coordinates where the line falls: x - y is constant along it.
-    let (low, high) = (area.left - area.bottom, area.right - area.top);
-    let mirror = |x: f64| if rising { area.left + area.right - x } else { x };
+    // Rising lines are falling ones in a mirror. In coordinates where the line falls, x - y is constant along it.
+    let mirror = |x: f64| if rising { -x } else { x };
+    let (left, right) = if rising { (-area.right, -area.left) } else { (area.left, area.right) };
+    let (low, high) = (left - area.bottom, right - area.top);
     let mut constant = (low / step).ceil() * step;
     while constant < high {
-        let from_x = (constant + area.top).max(area.left);
-        let to_x = (constant + area.bottom).min(area.right);
+        let from_x = (constant + area.top).max(left);
+        let to_x = (constant + area.bottom).min(right);
         if to_x - from_x > 1.0 {
             sketch.line(at(mirror(from_x), from_x - constant), at(mirror(to_x), to_x - constant), width, ink);
         }

@@ -43,6 +43,11 @@ impl Area {
         self.bottom - self.top
     }
 
+    /// Whether some of it lies in the other.
+    pub fn meets(&self, other: &Area) -> bool {
+        self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
+    }
+
     fn corners(&self) -> Vec<Point> {
         vec![at(self.left, self.top), at(self.right, self.top), at(self.right, self.bottom), at(self.left, self.bottom)]
     }
@@ -154,6 +159,24 @@ impl Sketch {
             self.marks.push(Mark::Text(Text { at, anchor, size, ink, words: words.to_owned() }));
         }
     }
+}
+
+/// How long a line through points is.
+pub fn length(line: &[Point]) -> f64 {
+    line.windows(2).map(|pair| libm::hypot(pair[1].x - pair[0].x, pair[1].y - pair[0].y)).sum()
+}
+
+/// The place so far along a line of at least one point; its end, if it is shorter.
+pub fn along(line: &[Point], mut far: f64) -> Point {
+    for pair in line.windows(2) {
+        let step = length(pair);
+        if step >= far && step > 0.0 {
+            let share = far / step;
+            return at(pair[0].x + (pair[1].x - pair[0].x) * share, pair[0].y + (pair[1].y - pair[0].y) * share);
+        }
+        far -= step;
+    }
+    line[line.len() - 1]
 }
 
 /// Cuts a line into dashes, by length along it.

@@ -123,7 +123,192 @@ fn samples() -> Vec<Chart> {
             y: log("slower", Unit::Share),
         }),
         Chart { title: LONG.into(), subtitle: format!("{LONG} {LONG}"), ..lines(vec![], vec![]) },
+        chart(Kind::Cumulative {
+            series: vec![series("one", &steps(20)), series(LONG, &steps(7))],
+            x: axis("recovery time", Unit::Seconds),
+            y: "share of runs".into(),
+        }),
+        heat_of_a_sweep(),
+        stability_map(),
+        frontier(),
+        sensitivities(),
+        boutique(),
+        chart(Kind::Waterfall { rows: request(), x: axis("time", Unit::Seconds) }),
+        chart(Kind::Waterfall { rows: (0..40).flat_map(|_| request()).collect(), x: axis("time", Unit::Seconds) }),
     ]
+}
+
+/// Shares of so many runs.
+fn steps(runs: u32) -> Vec<(f64, f64)> {
+    (1..runs).map(|run| (f64::from(run * run), f64::from(run) / f64::from(runs))).collect()
+}
+
+fn heat_of_a_sweep() -> Chart {
+    let names: Vec<String> = ["1 attempt", "2 attempts", "3 attempts", LONG].map(str::to_owned).to_vec();
+    let loads: Vec<f64> = (0..7).map(|step| 100.0 + 50.0 * f64::from(step)).collect();
+    let value = |i: usize, j: usize| match i * j {
+        18 => f64::INFINITY,
+        15 => f64::NAN,
+        other => other as f64 * 3.5,
+    };
+    let cell = |at: f64, half: f64| (at - half, at + half);
+    let boxes = (0..names.len())
+        .flat_map(|j| loads.iter().enumerate().map(move |(i, load)| (i, j, *load)))
+        .map(|(i, j, load)| (Patch { x: cell(load, 25.0), y: cell(j as f64, 0.5) }, value(i, j)))
+        .collect();
+    let pieces = contour(loads.len(), names.len(), &value, 20.0);
+    let pieces = pieces.into_iter().map(|piece| piece.into_iter().map(|(i, j)| (100.0 + 50.0 * i, j)).collect());
+    chart(Kind::Heat(Heat {
+        x: Side::Numbers(axis("load", Unit::PerSecond)),
+        y: Side::Names { label: "attempts".into(), names },
+        boxes: Boxes::Values { boxes, of: axis("time to recovery", Unit::Seconds), infinite: "never".into() },
+        outlines: vec![Outline { label: "20 s".into(), pieces: pieces.collect(), intervals: vec![] }],
+    }))
+}
+
+fn stability_map() -> Chart {
+    let boundary: Vec<(f64, f64)> = (1..9).map(|step| (f64::from(step), 900.0 / f64::from(step))).collect();
+    let bands = boundary.iter().flat_map(|&(x, y)| {
+        let column = (x - 0.5, x + 0.5);
+        [
+            (Patch { x: column, y: (f64::NEG_INFINITY, y * 0.8) }, StripState::Good),
+            (Patch { x: column, y: (y * 0.8, y * 1.2) }, StripState::Between),
+            (Patch { x: column, y: (y * 1.2, f64::INFINITY) }, StripState::Bad),
+        ]
+    });
+    let log = |label: &str, unit| Axis { log: true, ..axis(label, unit) };
+    chart(Kind::Heat(Heat {
+        x: Side::Numbers(axis("attempts", Unit::Count)),
+        y: Side::Numbers(log("load", Unit::PerSecond)),
+        boxes: Boxes::States { boxes: bands.collect(), legend: ["recovers".into(), "does not".into(), "might".into()] },
+        outlines: vec![Outline {
+            label: "load × attempts = capacity, and where the runs put it".into(),
+            intervals: boundary.iter().map(|&(x, y)| [(x, y * 0.9), (x, y * 1.1)]).collect(),
+            pieces: vec![boundary],
+        }],
+    }))
+}
+
+fn frontier() -> Chart {
+    let dot = |at: (f64, f64), dominated, label: &str| Dot {
+        at,
+        x: (at.0 * 0.9, at.0 * 1.1),
+        y: (at.1 - 8.0, at.1 + 8.0),
+        dominated,
+        label: label.into(),
+    };
+    let best = [(0.02, 300.0), (0.05, 520.0), (0.12, 690.0), (0.3, 760.0)];
+    let mut points: Vec<Dot> = best.iter().map(|at| dot(*at, false, "")).collect();
+    points.extend((1..20).map(|i| dot((0.03 * f64::from(i), 10.0 * f64::from(i * 7 % 43)), true, "")));
+    points[1].label = "best".into();
+    points[8].label = "shipped default".into();
+    points.push(dot((0.5, 700.0), true, LONG));
+    chart(Kind::Scatter(Scatter {
+        points,
+        x: axis("latency", Unit::Seconds),
+        y: axis("goodput", Unit::PerSecond),
+        better_x: Better::Less,
+        better_y: Better::More,
+        legend: ["frontier".into(), "beaten in both".into()],
+    }))
+}
+
+fn sensitivities() -> Chart {
+    let row = |name: &str, first: f64, total: f64| BarGroup {
+        name: name.into(),
+        bars: vec![bar("on its own", first), bar("with all others", total)],
+    };
+    let rows =
+        vec![row("timeout", 0.1, 0.3), row("attempts", 0.55, 0.7), row(LONG, 0.02, 0.02), row("queue", -0.01, 0.1)];
+    chart(Kind::Tornado { rows, x: axis("share of the variance", Unit::Share) })
+}
+
+fn boutique() -> Chart {
+    let names = [
+        "users",
+        "frontend",
+        "checkout",
+        "recommendation",
+        "ad",
+        "cart",
+        "shipping",
+        "payment",
+        "email",
+        "catalogue",
+        "currency",
+        "redis",
+    ];
+    let state = |part: usize| match part {
+        0 => None,
+        10 => Some(StripState::Bad),
+        9 | 11 => Some(StripState::Between),
+        _ => Some(StripState::Good),
+    };
+    let part = |(number, name): (usize, &&str)| Part {
+        name: (*name).into(),
+        note: if number == 0 { String::new() } else { format!("busy {}%", 8 * number) },
+        state: state(number),
+    };
+    let calls = [
+        (0, 1, 1.0),
+        (1, 2, 0.05),
+        (1, 3, 0.8),
+        (1, 4, 1.0),
+        (1, 5, 0.9),
+        (1, 6, 0.3),
+        (1, 9, 2.4),
+        (1, 10, 3.0),
+        (2, 5, 0.1),
+        (2, 6, 0.1),
+        (2, 7, 0.05),
+        (2, 8, 0.05),
+        (2, 9, 0.15),
+        (2, 10, 0.2),
+        (3, 9, 0.8),
+        (5, 11, 1.0),
+        (10, 10, 0.5),
+        (9, 1, f64::NAN),
+    ];
+    let arrow = |(from, to, weight): (usize, usize, f64)| Arrow { from, to, weight, label: Unit::Factor.show(weight) };
+    chart(Kind::Flow(Flow {
+        parts: names.iter().enumerate().map(part).collect(),
+        arrows: calls.into_iter().map(arrow).collect(),
+        meaning: "attempts for each request of the users".into(),
+        legend: ["calm".into(), "full".into(), "busy".into()],
+    }))
+}
+
+fn request() -> Vec<Span> {
+    let span = |name: &str, depth, parts: &[(f64, f64, Doing)], outcome: &str| Span {
+        name: name.into(),
+        depth,
+        parts: parts.to_vec(),
+        outcome: outcome.into(),
+    };
+    vec![
+        span("users.browse", 0, &[(0.0, 1.0, Doing::Waiting)], "timeout"),
+        span(
+            "front.page",
+            1,
+            &[(0.0, 0.05, Doing::Queued), (0.05, 0.2, Doing::Served), (0.2, 1.3, Doing::Waiting)],
+            "ok",
+        ),
+        span("back.get, attempt 1", 2, &[(0.2, 0.5, Doing::Queued), (0.5, 0.9, Doing::Wasted)], "timeout"),
+        span("pause", 2, &[(0.5, 0.7, Doing::BackingOff)], ""),
+        span("back.get, attempt 2", 2, &[(0.7, 1.1, Doing::Queued), (1.1, 1.3, Doing::Wasted)], "ok, too late"),
+        span(LONG, 9, &[(0.9, 0.9, Doing::Served)], LONG),
+    ]
+}
+
+/// Writes the pictures to the folder that is named, to be looked at.
+#[test]
+#[ignore = "for eyes: CHARTS=folder"]
+fn pictures() {
+    let folder = std::path::PathBuf::from(std::env::var_os("CHARTS").expect("CHARTS names a folder"));
+    for (number, chart) in samples().iter().enumerate() {
+        std::fs::write(folder.join(format!("{number:02}.png")), png(chart).unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{number:02}.svg")), svg(chart).unwrap()).unwrap();
+    }
 }
 
 #[test]
@@ -205,10 +390,36 @@ fn an_empty_chart_says_so_in_every_kind() {
         strips(vec![hollow]),
         bars(vec![]),
         bars(vec![BarGroup { name: "one".into(), bars: vec![bar("a", f64::NAN)] }]),
+        chart(Kind::Cumulative { series: vec![], x: axis("x", Unit::Plain), y: String::new() }),
+        chart(Kind::Heat(empty_heat())),
+        chart(Kind::Scatter(Scatter {
+            points: vec![],
+            x: axis("x", Unit::Plain),
+            y: axis("y", Unit::Plain),
+            better_x: Better::Less,
+            better_y: Better::More,
+            legend: ["best".into(), "others".into()],
+        })),
+        chart(Kind::Tornado { rows: vec![], x: axis("x", Unit::Share) }),
+        chart(Kind::Flow(Flow { parts: vec![], arrows: vec![], meaning: String::new(), legend: empty_words() })),
+        chart(Kind::Waterfall { rows: vec![], x: axis("time", Unit::Seconds) }),
     ] {
         assert!(words(&chart).contains(&"no data".to_owned()), "{:?}", words(&chart));
         assert_all_inside(&chart);
         png(&chart).unwrap();
+    }
+}
+
+fn empty_words() -> [String; 3] {
+    [String::new(), String::new(), String::new()]
+}
+
+fn empty_heat() -> Heat {
+    Heat {
+        x: Side::Numbers(axis("x", Unit::Plain)),
+        y: Side::Names { label: "y".into(), names: vec![] },
+        boxes: Boxes::States { boxes: vec![], legend: empty_words() },
+        outlines: vec![],
     }
 }
 
@@ -310,7 +521,98 @@ fn odd_kind() -> impl Strategy<Value = Kind> {
             y,
             infinite
         }),
+        (all(), odd_axis(), odd_name()).prop_map(|(series, x, y)| Kind::Cumulative { series, x, y }),
+        odd_heat().prop_map(Kind::Heat),
+        odd_scatter().prop_map(Kind::Scatter),
+        (odd_groups(), odd_axis()).prop_map(|(rows, x)| Kind::Tornado { rows, x }),
+        odd_flow().prop_map(Kind::Flow),
+        (prop::collection::vec(odd_span(), 0..8), odd_axis()).prop_map(|(rows, x)| Kind::Waterfall { rows, x }),
     ]
+}
+
+fn odd_groups() -> impl Strategy<Value = Vec<BarGroup>> {
+    let one = (odd_name(), odd_number(), odd_number(), odd_number());
+    let one = one.prop_map(|(name, value, low, high)| Bar { name, value, low, high });
+    let group = (odd_name(), prop::collection::vec(one, 0..5)).prop_map(|(name, bars)| BarGroup { name, bars });
+    prop::collection::vec(group, 0..6)
+}
+
+fn odd_state() -> impl Strategy<Value = StripState> {
+    prop::sample::select(vec![StripState::Good, StripState::Bad, StripState::Between])
+}
+
+fn odd_pair() -> impl Strategy<Value = (f64, f64)> {
+    (odd_number(), odd_number())
+}
+
+fn odd_heat() -> impl Strategy<Value = Heat> {
+    let side = || {
+        prop_oneof![
+            odd_axis().prop_map(Side::Numbers),
+            (odd_name(), prop::collection::vec(odd_name(), 0..30))
+                .prop_map(|(label, names)| Side::Names { label, names }),
+        ]
+    };
+    let patch = || (odd_pair(), odd_pair()).prop_map(|(x, y)| Patch { x, y });
+    let boxes = prop_oneof![
+        (prop::collection::vec((patch(), odd_number()), 0..12), odd_axis(), odd_name())
+            .prop_map(|(boxes, of, infinite)| Boxes::Values { boxes, of, infinite }),
+        (prop::collection::vec((patch(), odd_state()), 0..12), odd_name())
+            .prop_map(|(boxes, word)| Boxes::States { boxes, legend: [word.clone(), word.clone(), word] }),
+    ];
+    let pieces = prop::collection::vec(prop::collection::vec(odd_pair(), 0..6), 0..3);
+    let intervals = prop::collection::vec([odd_pair(), odd_pair()], 0..4);
+    let outline =
+        (odd_name(), pieces, intervals).prop_map(|(label, pieces, intervals)| Outline { label, pieces, intervals });
+    (side(), side(), boxes, prop::collection::vec(outline, 0..4)).prop_map(|(x, y, boxes, outlines)| Heat {
+        x,
+        y,
+        boxes,
+        outlines,
+    })
+}
+
+fn odd_scatter() -> impl Strategy<Value = Scatter> {
+    let dot = (odd_pair(), odd_pair(), odd_pair(), any::<bool>(), odd_name());
+    let dot = dot.prop_map(|(at, x, y, dominated, label)| Dot { at, x, y, dominated, label });
+    let better = || prop::sample::select(vec![Better::Less, Better::More]);
+    (prop::collection::vec(dot, 0..12), odd_axis(), odd_axis(), better(), better(), odd_name()).prop_map(
+        |(points, x, y, better_x, better_y, word)| Scatter {
+            points,
+            x,
+            y,
+            better_x,
+            better_y,
+            legend: [word.clone(), word],
+        },
+    )
+}
+
+fn odd_flow() -> impl Strategy<Value = Flow> {
+    let part = (odd_name(), odd_name(), prop::option::of(odd_state()));
+    let part = part.prop_map(|(name, note, state)| Part { name, note, state });
+    let arrow = (0..12_usize, 0..12_usize, odd_number(), odd_name());
+    let arrow = arrow.prop_map(|(from, to, weight, label)| Arrow { from, to, weight, label });
+    (prop::collection::vec(part, 0..10), prop::collection::vec(arrow, 0..20), odd_name()).prop_map(
+        |(parts, arrows, word)| Flow {
+            parts,
+            arrows,
+            meaning: word.clone(),
+            legend: [word.clone(), word.clone(), word],
+        },
+    )
+}
+
+fn odd_span() -> impl Strategy<Value = Span> {
+    use Doing::{BackingOff, Queued, Served, Waiting, Wasted};
+    let doing = prop::sample::select(vec![Queued, Served, Waiting, BackingOff, Wasted]);
+    let parts = prop::collection::vec((odd_number(), odd_number(), doing), 0..6);
+    (odd_name(), any::<u32>(), parts, odd_name()).prop_map(|(name, depth, parts, outcome)| Span {
+        name,
+        depth,
+        parts,
+        outcome,
+    })
 }
 
 proptest! {
