@@ -5,6 +5,7 @@
 mod compare;
 mod new;
 mod reference;
+mod tune;
 mod words;
 mod wrap;
 
@@ -39,6 +40,8 @@ enum Command {
     Compare(compare::Arguments),
     /// The same as `run`, with axes given on the line.
     Sweep(SweepArguments),
+    /// Which values to use: searched for, with constraints, and judged on seeds that the search has not seen.
+    Tune(tune::Arguments),
     /// Join the parts that `--shard` has left into the results that one run would have written.
     Merge {
         /// Folders of results, or the work folders in them: one for each part, or one that holds all.
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         }
         Command::Merge { folders, out, format } => merge(&folders, out.as_deref(), format),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
         Command::Explain { name } => words::explain(&name),

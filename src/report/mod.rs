@@ -4,6 +4,7 @@ pub mod chart;
 mod diagnoses;
 mod draw;
 mod tables;
+pub mod tune;
 
 pub use draw::{Source, draw, shown};
 pub use tables::{Tables, rows};

@@ -106,8 +106,7 @@ struct Reach {
 }
 
 impl Reach {
-    fn at(&self, share: f64) -> AxisValue {
-        let value = self.range.at(share);
+    fn value(&self, value: Node) -> AxisValue {
         AxisValue { label: value.label(), changes: vec![(self.path.clone(), value, self.place)] }
     }
 }
@@ -116,7 +115,13 @@ impl Axis {
     /// Any value of its range, at a share of the way between its ends (0 to 1); [`None`] if its values are a list.
     #[must_use]
     pub fn at(&self, share: f64) -> Option<AxisValue> {
-        self.range.as_ref().map(|range| range.at(share))
+        self.range.as_ref().map(|reach| reach.value(reach.range.at(share)))
+    }
+
+    /// The same to three digits, as somebody would set it; the ends are as they were written.
+    #[must_use]
+    pub fn about(&self, share: f64) -> Option<AxisValue> {
+        self.range.as_ref().map(|reach| reach.value(reach.range.about(share)))
     }
 }
 

@@ -16,7 +16,7 @@ impl Space<'_> {
     pub(super) fn at(&self, shares: &[f64]) -> Vec<AxisValue> {
         let value = |(axis, &share): (&&Axis, &f64)| {
             let count = axis.values.len();
-            axis.at(share).unwrap_or_else(|| axis.values[((share * count as f64) as usize).min(count - 1)].clone())
+            axis.about(share).unwrap_or_else(|| axis.values[((share * count as f64) as usize).min(count - 1)].clone())
         };
         self.axes.iter().zip(shares).map(value).collect()
     }
