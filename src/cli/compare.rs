@@ -238,7 +238,7 @@ fn brief_times(times: f64) -> String {
 }
 
 /// Rounded to two digits.
-fn about(number: usize) -> usize {
+pub(super) fn about(number: usize) -> usize {
     let mut unit = 1;
     while number / unit >= 100 {
         unit *= 10;

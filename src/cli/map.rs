@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         return WRONG_INPUT;
     }
     let asked = Asked { along: arguments.along.clone(), within: arguments.within.map(|it| it.0) };
-    let options = Options { seeds: arguments.seeds, seed: arguments.seed };
+    let options = Options { seeds: arguments.seeds, seed: arguments.seed, ..Options::default() };
     // How many runs it will take is not known before.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{spinner} {pos} runs  {per_sec}");

@@ -6,6 +6,7 @@ mod compare;
 mod map;
 mod new;
 mod reference;
+mod tune;
 mod words;
 mod wrap;
 
@@ -42,6 +43,8 @@ enum Command {
     Map(map::Arguments),
     /// The same as `run`, with axes given on the line.
     Sweep(SweepArguments),
+    /// Which values to use: searched for, with constraints, and judged on seeds that the search has not seen.
+    Tune(tune::Arguments),
     /// Join the parts that `--shard` has left into the results that one run would have written.
     Merge {
         /// Folders of results, or the work folders in them: one for each part, or one that holds all.
@@ -186,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Merge { folders, out, format } => merge(&folders, out.as_deref(), format),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Map(arguments) => map::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Check { files, set } => check_all(&files, &set),
         Command::List { what } => words::list(what.as_deref()),
         Command::Explain { name } => words::explain(&name),

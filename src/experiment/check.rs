@@ -1,5 +1,7 @@
 //! Finds claims and charts that ask for what does not exist: a metric, an entity, a window, an axis or its value.
 
+mod tune;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -25,6 +27,22 @@ pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
         checker.claim(claim);
     }
     super::map::check(scenario, &experiment, checker.found);
+    if let Some(tune) = &experiment.tune {
+        checker.tune(tune);
+    }
+}
+
+/// Checks the section `tune` alone, against the setting as it is: nothing is built of the grid, which a search has no use for.
+pub(super) fn check_tune(scenario: &Scenario, found: &mut Diagnostics) {
+    let over = scenario.experiment.tune.as_ref().and_then(|tune| tune.over.as_ref());
+    let over = over.and_then(|over| scenario.axes.iter().find(|axis| axis.name == over.axis.value));
+    let values: Vec<_> = over.and_then(|axis| axis.values.first()).into_iter().collect();
+    let Some((plan, experiment)) = scenario.plan_with(&values, found) else { return };
+    let plan = Rc::new(plan);
+    let mut checker = Checker { scenario, plans: BTreeMap::new(), plan, found };
+    if let Some(tune) = &experiment.tune {
+        checker.tune(tune);
+    }
 }
 
 struct Checker<'a> {

@@ -241,7 +241,7 @@ fn judge_at(scenario: &Scenario, points: &[Facts], point: usize, claim: (usize, 
 }
 
 /// On which side of a bound a figure is with its whole interval, equal if it only touches it; [`None`] if the bound is within it.
-fn side(value: &Summary, of_runs: bool, bound: f64) -> Option<Ordering> {
+pub(super) fn side(value: &Summary, of_runs: bool, bound: f64) -> Option<Ordering> {
     // All of the runs that were made, or none of them: no interval of a share is clear of that, and none is meant.
     let counted = of_runs && (bound == 0.0 || bound == 1.0);
     if counted || (value.n == 1 && !of_runs) {

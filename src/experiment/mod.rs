@@ -13,6 +13,7 @@ mod numbers;
 mod remedy;
 pub mod statistics;
 mod steady;
+pub mod tune;
 mod verdict;
 mod work;
 
@@ -169,6 +170,13 @@ pub fn check(scenario: &Scenario) -> Diagnostics {
     if !found.has_errors() {
         check::check(scenario, &mut found);
     }
+    found
+}
+
+/// Checks what `tune` is asked of a scenario, without building its grid.
+pub(crate) fn check_tune(scenario: &Scenario) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    check::check_tune(scenario, &mut found);
     found
 }
 

@@ -129,6 +129,7 @@ pub const METRICS: &[Metric] = metrics! {
     "ejected.mean", SERVICES, Count, true, "replicas that a caller does not pick because they failed too often, mean over the instances of its callers";
     "ejections", SERVICES, Count, false, "ejections of its replicas, by all instances of its callers together";
     "unhealthy.mean", SERVICES, Count, true, "replicas whose health checks a caller sees failing, mean over the instances of its callers";
+    "instance_hours", SERVICES, Count, false, "what is paid for: replicas times the length of the window, in hours";
     "open_share", BREAKERS, Share, true, "share of the time, over all instances, in which it refused calls";
     "half_open_share", BREAKERS, Share, false, "share of the time in which it probed";
     "transitions", BREAKERS, Count, false, "changes of position";

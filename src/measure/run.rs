@@ -530,6 +530,7 @@ impl Sums<'_> {
                 "ejected.mean" => ratio(mean(at::service::EJECTED), self.measure.callers[service]),
                 "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), self.measure.callers[service]),
                 "ejections" => number(at::service::EJECTIONS),
+                "instance_hours" => replicas * self.seconds / 3_600.0,
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),
                     None => unreachable!("a service has no metric {other}"),

@@ -73,13 +73,17 @@ fn only(scenario: &Scenario, chart: &spec::Chart) -> String {
 }
 
 fn unit(name: &str) -> Unit {
-    match metric(name).map(|it| it.quantity) {
-        Some(Quantity::Seconds) => Unit::Seconds,
-        Some(Quantity::PerSecond) => Unit::PerSecond,
-        Some(Quantity::Share) => Unit::Share,
-        Some(Quantity::Count) => Unit::Count,
-        Some(Quantity::Factor) => Unit::Factor,
-        None => Unit::Plain,
+    metric(name).map_or(Unit::Plain, |it| unit_of(it.quantity))
+}
+
+/// How the numbers of a quantity are written.
+pub(super) fn unit_of(quantity: Quantity) -> Unit {
+    match quantity {
+        Quantity::Seconds => Unit::Seconds,
+        Quantity::PerSecond => Unit::PerSecond,
+        Quantity::Share => Unit::Share,
+        Quantity::Count => Unit::Count,
+        Quantity::Factor => Unit::Factor,
     }
 }
 

@@ -8,6 +8,7 @@ mod markdown;
 pub mod map;
 mod tables;
 pub mod words;
+pub mod tune;
 
 pub use draw::{Source, draw, shown};
 pub use tables::{Tables, rows};

@@ -11,6 +11,7 @@ use super::distribution;
 use super::map;
 use super::source::{Named, Spanned};
 use super::tree::Node;
+use super::tune::Tune;
 use super::units::{Bandwidth, Share, Size, Span};
 use crate::engine::Duration;
 use crate::policy::When;
@@ -73,6 +74,9 @@ pub struct Experiment {
     /// Where along a range the system stops coming back: what `blackstart map` looks for.
     #[serde(default)]
     pub map: Option<Spanned<map::Spec>>,
+    /// What `blackstart tune` looks for among the values of `vary` and `variants`.
+    #[serde(default)]
+    pub tune: Option<Spanned<Tune>>,
     /// What ends a run early, with partial results.
     #[serde(default)]
     pub limits: Limits,
@@ -99,6 +103,7 @@ impl Default for Experiment {
             charts: Vec::new(),
             expect: Vec::new(),
             map: None,
+            tune: None,
             limits: Limits::default(),
         }
     }

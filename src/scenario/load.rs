@@ -106,8 +106,7 @@ struct Reach {
 }
 
 impl Reach {
-    fn at(&self, share: f64) -> AxisValue {
-        let value = self.range.at(share);
+    fn value(&self, value: Node) -> AxisValue {
         AxisValue { label: value.label(), changes: vec![(self.path.clone(), value, self.place)] }
     }
 }
@@ -116,7 +115,13 @@ impl Axis {
     /// Any value of its range, at a share of the way between its ends (0 to 1); [`None`] if its values are a list.
     #[must_use]
     pub fn at(&self, share: f64) -> Option<AxisValue> {
-        self.range.as_ref().map(|range| range.at(share))
+        self.range.as_ref().map(|reach| reach.value(reach.range.at(share)))
+    }
+
+    /// The same to three digits, as somebody would set it; the ends are as they were written.
+    #[must_use]
+    pub fn about(&self, share: f64) -> Option<AxisValue> {
+        self.range.as_ref().map(|reach| reach.value(reach.range.about(share)))
     }
 
     /// The number of [`Axis::at`], without its unit; not a number if its values are a list.
@@ -165,6 +170,11 @@ pub struct AxisValue {
 }
 
 impl AxisValue {
+    /// The paths that it changes and their values, as `--set` takes them.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.changes.iter().map(|(path, value, _)| (path.to_string(), value.label()))
+    }
+
     /// A value for a path, both as `--set` takes them. A mistake in the value is shown in `sources`.
     ///
     /// # Errors
@@ -753,7 +763,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
     let all = all.chain(experiment.vary.iter().map(|(key, vary)| vary.path.as_ref().unwrap_or(key)));
     for path in all {
         let first = path.value.split(['.', '[']).next().unwrap_or_default();
-        if ["model", "set", "vary", "variants", "charts", "expect", "map"].contains(&first) {
+        if ["model", "set", "vary", "variants", "charts", "expect", "map", "tune"].contains(&first) {
             let what = format!("`{first}` belongs to the experiment as a whole, and cannot be varied");
             found.push(
                 Diagnostic::error(path.place, what).help("make another experiment; claims and charts have `where`"),

@@ -12,9 +12,10 @@ pub mod model;
 pub(crate) mod other_names;
 pub mod path;
 mod range;
-mod sample;
+pub(crate) mod sample;
 pub mod source;
 pub mod tree;
+pub mod tune;
 pub mod units;
 
 pub use load::{Axis, AxisValue, Changes, Point, Scenario, Unreadable, matches};

@@ -42,6 +42,15 @@ impl Range {
 
     /// The value at a share of the way, between 0 and 1.
     pub(super) fn at(&self, share: f64) -> Node {
+        self.rounded(share, 6)
+    }
+
+    /// The same to three digits, which is as many as anybody sets: the ends of the range stay as they are.
+    pub(super) fn about(&self, share: f64) -> Node {
+        self.rounded(share, if share <= 0.0 || share >= 1.0 { 6 } else { 3 })
+    }
+
+    fn rounded(&self, share: f64, digits: usize) -> Node {
         let number = if share <= 0.0 {
             self.from
         } else if share >= 1.0 {
@@ -55,8 +64,9 @@ impl Range {
         if self.whole {
             return Value::Int(libm::round(number) as i64).into();
         }
-        // Through text: the nearest of the numbers with six digits.
-        let number: f64 = format!("{number:.5e}").parse().unwrap_or(number);
+        // Through text: the nearest of the numbers with so many digits; none is beyond the ends.
+        let number: f64 = format!("{number:.*e}", digits - 1).parse().unwrap_or(number);
+        let number = number.clamp(self.from.min(self.to), self.from.max(self.to));
         if self.unit.is_empty() { Value::Float(number).into() } else { Node::str(format!("{number}{}", self.unit)) }
     }
 
@@ -124,6 +134,12 @@ mod tests {
         assert_eq!(labels(Node::str("1ms"), Node::str("1000ms"), 4, Scale::Log), ["1ms", "10ms", "100ms", "1000ms"]);
         assert_eq!(labels(Node::str("10/s"), Node::str("20/s"), 4, Scale::Linear)[1], "13.3333/s");
         assert_eq!(labels(Node::float(0.0), Node::float(1.0), 3, Scale::Linear), ["0", "0.5", "1"]);
+    }
+
+    #[test]
+    fn about_a_value_there_are_three_digits_and_the_ends_are_the_ends() {
+        let range = Range::between(&Node::str("1.2345s"), &Node::str("20s"), Scale::Log).expect("it is a range");
+        assert_eq!([0.0, 0.5, 1.0].map(|share| range.about(share).label()), ["1.2345s", "4.97s", "20s"]);
     }
 
     #[test]

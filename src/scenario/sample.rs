@@ -10,7 +10,7 @@ use super::experiment::Sample;
 use crate::engine::Streams;
 
 /// Ranges of a Sobol sample, at most.
-pub(super) const MOST_DIMENSIONS: usize = 16;
+pub(crate) const MOST_DIMENSIONS: usize = 16;
 
 /// For each dimension after the first: the degree and the inner coefficients of its primitive polynomial, and the first
 /// direction numbers.
@@ -33,7 +33,7 @@ const DIRECTIONS: [(usize, u32, &[u32]); MOST_DIMENSIONS - 1] = [
 ];
 
 /// For each axis, its share of the way through its range (0 to 1) at each point.
-pub(super) fn draw(sample: Sample, axes: &[&str]) -> Vec<Vec<f64>> {
+pub(crate) fn draw(sample: Sample, axes: &[&str]) -> Vec<Vec<f64>> {
     match sample {
         Sample::Sobol(points) => (0..axes.len()).map(|dimension| sobol(dimension, points)).collect(),
         Sample::LatinHypercube(points) => axes
