@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::trace::Trace;
 use super::{
     Measure, at, breakers, caller_limit,
     metrics::{METRICS, metric},
@@ -70,6 +71,8 @@ pub struct Run {
     pub events: u64,
     /// Why it ended early, if it did.
     pub stopped: Option<Stopped>,
+    /// The requests that were followed, if that was asked for.
+    pub trace: Option<Trace>,
 }
 
 impl Run {
@@ -154,6 +157,7 @@ impl Measure {
             run.timeline.push(values);
         }
         run.strips = self.strips(plan);
+        run.trace = self.recorder.map(|recorder| recorder.finish(plan, now));
         run
     }
 
