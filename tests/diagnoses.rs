@@ -18,7 +18,7 @@ fn load(file: &Path, set: &[String]) -> Scenario {
 
 fn runs(scenario: &Scenario, seeds: u32) -> Results {
     // Other seeds than the experiments were made with.
-    let options = Options { seeds: Some(seeds), seed: Some(7_000) };
+    let options = Options { seeds: Some(seeds), seed: Some(7_000), ..Options::default() };
     execute(scenario, &options, &|| {}).unwrap_or_else(|found| panic!("{}", found.render(&scenario.sources, false)))
 }
 

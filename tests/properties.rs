@@ -221,7 +221,7 @@ fn the_cases_bring_about_everything_that_can_be_measured() {
 fn a_larger_system_keeps_the_invariants_under_every_fault_on_every_policy() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/chaos/experiments/x.yaml");
     let scenario = Scenario::load(&file, &[]).expect("the experiment is well-formed");
-    let options = Options { seeds: Some(10), seed: Some(1) };
+    let options = Options { seeds: Some(10), seed: Some(1), ..Options::default() };
     let results = execute(&scenario, &options, &|| {}).expect("the experiment can be built");
     for run in &results.points[0].runs {
         assert!(run.stopped.is_none(), "{:?}", run.stopped);

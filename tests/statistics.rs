@@ -25,7 +25,7 @@ fn held(repetitions: u64) -> usize {
     ];
     // A hundred at a time, so that no more runs are in memory.
     let hundreds = (0..repetitions.div_ceil(100)).map(|hundred| {
-        let options = Options { seeds: Some(1_000), seed: Some(1 + hundred * 1_000) };
+        let options = Options { seeds: Some(1_000), seed: Some(1 + hundred * 1_000), ..Options::default() };
         let results = run("tests/data/theory/experiments/mm1.yaml", &set, &options);
         let point = &results.points[0];
         let value = |run: &blackstart::measure::Run| run.value(&point.plan, "all", "client/c", "latency.mean");
@@ -53,7 +53,7 @@ fn of_a_thousand_intervals_93_to_97_percent_hold_the_mean() {
 
 #[test]
 fn pairs_need_less_than_a_fifth_of_the_runs() {
-    let options = Options { seeds: Some(60), seed: Some(1) };
+    let options = Options { seeds: Some(60), seed: Some(1), ..Options::default() };
     let results = run("experiments/breaker-pauses.yaml", &["expect=[]"], &options);
     // The pauses are 2, 4, 5 and 10 s.
     let goodput = |point: usize| -> Vec<f64> {

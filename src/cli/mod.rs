@@ -148,6 +148,9 @@ struct How {
     /// Draw no charts.
     #[arg(long)]
     no_charts: bool,
+    /// Keep so many requests of the first seed of each point as traces, spread evenly over the run.
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    trace: Option<u32>,
     /// Run only part I of N of the points, and leave it for `merge`: 2/3.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -295,7 +298,7 @@ fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let options = Options { seeds: how.seeds, seed: how.seed };
+    let options = Options { seeds: how.seeds, seed: how.seed, trace: how.trace.unwrap_or(0) };
     let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
         work_on(&work, scenario, &options, how)?;
         match how.shard {
@@ -345,6 +348,7 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
     let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
+    work.traces(&mut |number, trace| report::trace::write(folder, number, trace))?;
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };

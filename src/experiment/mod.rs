@@ -23,7 +23,7 @@ use crate::scenario::experiment::Experiment;
 use crate::scenario::source::Diagnostics;
 use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
-use crate::system::run;
+use crate::system::run_traced;
 use statistics::sequential;
 
 pub use claims::{Holds, Judged};
@@ -40,6 +40,8 @@ pub struct Options {
     pub seeds: Option<u32>,
     /// The first seed, if not that of the file.
     pub seed: Option<u64>,
+    /// How many requests of the first run of each point are followed: [`Run::trace`]. Default: none.
+    pub trace: u32,
 }
 
 /// A point, its plan, and its runs in order of their seeds.
@@ -183,8 +185,10 @@ pub fn run_point(
         let runs: Vec<Run> = seeds
             .par_iter()
             .with_max_len(1)
-            .map(|&seed| {
-                let run = run(&result.plan, seed);
+            .enumerate()
+            .map(|(place, &seed)| {
+                let is_first = place == 0 && result.seeds.is_empty();
+                let run = run_traced(&result.plan, seed, if is_first { options.trace } else { 0 });
                 tick();
                 run
             })

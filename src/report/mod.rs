@@ -1,9 +1,10 @@
-//! What a person reads: tables and charts.
+//! What a person reads: tables, charts and traces.
 
 pub mod chart;
 mod diagnoses;
 mod draw;
 mod tables;
+pub mod trace;
 
 pub use draw::{Source, draw, shown};
 pub use tables::{Tables, rows};

@@ -1,0 +1,170 @@
+//! The trace event format, which Perfetto and chrome://tracing open.
+//!
+//! A process for each part, a thread for each lane of an instance; slices with a beginning and an end, arrows from an attempt to
+//! what it became at the service, moments for what is no slice; and processes for faults and for breakers. Times are microseconds.
+//!
+//! Slices are written as pairs (`B`, `E`) and not with their lengths (`X`): where a viewer rounds, it rounds both ends of what
+//! nests alike.
+
+use serde_json::{Value, json};
+
+use super::lanes::{Lanes, Mark};
+use super::{is_edge_of_span, object, of_event, of_span};
+use crate::engine::Time;
+use crate::measure::trace::{Kind, Trace};
+use crate::policy::Position;
+
+/// Microseconds, which a double holds to the nanosecond for a hundred days.
+fn micros(time: Time) -> f64 {
+    time.nanos() as f64 / 1e3
+}
+
+pub(super) fn text(trace: &Trace) -> String {
+    let lanes = Lanes::new(trace);
+    let mut named: Vec<Value> = Vec::new();
+    let mut events: Vec<(Time, Value)> = Vec::new();
+    let process = |part: u32| part + 1;
+    for (part, it) in (0..).zip(&trace.parts) {
+        name_process(&mut named, process(part), &it.entity());
+    }
+    // Threads in the order in which they are shown.
+    let mut shown: Vec<usize> = (0..lanes.all.len()).collect();
+    shown.sort_by_key(|&lane| (lanes.all[lane].part, lanes.all[lane].instance, lanes.all[lane].number));
+    let mut threads = vec![0; lanes.all.len()];
+    for (thread, &lane) in (1..).zip(&shown) {
+        let it = &lanes.all[lane];
+        threads[lane] = thread;
+        let name = match it.number {
+            0 => format!("instance {}", it.instance),
+            more => format!("instance {}, lane {}", it.instance, more + 1),
+        };
+        name_thread(&mut named, process(it.part), thread, &name);
+    }
+    let place = |span: u32| {
+        let lane = lanes.of[span as usize] as usize;
+        (process(lanes.all[lane].part), threads[lane])
+    };
+    for mark in &lanes.marks {
+        match *mark {
+            Mark::Begin { span } => {
+                let it = &trace.spans[span as usize];
+                let ((pid, tid), ts) = (place(span), micros(it.from));
+                let args = object(of_span(it));
+                events.push((
+                    it.from,
+                    json!({ "ph": "B", "pid": pid, "tid": tid, "ts": ts, "name": it.name, "cat": super::kind(it), "args": args }),
+                ));
+                // Arrows: an attempt is their beginning, what it became at the service their end.
+                let flow = |ph: &str, id: u32| {
+                    let mut flow =
+                        json!({ "ph": ph, "id": id, "pid": pid, "tid": tid, "ts": ts, "name": "sent", "cat": "sent" });
+                    if ph == "f" {
+                        flow["bp"] = "e".into();
+                    }
+                    (it.from, flow)
+                };
+                match (it.kind, it.parent) {
+                    (Kind::Attempt, _) if received(trace, span) => events.push(flow("s", span + 1)),
+                    (Kind::Server, Some(attempt)) => events.push(flow("f", attempt + 1)),
+                    _ => {}
+                }
+            }
+            Mark::End { span, at } => {
+                let (pid, tid) = place(span);
+                events.push((at, json!({ "ph": "E", "pid": pid, "tid": tid, "ts": micros(at) })));
+            }
+        }
+    }
+    for event in trace.events.iter().filter(|event| !is_edge_of_span(event)) {
+        let ((pid, tid), ts, name) = (place(event.span), micros(event.at), event.what.name());
+        let mut args = of_event(event);
+        args.insert(0, ("request", trace.spans[event.span as usize].request.into()));
+        let moment = json!({
+            "ph": "i", "s": "t", "pid": pid, "tid": tid, "ts": ts, "name": name, "cat": "event", "args": object(args)
+        });
+        events.push((event.at, moment));
+    }
+    let (mut pid, mut tid) = (process(trace.parts.len() as u32), threads.len() as u32 + 1);
+    let others = [("faults", faults(trace)), ("breakers", breakers(trace))];
+    for (what, tracks) in others.into_iter().filter(|(_, tracks)| !tracks.is_empty()) {
+        name_process(&mut named, pid, what);
+        for (name, slices) in tracks {
+            name_thread(&mut named, pid, tid, &name);
+            for (name, from, until) in slices {
+                let (begin, end) = (micros(from), micros(until));
+                events
+                    .push((from, json!({ "ph": "B", "pid": pid, "tid": tid, "ts": begin, "name": name, "cat": what })));
+                events.push((until, json!({ "ph": "E", "pid": pid, "tid": tid, "ts": end })));
+            }
+            tid += 1;
+        }
+        pid += 1;
+    }
+    // What happens at one instant on one thread stays in the order in which it was put there.
+    events.sort_by_key(|(at, _)| *at);
+    let lines: Vec<String> =
+        named.iter().chain(events.iter().map(|(_, event)| event)).map(ToString::to_string).collect();
+    format!("{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n{}\n]}}\n", lines.join(",\n"))
+}
+
+fn name_process(to: &mut Vec<Value>, pid: u32, name: &str) {
+    to.push(json!({ "ph": "M", "pid": pid, "name": "process_name", "args": { "name": name } }));
+    to.push(json!({ "ph": "M", "pid": pid, "name": "process_sort_index", "args": { "sort_index": pid } }));
+}
+
+fn name_thread(to: &mut Vec<Value>, pid: u32, tid: u32, name: &str) {
+    to.push(json!({ "ph": "M", "pid": pid, "tid": tid, "name": "thread_name", "args": { "name": name } }));
+    to.push(json!({ "ph": "M", "pid": pid, "tid": tid, "name": "thread_sort_index", "args": { "sort_index": tid } }));
+}
+
+/// Whether an attempt came to an instance.
+fn received(trace: &Trace, attempt: u32) -> bool {
+    let after = trace.spans[attempt as usize + 1..].iter();
+    let mut same = after.take_while(|it| it.request == trace.spans[attempt as usize].request);
+    same.any(|it| it.parent == Some(attempt))
+}
+
+/// A track: its name, and its slices.
+type Track = (String, Vec<(String, Time, Time)>);
+
+/// A track for each fault; times that overlap have tracks of their own.
+fn faults(trace: &Trace) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    for it in &trace.faults {
+        let slice = (it.fault.clone(), it.from, it.until.unwrap_or(trace.until));
+        let free = |track: &&mut Track| track.0 == it.fault && track.1.last().is_none_or(|last| last.2 <= it.from);
+        match tracks.iter_mut().find(free) {
+            Some(track) => track.1.push(slice),
+            None => tracks.push((it.fault.clone(), vec![slice])),
+        }
+    }
+    tracks
+}
+
+/// A track for each breaker that has moved, with the times in which it was not closed.
+fn breakers(trace: &Trace) -> Vec<Track> {
+    let mut tracks: Vec<(&str, Option<u32>, Track)> = Vec::new();
+    for it in &trace.breakers {
+        let place = tracks.iter().position(|(name, instance, _)| *name == it.breaker && *instance == it.instance);
+        let place = place.unwrap_or_else(|| {
+            let name = it.instance.map_or_else(|| it.breaker.clone(), |number| format!("{} {number}", it.breaker));
+            tracks.push((&it.breaker, it.instance, (name, Vec::new())));
+            tracks.len() - 1
+        });
+        let slices = &mut tracks[place].2.1;
+        if let Some(last) = slices.last_mut().filter(|last| last.2 == Time::NEVER) {
+            last.2 = it.at;
+        }
+        match it.to {
+            Position::Closed => {}
+            Position::Open => slices.push(("open".to_owned(), it.at, Time::NEVER)),
+            Position::HalfOpen => slices.push(("half open".to_owned(), it.at, Time::NEVER)),
+        }
+    }
+    let mut tracks: Vec<Track> = tracks.into_iter().map(|(.., track)| track).collect();
+    for slice in tracks.iter_mut().flat_map(|track| &mut track.1) {
+        slice.2 = slice.2.min(trace.until);
+    }
+    tracks.sort_by(|a, b| a.0.cmp(&b.0));
+    tracks
+}
