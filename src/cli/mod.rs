@@ -348,7 +348,11 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
     let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
-    work.traces(&mut |number, trace| report::trace::write(folder, number, trace))?;
+    let mut followed = 0;
+    work.traces(&mut |number, trace| {
+        followed += trace.requests().count();
+        report::trace::write(folder, number, trace)
+    })?;
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
@@ -356,7 +360,13 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     }
     work.remove()?;
     match format {
-        Format::Text => say(&words::verdict(scenario, &results, folder)),
+        Format::Text => {
+            say(&words::verdict(scenario, &results, folder));
+            if followed > 0 {
+                let requests = if followed == 1 { "1 request".to_owned() } else { format!("{followed} requests") };
+                say(&format!("  traces of {requests}: {}", folder.join("traces").display()));
+            }
+        }
         Format::Json => say(&words::verdict_json(scenario, &results)),
     }
     Ok(code_of(&results))

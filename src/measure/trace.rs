@@ -39,6 +39,13 @@ pub struct Trace {
     pub until: Time,
 }
 
+impl Trace {
+    /// The spans of the requests themselves, without what was done for them.
+    pub fn requests(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter().filter(|span| span.kind == Kind::Request)
+    }
+}
+
 /// A client or a service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Part {

@@ -59,20 +59,13 @@ fn of_request(trace: &Trace, event: &Event) -> Vec<(&'static str, Value)> {
         ("instance", span.instance.into()),
     ];
     // The call and the attempt that the span is, or that it is part of at a service.
-    let mut above = Some(span);
     let parent = |it: &Span| it.parent.map(|parent| &trace.spans[parent as usize]);
-    let mut attempt: Option<&Span> = None;
-    while let Some(it) = above {
-        match it.kind {
-            Kind::Attempt => attempt = Some(it),
-            Kind::Call => {
-                pairs.push(("call", it.name.as_str().into()));
-                break;
-            }
-            _ => {}
-        }
-        above = parent(it);
+    let above: Vec<&Span> = std::iter::successors(Some(span), |it| parent(it)).collect();
+    let call = above.iter().position(|it| it.kind == Kind::Call);
+    if let Some(call) = call {
+        pairs.push(("call", above[call].name.as_str().into()));
     }
+    let attempt = above[..call.unwrap_or(0)].iter().find(|it| it.kind == Kind::Attempt);
     if let Some(attempt) = attempt {
         pairs.push(("attempt", attempt.attempt.into()));
         if span.kind == Kind::Attempt {
@@ -80,5 +73,10 @@ fn of_request(trace: &Trace, event: &Event) -> Vec<(&'static str, Value)> {
         }
     }
     pairs.extend(of_event(event));
+    // At a service whose caller waits no longer, or anywhere below it.
+    let waits_no_more = |it: &&Span| it.kind == Kind::Server && parent(it).is_some_and(|it| it.until <= event.at);
+    if above.iter().any(|it| it.abandoned && waits_no_more(it)) {
+        pairs.push(("for_nobody", true.into()));
+    }
     pairs
 }

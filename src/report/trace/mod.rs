@@ -12,8 +12,6 @@ mod lanes;
 mod log;
 mod otlp;
 mod perfetto;
-#[cfg(test)]
-mod tests;
 
 use std::fs;
 use std::io;
@@ -37,9 +35,12 @@ const FORMATS: [Format; 3] =
 /// # Errors
 /// When one cannot be written.
 pub fn write(results: &Path, point: usize, trace: &Trace) -> io::Result<()> {
-    FORMATS
-        .iter()
-        .try_for_each(|(end, text)| put(results, &format!("traces/point-{point}{end}"), text(trace).as_bytes()))
+    texts(trace).try_for_each(|(end, text)| put(results, &format!("traces/point-{point}{end}"), text.as_bytes()))
+}
+
+/// What stands in the files, with what their names end with.
+pub fn texts(trace: &Trace) -> impl Iterator<Item = (&'static str, String)> {
+    FORMATS.iter().map(|(end, text)| (*end, text(trace)))
 }
 
 /// Removes the traces of earlier runs, which may have been others: files named like ours.
