@@ -101,7 +101,7 @@ fn perfetto(trace: &Trace, file: &Value) {
         let stack = open.entry(place).or_default();
         match text(event, "ph") {
             "B" => {
-                begun += usize::from(!["faults", "breakers"].contains(&text(event, "cat")));
+                begun += usize::from(text(event, "cat") != "run");
                 stack.push(ts);
             }
             "E" => {

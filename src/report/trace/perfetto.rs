@@ -1,7 +1,8 @@
 //! The trace event format, which Perfetto and chrome://tracing open.
 //!
 //! A process for each part, a thread for each lane of an instance; slices with a beginning and an end, arrows from an attempt to
-//! what it became at the service, moments for what is no slice; and processes for faults and for breakers. Times are microseconds.
+//! what it became at the service, moments for what is no slice; and a process for the run, its faults and its breakers. Times are
+//! microseconds.
 //!
 //! Slices are written as pairs (`B`, `E`) and not with their lengths (`X`): where a viewer rounds, it rounds both ends of what
 //! nests alike.
@@ -14,6 +15,9 @@ use crate::engine::Time;
 use crate::measure::trace::{Kind, Trace};
 use crate::policy::Position;
 
+/// The process of the run as a whole.
+const RUN: u32 = 1;
+
 /// Microseconds, which a double holds to the nanosecond for a hundred days.
 fn micros(time: Time) -> f64 {
     time.nanos() as f64 / 1e3
@@ -23,7 +27,8 @@ pub(super) fn text(trace: &Trace) -> String {
     let lanes = Lanes::new(trace);
     let mut named: Vec<Value> = Vec::new();
     let mut events: Vec<(Time, Value)> = Vec::new();
-    let process = |part: u32| part + 1;
+    let process = |part: u32| RUN + 1 + part;
+    name_process(&mut named, RUN, "run");
     for (part, it) in (0..).zip(&trace.parts) {
         name_process(&mut named, process(part), &it.entity());
     }
@@ -84,21 +89,14 @@ pub(super) fn text(trace: &Trace) -> String {
         });
         events.push((event.at, moment));
     }
-    let (mut pid, mut tid) = (process(trace.parts.len() as u32), threads.len() as u32 + 1);
-    let others = [("faults", faults(trace)), ("breakers", breakers(trace))];
-    for (what, tracks) in others.into_iter().filter(|(_, tracks)| !tracks.is_empty()) {
-        name_process(&mut named, pid, what);
-        for (name, slices) in tracks {
-            name_thread(&mut named, pid, tid, &name);
-            for (name, from, until) in slices {
-                let (begin, end) = (micros(from), micros(until));
-                events
-                    .push((from, json!({ "ph": "B", "pid": pid, "tid": tid, "ts": begin, "name": name, "cat": what })));
-                events.push((until, json!({ "ph": "E", "pid": pid, "tid": tid, "ts": end })));
-            }
-            tid += 1;
+    for (thread, (name, slices)) in (threads.len() as u32 + 1..).zip(of_the_run(trace)) {
+        name_thread(&mut named, RUN, thread, &name);
+        for (name, from, until) in slices {
+            let (begin, end) = (micros(from), micros(until));
+            events
+                .push((from, json!({ "ph": "B", "pid": RUN, "tid": thread, "ts": begin, "name": name, "cat": "run" })));
+            events.push((until, json!({ "ph": "E", "pid": RUN, "tid": thread, "ts": end })));
         }
-        pid += 1;
     }
     // What happens at one instant on one thread stays in the order in which it was put there.
     events.sort_by_key(|(at, _)| *at);
@@ -127,15 +125,22 @@ fn received(trace: &Trace, attempt: u32) -> bool {
 /// A track: its name, and its slices.
 type Track = (String, Vec<(String, Time, Time)>);
 
+/// The tracks of the run as a whole. The first begins with it, so that viewers show times as the run has them.
+fn of_the_run(trace: &Trace) -> Vec<Track> {
+    let whole = ("run".to_owned(), vec![(format!("seed {}", trace.seed), Time::ZERO, trace.until)]);
+    std::iter::once(whole).chain(faults(trace)).chain(breakers(trace)).collect()
+}
+
 /// A track for each fault; times that overlap have tracks of their own.
 fn faults(trace: &Trace) -> Vec<Track> {
     let mut tracks: Vec<Track> = Vec::new();
     for it in &trace.faults {
         let slice = (it.fault.clone(), it.from, it.until.unwrap_or(trace.until));
-        let free = |track: &&mut Track| track.0 == it.fault && track.1.last().is_none_or(|last| last.2 <= it.from);
+        let name = format!("fault {}", it.fault);
+        let free = |track: &&mut Track| track.0 == name && track.1.last().is_none_or(|last| last.2 <= it.from);
         match tracks.iter_mut().find(free) {
             Some(track) => track.1.push(slice),
-            None => tracks.push((it.fault.clone(), vec![slice])),
+            None => tracks.push((name, vec![slice])),
         }
     }
     tracks
@@ -147,7 +152,8 @@ fn breakers(trace: &Trace) -> Vec<Track> {
     for it in &trace.breakers {
         let place = tracks.iter().position(|(name, instance, _)| *name == it.breaker && *instance == it.instance);
         let place = place.unwrap_or_else(|| {
-            let name = it.instance.map_or_else(|| it.breaker.clone(), |number| format!("{} {number}", it.breaker));
+            let instance = it.instance.map_or_else(String::new, |number| format!(" of instance {number}"));
+            let name = format!("breaker {}{instance}", it.breaker);
             tracks.push((&it.breaker, it.instance, (name, Vec::new())));
             tracks.len() - 1
         });
