@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::lanes::{Lanes, Mark};
 use super::{is_edge_of_span, object, of_event, of_span};
 use crate::engine::Time;
-use crate::measure::trace::{Kind, Trace};
+use crate::measure::trace::{Kind, Span, Trace};
+use crate::outcome::Outcome;
 use crate::policy::Position;
 
 /// The process of the run as a whole.
@@ -36,7 +37,9 @@ pub(super) fn text(trace: &Trace) -> String {
     let mut shown: Vec<usize> = (0..lanes.all.len()).collect();
     shown.sort_by_key(|&lane| (lanes.all[lane].part, lanes.all[lane].instance, lanes.all[lane].number));
     let mut threads = vec![0; lanes.all.len()];
-    for (thread, &lane) in (1..).zip(&shown) {
+    // Viewers take a thread with the number of its process for the main one, and there is none.
+    let first = process(trace.parts.len() as u32);
+    for (thread, &lane) in (first..).zip(&shown) {
         let it = &lanes.all[lane];
         threads[lane] = thread;
         let name = match it.number {
@@ -57,7 +60,7 @@ pub(super) fn text(trace: &Trace) -> String {
                 let args = object(of_span(it));
                 events.push((
                     it.from,
-                    json!({ "ph": "B", "pid": pid, "tid": tid, "ts": ts, "name": it.name, "cat": super::kind(it), "args": args }),
+                    json!({ "ph": "B", "pid": pid, "tid": tid, "ts": ts, "name": name(it), "cat": super::kind(it), "args": args }),
                 ));
                 // Arrows: an attempt is their beginning, what it became at the service their end.
                 let flow = |ph: &str, id: u32| {
@@ -89,7 +92,7 @@ pub(super) fn text(trace: &Trace) -> String {
         });
         events.push((event.at, moment));
     }
-    for (thread, (name, slices)) in (threads.len() as u32 + 1..).zip(of_the_run(trace)) {
+    for (thread, (name, slices)) in (first + threads.len() as u32..).zip(of_the_run(trace)) {
         name_thread(&mut named, RUN, thread, &name);
         for (name, from, until) in slices {
             let (begin, end) = (micros(from), micros(until));
@@ -113,6 +116,13 @@ fn name_process(to: &mut Vec<Value>, pid: u32, name: &str) {
 fn name_thread(to: &mut Vec<Value>, pid: u32, tid: u32, name: &str) {
     to.push(json!({ "ph": "M", "pid": pid, "tid": tid, "name": "thread_name", "args": { "name": name } }));
     to.push(json!({ "ph": "M", "pid": pid, "tid": tid, "name": "thread_sort_index", "args": { "sort_index": tid } }));
+}
+
+/// What stands on a slice: also how it ended, unless that was well, and whether somebody still waited.
+fn name(span: &Span) -> String {
+    let failure = span.outcome.filter(|it| !it.is_answer()).map(Outcome::name);
+    let said: Vec<&str> = failure.into_iter().chain(span.abandoned.then_some("for nobody")).collect();
+    if said.is_empty() { span.name.clone() } else { format!("{} ({})", span.name, said.join(", ")) }
 }
 
 /// Whether an attempt came to an instance.
