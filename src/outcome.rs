@@ -1,9 +1,11 @@
 //! How a request can end: one enum, used by servers, callers, policies, measurements and files alike.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::Duration;
 
 /// Which policy refused a call before anything was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Refuser {
     /// The circuit breaker was open, or half-open with all its probes out.
     Breaker,
@@ -24,7 +26,7 @@ pub enum Refuser {
 }
 
 /// How much lesser a degraded answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lesser {
     /// What it is: 1 is the mildest. See [`crate::policy::fallback::Answer`].
     pub level: u8,
@@ -46,7 +48,7 @@ impl Lesser {
 }
 
 /// How a call, an attempt or a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// A full answer, in time.
     Ok,

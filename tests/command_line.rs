@@ -798,6 +798,35 @@ fn parts_are_merged_into_the_bytes_of_one_run() {
 }
 
 #[test]
+fn traces_change_no_other_file_and_are_the_same_from_parts_and_after_a_stop() {
+    let base = small_sweep("traces");
+    let with = |out: &str, more: &[&str]| {
+        sweeping(&base, out, &[&["--seeds", "2", "--trace", "5"], more].concat()).assert().success();
+    };
+    sweeping(&base, "plain", &["--seeds", "2"]).assert().success();
+    with("whole", &["--jobs", "2"]);
+    let (traces, others): (Vec<_>, Vec<_>) =
+        files_below(&base.join("whole")).into_iter().partition(|(path, _)| path.starts_with("x/traces"));
+    assert!(traces.len() == 3 * 200 && traces.iter().all(|(_, bytes)| bytes.len() > 100), "{}", traces.len());
+    assert!(others == files_below(&base.join("plain")), "the other files differ");
+    // As if it had been stopped after every other point.
+    with("stopped", &["--shard", "1/2"]);
+    with("stopped", &["--jobs", "1"]);
+    with("part", &["--shard", "1/2"]);
+    with("parts", &["--shard", "2/2"]);
+    let mut merge = blackstart();
+    merge.arg("merge").args(["part", "parts"].map(|part| base.join(part))).arg("--out").arg(base.join("merged"));
+    merge.assert().success();
+    let whole = files_below(&base.join("whole"));
+    assert!(files_below(&base.join("stopped")) == whole, "stopped: the files differ");
+    assert!(files_below(&base.join("merged")) == whole, "merged: the files differ");
+    // A run without traces leaves none of an earlier one.
+    sweeping(&base, "whole", &["--seeds", "2"]).assert().success();
+    assert!(!base.join("whole/x/traces").exists());
+    sweeping(&base, "none", &["--trace", "0"]).assert().code(2);
+}
+
+#[test]
 fn axes_on_the_line_are_as_if_they_stood_in_the_file() {
     let base = small_sweep("line");
     let sweep = |out: &str, more: &[&str]| {

@@ -132,7 +132,7 @@ fn remedies_can_be_set() {
 fn remedies_are_tried_and_compared() {
     let file = root().join("experiments/retry-storm.yaml");
     let scenario = load(&file, &[]);
-    let options = Options { seeds: Some(4), seed: Some(7_000), try_remedies: true };
+    let options = Options { seeds: Some(4), seed: Some(7_000), try_remedies: true, ..Options::default() };
     let results = execute(&scenario, &options, &|| {}).expect("it is well-formed");
     let tried: Vec<_> = results.points.iter().map(|point| point.tried.as_ref()).collect();
     // Every layer retries: the budget brings all runs back, and all those who were lost.

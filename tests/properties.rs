@@ -19,17 +19,19 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use blackstart::admission::idempotency;
 use blackstart::engine::{Duration, Stream, Time};
 use blackstart::experiment::{Options, execute};
+use blackstart::measure::trace::Trace;
 use blackstart::measure::{METRICS, Run};
 use blackstart::outcome::Outcome;
 use blackstart::policy::{Blueprint, Enter, Leave, Passage, Policy};
 use blackstart::scenario::Scenario;
 use blackstart::system::plan::{Keyed, Plan, Step};
-use blackstart::system::{run, run_to_rest};
+use blackstart::system::{run, run_to_rest, run_to_rest_traced, run_traced};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use cases::case;
+use cases::spans::{assert_files_are_sound, assert_well_formed, outcomes};
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
@@ -64,6 +66,36 @@ proptest! {
         let plan = case.plan();
         let first = run(&plan, case.seed);
         prop_assert_eq!(bytes(&first), bytes(&run(&plan, case.seed)));
+    }
+
+    #[test]
+    fn a_run_whose_requests_are_followed_is_the_same_run(case in case(), requests in 1..40_u32) {
+        let plan = case.plan();
+        let untraced = run(&plan, case.seed);
+        for requests in [requests, 1_000_000] {
+            let mut traced = run_traced(&plan, case.seed, requests);
+            let trace = traced.trace.take().expect("it was asked for");
+            prop_assert_eq!(bytes(&untraced), bytes(&traced));
+            let followed = trace.requests().count() as u64;
+            prop_assert_eq!(followed, trace.of.min(u64::from(requests)));
+            assert_well_formed(&trace);
+            assert_files_are_sound(&trace);
+            if requests == 1_000_000 && untraced.stopped.is_none() {
+                all_are_there(&plan, &untraced, &trace)?;
+            }
+        }
+    }
+
+    #[test]
+    fn every_span_ends(case in case()) {
+        let plan = case.plan();
+        let run = run_to_rest_traced(&plan, case.seed, 1_000_000);
+        let trace = run.trace.expect("it was asked for");
+        assert_well_formed(&trace);
+        if run.stopped.is_none() {
+            let unfinished = trace.spans.iter().find(|span| span.unfinished);
+            prop_assert!(unfinished.is_none(), "{:?}", unfinished);
+        }
     }
 
     #[test]
@@ -114,6 +146,25 @@ proptest! {
             assert_same_figures(&first, &second, plan.schedule.windows.len(), &[])?;
         }
     }
+}
+
+/// Where all requests are followed, they are those that were counted, and ended as those did.
+fn all_are_there(plan: &Plan, run: &Run, trace: &Trace) -> Result<(), TestCaseError> {
+    let seconds = (plan.schedule.windows[0].until - plan.schedule.windows[0].from).as_secs();
+    for (part, client) in (0..).zip(&plan.clients) {
+        let entity = format!("client/{}", client.name);
+        let count = |metric: &str| {
+            // What can never happen to a client has no figure.
+            (run.figure(0, &entity, metric).unwrap_or(0.0) * seconds).round() as u64
+        };
+        let failed = Outcome::NAMES[2..].iter().map(|name| count(&format!("failed.{name}")));
+        let counted: Vec<u64> = [count("ok"), count("degraded")].into_iter().chain(failed).collect();
+        let traced = outcomes(trace, part);
+        prop_assert_eq!(&traced[..Outcome::KINDS], &counted[..], "{}", &entity);
+        let unfinished = run.figure(0, &entity, "unfinished").expect("clients have it");
+        prop_assert_eq!(traced[Outcome::KINDS], unfinished.round() as u64, "{}", &entity);
+    }
+    Ok(())
 }
 
 /// What went through a place between two layers.

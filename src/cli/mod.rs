@@ -157,6 +157,9 @@ struct How {
     /// Try the first remedy of each point, and compare: the same runs once more with the value that the diagnosis proposes.
     #[arg(long)]
     try_remedies: bool,
+    /// Keep so many requests of the first seed of each point as traces, spread evenly over the run.
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    trace: Option<u32>,
     /// Run only part I of N of the points, and leave it for `merge`: 2/3.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
@@ -306,7 +309,7 @@ fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let options = Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies };
+    let options = Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies, trace: how.trace.unwrap_or(0) };
     let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
         work_on(&work, scenario, &options, how)?;
         match how.shard {
@@ -356,6 +359,11 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
     let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
+    let mut followed = 0;
+    work.traces(&mut |number, trace| {
+        followed += trace.requests().count();
+        report::trace::write(folder, number, trace)
+    })?;
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
@@ -363,7 +371,13 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     }
     work.remove()?;
     match format {
-        Format::Text => say(&words::verdict(scenario, &results, folder)),
+        Format::Text => {
+            say(&words::verdict(scenario, &results, folder));
+            if followed > 0 {
+                let requests = if followed == 1 { "1 request".to_owned() } else { format!("{followed} requests") };
+                say(&format!("  traces of {requests}: {}", folder.join("traces").display()));
+            }
+        }
         Format::Json => say(&words::verdict_json(scenario, &results)),
     }
     Ok(code_of(&results))

@@ -27,7 +27,7 @@ use crate::scenario::experiment::Experiment;
 use crate::scenario::source::Diagnostics;
 use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
-use crate::system::run;
+use crate::system::run_traced;
 use statistics::sequential;
 
 pub(crate) use claims::number;
@@ -49,6 +49,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Whether the first remedy of each point is tried.
     pub try_remedies: bool,
+    /// How many requests of the first run of each point are followed: [`Run::trace`]. Default: none.
+    pub trace: u32,
 }
 
 /// A point, its plan, and its runs in order of their seeds.
@@ -210,7 +212,8 @@ pub fn run_point(
             break;
         }
         let seeds: Vec<u64> = (0..more).map(|n| first.wrapping_add(n)).collect();
-        let replicated = replicate(&result.plan, &seeds, tick);
+        let trace = if result.seeds.is_empty() { options.trace } else { 0 };
+        let replicated = replicate(&result.plan, &seeds, trace, tick);
         result.seeds.extend(seeds);
         for (run, verdict) in replicated {
             result.runs.push(run);
@@ -222,15 +225,16 @@ pub fn run_point(
     Ok(result)
 }
 
-/// Runs a plan with each of some seeds, in parallel, and says how each run ended. `tick` is told of each that has.
-fn replicate(plan: &Plan, seeds: &[u64], tick: &(dyn Fn() + Sync)) -> Vec<(Run, Verdict)> {
-    let one = |&seed: &u64| {
-        let run = run(plan, seed);
+/// Runs a plan with each of some seeds, in parallel, and says how each run ended; in the first, so many requests are followed. `tick` is
+/// told of each that has ended.
+fn replicate(plan: &Plan, seeds: &[u64], trace: u32, tick: &(dyn Fn() + Sync)) -> Vec<(Run, Verdict)> {
+    let one = |(place, &seed): (usize, &u64)| {
+        let run = run_traced(plan, seed, if place == 0 { trace } else { 0 });
         let verdict = verdict::judge(plan, &run);
         tick();
         (run, verdict)
     };
-    seeds.par_iter().with_max_len(1).map(one).collect()
+    seeds.par_iter().with_max_len(1).enumerate().map(one).collect()
 }
 
 /// Runs all points and seeds of a scenario, and keeps all runs in memory. `tick` is told of each run that has ended.

@@ -67,7 +67,7 @@ pub(super) fn try_first(scenario: &Scenario, point: &PointResult, tick: &(dyn Fn
         tried.refused = Some(found.into_iter().map(|it| it.message).collect::<Vec<_>>().join("; "));
         return Some(tried);
     };
-    let replicated = replicate(&remedied, &point.seeds, tick);
+    let replicated = replicate(&remedied, &point.seeds, 0, tick);
     for client in &plan.clients {
         let entity = format!("client/{}", client.name);
         for metric in METRICS {

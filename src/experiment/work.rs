@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A fragment is written under another name and renamed when it is whole. It holds the rows of the point for each table, ready to
-//! be put behind those of the points before; the facts that claims and the terminal need; and, if a chart shows the point, its runs.
+//! be put behind those of the points before; the facts that claims and the terminal need; if a chart shows the point, its runs; and the
+//! requests that were followed.
 //! All numbers are kept to the last bit. Other inputs, options or versions have another hash, and never meet.
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use super::{Facts, Options, PointResult, Swept, claims, run_point};
 use crate::engine::fnv1a;
 use crate::measure::Run;
+use crate::measure::trace::Trace;
 use crate::scenario::experiment::Experiment;
 use crate::scenario::source::Diagnostics;
 use crate::scenario::{Changes, Scenario};
@@ -87,6 +89,8 @@ struct Fragment {
     facts: Facts,
     tables: Vec<Vec<u8>>,
     runs: Vec<Run>,
+    /// That of the first run.
+    trace: Option<Trace>,
 }
 
 /// Why work cannot go on.
@@ -210,11 +214,12 @@ impl Work {
                 fragment.facts.seeds.iter().for_each(|_| tick(true));
                 return Ok(());
             }
-            let point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
+            let mut point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
             let facts = point.facts();
             let tables = rows(&point);
+            let trace = point.runs.first_mut().and_then(|run| run.trace.take());
             let runs = if shown.contains(&number) { point.runs } else { Vec::new() };
-            self.put(&self.folder.join(name(number)), &encode(number, &Fragment { facts, tables, runs }))
+            self.put(&self.folder.join(name(number)), &encode(number, &Fragment { facts, tables, runs, trace }))
         })
     }
 
@@ -250,7 +255,10 @@ impl Work {
     /// # Errors
     /// When its fragment is missing.
     pub fn point(&self, scenario: &Scenario, number: usize) -> Result<PointResult, Failed> {
-        let Fragment { facts, runs, .. } = self.fragment(number)?;
+        let Fragment { facts, mut runs, trace, .. } = self.fragment(number)?;
+        if let Some(first) = runs.first_mut() {
+            first.trace = trace;
+        }
         let (plan, experiment) = planned(scenario, number)?;
         let point = scenario.point(number);
         Ok(PointResult {
@@ -264,6 +272,22 @@ impl Work {
             steady: facts.steady,
             tried: facts.tried,
         })
+    }
+
+    /// The requests of each point that were followed, point by point; `write` is given each with the number of its point.
+    ///
+    /// # Errors
+    /// When a fragment is missing, or `write` fails.
+    pub fn traces(&self, write: &mut dyn FnMut(usize, &Trace) -> io::Result<()>) -> Result<(), Failed> {
+        if self.job.options.trace == 0 {
+            return Ok(());
+        }
+        for number in 0..self.job.points {
+            if let Some(trace) = self.fragment(number)?.trace {
+                at(&self.folder, write(number, &trace))?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes the folder: the results are written.
@@ -388,13 +412,14 @@ fn name(number: usize) -> String {
 }
 
 /// The bytes of a fragment: what it begins with, the number of the point, the lengths of its sections and a checksum; then the
-/// sections, the facts, the runs and a table each.
+/// sections, the facts, the runs, the trace and a table each.
 fn encode(number: usize, fragment: &Fragment) -> Vec<u8> {
     let exact = "plain values can be written";
     let facts = postcard::to_allocvec(&fragment.facts).expect(exact);
     let runs = postcard::to_allocvec(&fragment.runs).expect(exact);
+    let trace = postcard::to_allocvec(&fragment.trace).expect(exact);
     let sections: Vec<&[u8]> =
-        [&facts[..], &runs[..]].into_iter().chain(fragment.tables.iter().map(Vec::as_slice)).collect();
+        [&facts[..], &runs[..], &trace[..]].into_iter().chain(fragment.tables.iter().map(Vec::as_slice)).collect();
     let body = sections.concat();
     let mut bytes = MAGIC.to_vec();
     let lengths = sections.iter().map(|section| section.len() as u64);
@@ -438,7 +463,8 @@ fn decode(bytes: &[u8], number: usize) -> Option<Fragment> {
     });
     let facts = postcard::from_bytes(sections.next()?).ok()?;
     let runs = postcard::from_bytes(sections.next()?).ok()?;
-    Some(Fragment { facts, tables: sections.map(<[u8]>::to_vec).collect(), runs })
+    let trace = postcard::from_bytes(sections.next()?).ok()?;
+    Some(Fragment { facts, tables: sections.map(<[u8]>::to_vec).collect(), runs, trace })
 }
 
 #[cfg(test)]
@@ -449,13 +475,19 @@ mod tests {
     fn a_fragment_keeps_every_bit_and_a_damaged_one_is_none() {
         let odd = [0.1 + 0.2, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 3.0, f64::NAN];
         let facts = Facts { claims: vec![odd.to_vec()], ..Facts::default() };
-        let fragment = Fragment { facts, tables: vec![b"a,b\n".to_vec(), Vec::new()], runs: vec![Run::default()] };
+        let fragment = Fragment {
+            facts,
+            tables: vec![b"a,b\n".to_vec(), Vec::new()],
+            runs: vec![Run::default()],
+            trace: Some(Trace::default()),
+        };
         let bytes = encode(7, &fragment);
         let again = decode(&bytes, 7).expect("it is whole");
         let bits = |fragment: &Fragment| fragment.facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&again), bits(&fragment));
         assert_eq!(again.tables, fragment.tables);
         assert_eq!(again.runs.len(), 1);
+        assert_eq!(again.trace, fragment.trace);
         assert!(decode(&bytes, 8).is_none(), "another point");
         assert!(decode(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
         let mut other = bytes;

@@ -13,7 +13,9 @@
 
 mod histogram;
 mod metrics;
+mod recorder;
 mod run;
+pub mod trace;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -22,9 +24,11 @@ use crate::engine::{Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Position;
 use crate::system::plan::{Edge, Plan};
+use recorder::Recorder;
 
 pub use histogram::Histogram;
 pub use metrics::{METRICS, Metric, Quantity, metric};
+pub(crate) use recorder::{Note, UNTRACED};
 pub(crate) use run::columns;
 pub use run::{Column, Life, LifeStrip, Run, Strip};
 
@@ -91,8 +95,8 @@ pub(crate) enum Fact {
     Limit { service: u32, delta: i64 },
     /// The concurrency limit of a caller moved.
     CallerLimit { edge: u32, delta: i64 },
-    /// A breaker moved.
-    BreakerMoved { breaker: u32, from: Position, to: Position },
+    /// A breaker moved; it belongs to this host, or is shared.
+    BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
 }
 
 /// Offsets of the counters of one entity within the row of a bucket.
@@ -350,6 +354,8 @@ pub(crate) struct Measure {
     edges: Vec<Latency>,
     waits: Vec<Vec<Histogram>>,
     sojourns: Vec<Vec<Histogram>>,
+    /// Follows some requests, if that was asked for.
+    recorder: Option<Box<Recorder>>,
 }
 
 /// Whether calls along this edge can be put off.
@@ -458,6 +464,7 @@ impl Measure {
             edges: vec![Latency::new(segments); plan.edges.len()],
             waits: histograms(),
             sojourns: histograms(),
+            recorder: None,
             layout,
         }
     }
@@ -468,6 +475,35 @@ impl Measure {
             self.roll(now);
         }
         self.bucket as u32
+    }
+
+    /// From now on so many requests are followed.
+    pub(crate) fn follow(&mut self, plan: &Plan, seed: u64, requests: u32) {
+        self.recorder = Some(Box::new(Recorder::new(plan, seed, requests)));
+    }
+
+    /// A client is about to make a request: the number that it carries if it is followed, or [`UNTRACED`].
+    #[inline]
+    pub(crate) fn next_request(&mut self, now: Time, warmup: Time) -> u32 {
+        match &mut self.recorder {
+            None => UNTRACED,
+            Some(recorder) => recorder.next(now >= warmup && !self.ended),
+        }
+    }
+
+    /// Something happened to a request that carries this number.
+    #[cold]
+    pub(crate) fn tell(&mut self, now: Time, request: u32, note: Note) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(now, request, note);
+        }
+    }
+
+    /// A fault began or ended.
+    pub(crate) fn fault(&mut self, now: Time, fault: u32, begins: bool) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fault(now, fault, begins);
+        }
     }
 
     /// Whether what was opened in this bucket belongs to the run: not after its end.
@@ -600,7 +636,12 @@ impl Measure {
             }
             Fact::Limit { service, delta } => self.move_limit(self.limits[service as usize], now, delta),
             Fact::CallerLimit { edge, delta } => self.move_limit(self.caller_limits[edge as usize], now, delta),
-            Fact::BreakerMoved { breaker, from, to } => self.on_breaker(now, breaker, from, to),
+            Fact::BreakerMoved { breaker, host, from, to } => {
+                self.on_breaker(now, breaker, from, to);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.breaker(now, breaker, host, to);
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::trace::Trace;
 use super::{
     Measure, at, breakers, caller_limit,
     metrics::{METRICS, metric},
@@ -94,6 +95,8 @@ pub struct Run {
     pub events: u64,
     /// Why it ended early, if it did.
     pub stopped: Option<Stopped>,
+    /// The requests that were followed, if that was asked for.
+    pub trace: Option<Trace>,
 }
 
 impl Run {
@@ -179,6 +182,7 @@ impl Measure {
         }
         run.strips = self.strips(plan);
         run.lives = self.lives(plan);
+        run.trace = self.recorder.map(|recorder| recorder.finish(plan, now));
         run
     }
 

@@ -37,7 +37,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::{Duration, Stream, Time};
 use crate::outcome::{Outcome, OutcomeSet, Refuser};
@@ -135,7 +135,7 @@ pub struct Catching {
 }
 
 /// What a circuit breaker is doing; for measurements and charts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Position {
     /// Calls pass.
     Closed,

@@ -1,4 +1,4 @@
-//! What a person reads: tables and charts.
+//! What a person reads: tables, charts and traces.
 
 pub mod chart;
 mod diagnoses;
@@ -9,6 +9,7 @@ pub mod map;
 mod tables;
 pub mod words;
 pub mod tune;
+pub mod trace;
 
 pub use draw::{Source, draw, shown};
 pub use tables::{Tables, rows};

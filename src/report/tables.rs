@@ -131,7 +131,7 @@ impl Tables {
         self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
     }
 
-    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts of earlier runs are removed.
+    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts and traces of earlier runs are removed.
     ///
     /// # Errors
     /// When a file cannot be written or moved.
@@ -139,6 +139,7 @@ impl Tables {
         self.files.iter_mut().try_for_each(io::Write::flush)?;
         fs::create_dir_all(results)?;
         remove_old_charts(results)?;
+        super::trace::remove_old(results)?;
         for (name, ..) in TABLES {
             fs::rename(self.folder.join(name), results.join(name))?;
         }

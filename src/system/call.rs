@@ -23,7 +23,8 @@ use super::{Context, Hosts};
 use crate::admission::{Class, idempotency};
 use crate::balance::{Balancer, News, Place};
 use crate::engine::{Delay, Duration, Engine, Handle, Key, Slab, Streams, Time, mix};
-use crate::measure::{Fact, caller_limit};
+use crate::measure::trace::Wait;
+use crate::measure::{Fact, Note, UNTRACED, caller_limit};
 use crate::outcome::{Outcome, OutcomeSet, Refuser};
 use crate::policy::{Enter, Leave, Passage, Policy, Position};
 
@@ -153,6 +154,8 @@ struct Leg {
     runners: CallId,
     /// The runner of the same race that was sent before.
     before: CallId,
+    /// The number under which the request behind it is followed.
+    trace: u32,
 }
 
 /// Why a call, or what is inside one of its layers, is abandoned.
@@ -336,10 +339,13 @@ impl Calls {
             key: key.unwrap_or(caller.about.key),
             token,
             deadline: caller.deadline,
+            trace: caller.about.trace,
             ..Leg::new(task, edge, first_stack + (edge - first_edge), cx.measure.bucket(now), now)
         });
+        let (host, trace) = (caller.host, caller.about.trace);
         caller.state = State::Calling(leg);
         cx.note(Fact::CallOpened { edge });
+        cx.tell(trace, Note::Called { task: cx.trunk(task), leg, edge, host });
         self.clear_frames(leg);
         self.inward(cx, leg, 0)
     }
@@ -353,7 +359,7 @@ impl Calls {
     }
 
     /// Sends a runner inwards from a layer at which a leg races.
-    fn run(&mut self, cx: &mut Context<'_>, id: CallId, layer: usize, elsewhere: bool) -> Option<Done> {
+    fn run(&mut self, cx: &mut Context<'_>, id: CallId, layer: usize, elsewhere: bool, spare: bool) -> Option<Done> {
         let first = id.index() * self.stride;
         let limits = self.frames[first..=first + layer].iter().map(|frame| frame.until);
         let leg = &self.legs[id];
@@ -369,16 +375,18 @@ impl Calls {
             before,
             ..leg.clone()
         };
-        let runner = self.legs.insert(runner);
+        let (trace, runner) = (runner.trace, self.legs.insert(runner));
         self.legs[id].runners = runner;
+        cx.tell(trace, Note::Runs { leg: runner, runs_for: id, spare });
         self.clear_frames(runner);
         self.inward(cx, runner, layer + 1)
     }
 
     /// A runner has ended, and is no more; or a call that was put off. An answer ends the race, as a 4xx does; another failure waits for the others.
     fn on_run(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Option<Done> {
-        let Leg { runs_for, base, before, replica, task, .. } = self.legs[id];
+        let Leg { runs_for, base, before, replica, task, trace, .. } = self.legs[id];
         if runs_for == Handle::NONE {
+            cx.tell(trace, Note::Ended { leg: id, outcome });
             self.legs.remove(id);
             return Some(Done { task, outcome });
         }
@@ -422,7 +430,7 @@ impl Calls {
         if race.next != Duration::FOREVER {
             frame.timer = cx.engine.after(race.next, super::Event::Call(Event { leg: id, layer: layer as u8 }));
         }
-        Some(self.run(cx, id, layer, race.elsewhere))
+        Some(self.run(cx, id, layer, race.elsewhere, true))
     }
 
     /// All runners of a leg are abandoned.
@@ -484,18 +492,24 @@ impl Calls {
         let frame = self.frame(leg, layer);
         frame.timer = Key::NONE;
         frame.overdue = false;
-        match frame.at {
+        let (at, trace) = (frame.at, self.legs[leg].trace);
+        if matches!(at, At::Delayed | At::InLine | At::Given) {
+            cx.tell(trace, Note::GoesOn { leg });
+        }
+        let frame = self.frame(leg, layer);
+        match at {
             At::Delayed => {
                 let slot = self.stacks[self.legs[leg].stack as usize].slots[layer];
                 if self.slots[slot as usize].goes_on {
                     self.frame(leg, layer).at = At::Racing;
                     let elsewhere = self.legs[leg].elsewhere;
-                    return self.run(cx, leg, layer, elsewhere);
+                    return self.run(cx, leg, layer, elsewhere, false);
                 }
                 self.frame(leg, layer).at = At::Inside;
                 self.inward(cx, leg, layer + 1)
             }
             At::Inside => {
+                cx.tell(trace, Note::TimedOut { leg, layer });
                 self.abandon_inside(cx, leg, layer + 1, Why::TimedOut);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }
@@ -505,6 +519,7 @@ impl Calls {
                 let slot = &mut self.slots[self.stacks[self.legs[leg].stack as usize].slots[layer] as usize];
                 slot.leave_line(leg, self.legs[leg].key);
                 let refused = Outcome::RefusedBy(slot.refuser);
+                cx.tell(trace, Note::Refused { leg, layer, outcome: refused });
                 self.outward(cx, leg, layer, refused)
             }
             At::Given => {
@@ -521,12 +536,16 @@ impl Calls {
         let task = &cx.tasks[request];
         let State::Answered(outcome) = task.state else { unreachable!("what comes back is an answer") };
         let (id, edge, bucket, work) = (task.caller, task.edge, task.bucket, task.work);
+        let trace = task.about.trace;
         cx.forget(request);
         let waits = self.legs.get(id).filter(|leg| leg.request == request);
         // A thread waits for it; but who had sent the thread may have gone on.
         let for_nobody =
             waits.is_none_or(|leg| matches!(cx.tasks[leg.task].count, Count::Background(Purpose::Thread { .. })));
         cx.note(Fact::Answered { edge, bucket, work, late: for_nobody });
+        if for_nobody {
+            cx.tell(trace, Note::Late { task: request, outcome });
+        }
         waits?;
         self.ended(id, cx, outcome)
     }
@@ -548,6 +567,8 @@ impl Calls {
         if self.legs[id].base == 0 {
             self.close(cx, id, Outcome::Cancelled);
         } else {
+            let trace = self.legs[id].trace;
+            cx.tell(trace, Note::Ended { leg: id, outcome: Outcome::Cancelled });
             self.legs.remove(id);
         }
     }
@@ -622,6 +643,7 @@ impl Calls {
     fn ended(&mut self, id: CallId, cx: &mut Context<'_>, outcome: Outcome) -> Option<Done> {
         let leg = &mut self.legs[id];
         leg.request = Handle::NONE;
+        cx.tell(leg.trace, Note::Returned { leg: id, outcome });
         let stack = &self.stacks[leg.stack as usize];
         let layers = stack.slots.len();
         if cx.plan.edges[leg.edge as usize].probes.is_none() {
@@ -662,12 +684,16 @@ impl Calls {
                 Enter::Wait { at_most } => {
                     frame.at = At::InLine;
                     frame.timer = cx.engine.after(at_most, timer);
+                    let waits = Note::Waits { leg: id, layer, wait: Wait::Line, time: at_most, outcome: None };
+                    cx.tell(leg.trace, waits);
                     slot.stand_in_line(id, leg.key);
                     return None;
                 }
                 Enter::Delay(wait) => {
                     frame.at = At::Delayed;
                     frame.timer = cx.engine.after(wait, timer);
+                    let waits = Note::Waits { leg: id, layer, wait: Wait::Turn, time: wait, outcome: None };
+                    cx.tell(leg.trace, waits);
                     return None;
                 }
                 Enter::Race(race) => {
@@ -676,10 +702,11 @@ impl Calls {
                         frame.timer = cx.engine.after(race.next, timer);
                     }
                     let elsewhere = leg.elsewhere;
-                    return self.run(cx, id, layer, elsewhere);
+                    return self.run(cx, id, layer, elsewhere, false);
                 }
                 Enter::Refuse => {
                     let refused = Outcome::RefusedBy(slot.refuser);
+                    cx.tell(leg.trace, Note::Refused { leg: id, layer, outcome: refused });
                     return self.outward(cx, id, layer, refused);
                 }
             }
@@ -704,12 +731,17 @@ impl Calls {
             slot.watch(cx);
             match answer {
                 Leave::Pass => {}
-                Leave::Replace(other) => outcome = other,
+                Leave::Replace(other) => {
+                    outcome = other;
+                    cx.tell(leg.trace, Note::Replaced { leg: id, layer, outcome });
+                }
                 Leave::ReplaceAfter { outcome, after } | Leave::Later { outcome, after } => {
                     leg.given = outcome;
                     frame.at = At::Given;
                     let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
                     frame.timer = cx.engine.after(after, timer);
+                    let (wait, given) = (Wait::Fallback, Some(outcome));
+                    cx.tell(leg.trace, Note::Waits { leg: id, layer, wait, time: after, outcome: given });
                     if matches!(answer, Leave::Later { .. }) {
                         self.put_off(cx, id, slot_id);
                     }
@@ -720,6 +752,8 @@ impl Calls {
                     leg.elsewhere = elsewhere;
                     frame.at = At::Delayed;
                     frame.timer = cx.engine.after(after, super::Event::Call(Event { leg: id, layer: layer as u8 }));
+                    let (wait, failed) = (Wait::Backoff, Some(outcome));
+                    cx.tell(leg.trace, Note::Waits { leg: id, layer, wait, time: after, outcome: failed });
                     return None;
                 }
             }
@@ -739,6 +773,7 @@ impl Calls {
         let leg = &mut self.legs[id];
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
+        cx.tell(leg.trace, Note::Abandoned { leg: id, outcome: why.outcome() });
         if request != Handle::NONE {
             let edge = &cx.plan.edges[leg.edge as usize];
             if edge.probes.is_none() {
@@ -849,7 +884,8 @@ impl Calls {
         let leg = &self.legs[id];
         let (edge, token, task) = (leg.edge, leg.token, &cx.tasks[leg.task]);
         let (about, pc) = (About { key: leg.key, ..task.about }, task.pc);
-        self.put_off_at(slot).add(about, pc, token);
+        let number = self.put_off_at(slot).add(about, pc, token);
+        cx.tell(about.trace, Note::PutOff { leg: id, slot: slot as u32, number });
         cx.effects.join(about.effects);
         cx.note(Fact::PutOff { edge });
         cx.note(Fact::Backlog { edge, delta: 1 });
@@ -943,6 +979,7 @@ impl Calls {
             key: u64::from(replica),
             identity,
             effects: Handle::NONE,
+            trace: UNTRACED,
         };
         let purpose = Purpose::Probe { balancer, replica };
         self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, token: 0, replica, purpose })
@@ -967,8 +1004,13 @@ impl Calls {
         let bucket = cx.measure.bucket(now);
         let task = self.background_task(cx, host, pc, about, purpose);
         cx.tasks[task].token = token;
-        let leg =
-            self.legs.insert(Leg { replica, key: about.key, token, base, ..Leg::new(task, edge, stack, bucket, now) });
+        if let Purpose::PutOff { slot, number } = purpose {
+            cx.tell(about.trace, Note::TakenUp { task, slot, number });
+        }
+        let trace = about.trace;
+        let leg = Leg { replica, key: about.key, token, base, trace, ..Leg::new(task, edge, stack, bucket, now) };
+        let leg = self.legs.insert(leg);
+        cx.tell(trace, Note::Called { task, leg, edge, host });
         cx.tasks[task].state = State::Calling(leg);
         if base == 0 {
             cx.note(Fact::CallOpened { edge });
@@ -1003,6 +1045,7 @@ impl Calls {
             tell(balancer, *service, cx);
             let Some(replica) = picked else {
                 let layers = stack.slots.len();
+                cx.tell(leg.trace, Note::NoReplica { leg: id });
                 return self.outward(cx, id, layers, Outcome::Unavailable);
             };
             balancer.sent(replica);
@@ -1037,6 +1080,7 @@ impl Calls {
             ..Task::new(number, host, bucket, about, now)
         });
         leg.request = request;
+        cx.tell(leg.trace, Note::Sent { leg: id, task: request, replica: leg.replica });
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
         if let Some(zone) = stack.zone
             && service.zones[leg.replica as usize % service.zones.len()] != zone
@@ -1051,6 +1095,7 @@ impl Calls {
         let leg = &self.legs[id];
         let done = Done { task: leg.task, outcome };
         let took = cx.engine.now() - leg.opened;
+        cx.tell(leg.trace, Note::Ended { leg: id, outcome });
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);
         done
@@ -1085,6 +1130,7 @@ impl Leg {
             runs_for: Handle::NONE,
             runners: Handle::NONE,
             before: Handle::NONE,
+            trace: UNTRACED,
         }
     }
 
@@ -1134,7 +1180,8 @@ impl Slot {
             Some(Watched::Breaker(breaker, before)) => {
                 let position = self.policy.position();
                 if position != *before {
-                    cx.note(Fact::BreakerMoved { breaker: *breaker, from: *before, to: position });
+                    let (breaker, host) = (*breaker, self.host);
+                    cx.note(Fact::BreakerMoved { breaker, host, from: *before, to: position });
                     *before = position;
                 }
             }

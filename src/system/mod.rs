@@ -28,7 +28,7 @@ mod task;
 use crate::admission::idempotency::{Concurrent, Seen, Table};
 use crate::admission::rate_limit::Counts;
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
-use crate::measure::{Fact, Measure, Run};
+use crate::measure::{Fact, Measure, Note, Run, UNTRACED};
 use crate::outcome::{Lesser, Outcome};
 
 use call::Why;
@@ -96,7 +96,16 @@ const MOST_TASKS: usize = 2_000_000;
 /// Only if an invariant of the simulation is broken, which is a bug in it.
 #[must_use]
 pub fn run(plan: &Plan, seed: u64) -> Run {
-    let mut world = World::new(plan, seed);
+    run_traced(plan, seed, 0)
+}
+
+/// Runs a plan as [`run`] does, and follows so many requests of clients: [`Run::trace`]. Nothing else in the run is different.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_traced(plan: &Plan, seed: u64, requests: u32) -> Run {
+    let mut world = World::new(plan, seed, requests);
     let stopped = world.go();
     world.finish(stopped)
 }
@@ -108,7 +117,16 @@ pub fn run(plan: &Plan, seed: u64) -> Run {
 /// If something never ends, or holds a worker, a permit or a place when all has ended: a bug in the simulation.
 #[must_use]
 pub fn run_to_rest(plan: &Plan, seed: u64) -> Run {
-    let mut world = World::new(plan, seed);
+    run_to_rest_traced(plan, seed, 0)
+}
+
+/// Runs a plan as [`run_to_rest`] does, and follows so many requests of clients.
+///
+/// # Panics
+/// As [`run_to_rest`].
+#[must_use]
+pub fn run_to_rest_traced(plan: &Plan, seed: u64, requests: u32) -> Run {
+    let mut world = World::new(plan, seed, requests);
     let stopped = world.go();
     if stopped.is_none() {
         world.rest();
@@ -189,6 +207,20 @@ impl Context<'_> {
         self.measure.note(self.engine.now(), fact);
     }
 
+    /// Something happens to a request that carries this number: heard only if it is followed.
+    #[inline]
+    fn tell(&mut self, request: u32, note: Note) {
+        if request != UNTRACED {
+            self.measure.tell(self.engine.now(), request, note);
+        }
+    }
+
+    /// As [`Context::tell`], of what a task is made for.
+    #[inline]
+    fn tell_of(&mut self, task: Handle, note: Note) {
+        self.tell(self.tasks[task].about.trace, note);
+    }
+
     fn begin(&mut self, task: Task) -> Handle {
         if task.about.effects != Handle::NONE {
             self.effects.join(task.about.effects);
@@ -211,6 +243,14 @@ impl Context<'_> {
         task.parent == Handle::NONE && self.measure.is_counted(task.bucket)
     }
 
+    /// The task of which this one is a branch, or a branch of a branch; or itself.
+    fn trunk(&self, mut task: Handle) -> Handle {
+        while self.tasks[task].parent != Handle::NONE {
+            task = self.tasks[task].parent;
+        }
+        task
+    }
+
     /// The number of the next task.
     fn next_number(&mut self) -> u64 {
         self.made += 1;
@@ -229,6 +269,7 @@ impl Context<'_> {
         let edge = &self.plan.edges[self.tasks[id].edge as usize];
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].request;
         if !self.send(edge.out, bytes, network::Event::Request(id)) {
+            self.tell_of(id, Note::Lost { task: id, answer: false });
             self.forget(id);
         }
     }
@@ -242,6 +283,7 @@ impl Context<'_> {
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].response;
         if !self.send(edge.back, bytes, network::Event::Answer(id)) {
             self.note(Fact::Wasted { edge: edge_number, bucket, work });
+            self.tell_of(id, Note::Lost { task: id, answer: true });
             self.forget(id);
         }
     }
@@ -287,7 +329,7 @@ struct World<'p> {
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, seed: u64) -> Self {
+    fn new(plan: &'p Plan, seed: u64, traced: u32) -> Self {
         let streams = Streams::new(seed);
         let hosts = Hosts::new(plan);
         let mut engine = Engine::new();
@@ -296,6 +338,10 @@ impl<'p> World<'p> {
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
         call::Calls::start_probing(plan, &hosts, &streams, &mut engine);
         let first_service = hosts.first[plan.clients.len()];
+        let mut measure = Measure::new(plan);
+        if traced > 0 {
+            measure.follow(plan, seed, traced);
+        }
         let choices = (0..plan.parts()).flat_map(|part| {
             let name = plan.part_name(part);
             let streams = &streams;
@@ -316,7 +362,7 @@ impl<'p> World<'p> {
             pauses: 0,
             cx: Context {
                 plan,
-                measure: Measure::new(plan),
+                measure,
                 hosts,
                 engine,
                 network,
@@ -521,6 +567,7 @@ impl<'p> World<'p> {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
         let number = self.cx.next_number();
+        let trace = self.cx.measure.next_request(now, self.cx.plan.schedule.warmup);
         let about = About {
             root: bucket,
             client,
@@ -528,6 +575,7 @@ impl<'p> World<'p> {
             key: wish.key,
             identity: mix(number),
             effects: if self.cx.counts_effects { self.cx.effects.begin() } else { Handle::NONE },
+            trace,
         };
         let host = self.cx.hosts.of_client(client) + wish.instance;
         let task = self.cx.begin(Task {
@@ -538,6 +586,7 @@ impl<'p> World<'p> {
             ..Task::new(number, host, bucket, about, now)
         });
         self.cx.note(Fact::Opened { client });
+        self.cx.tell(trace, Note::Opened { task, host });
         self.cx.ready.push(task);
     }
 
@@ -553,7 +602,10 @@ impl<'p> World<'p> {
                 }
             }
             Admission::Refused(outcome) => self.refuse(task, outcome),
-            Admission::Lost => self.cx.forget(task),
+            Admission::Lost => {
+                self.cx.tell_of(task, Note::Lost { task, answer: false });
+                self.cx.forget(task);
+            }
         }
     }
 
@@ -588,6 +640,7 @@ impl<'p> World<'p> {
             }
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
+            self.cx.tell_of(id, Note::Replied { task: id, outcome: Some(Outcome::Cancelled), work });
             self.cx.forget(id);
         }
     }
@@ -767,6 +820,7 @@ impl<'p> World<'p> {
         if was_done && self.cx.plan.services[edge.service as usize].operations[edge.operation as usize].effect {
             let again = self.cx.effects.happen(task.about.effects, task.about.identity);
             self.cx.note(Fact::Effect { service: edge.service, again });
+            self.cx.tell_of(id, Note::Effect { task: id, again });
         }
     }
 
@@ -860,9 +914,10 @@ impl<'p> World<'p> {
         } else if self.cx.hosts.is_client(host) {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
-            let (bucket, count) = (task.bucket, task.count);
+            let (bucket, count, trace) = (task.bucket, task.count, task.about.trace);
             self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
+            self.cx.tell(trace, Note::Closed { task: id, outcome });
             if let Count::User(user) = count {
                 self.clients[client as usize].on_done(user, &mut self.cx.engine);
             }
@@ -888,6 +943,8 @@ impl<'p> World<'p> {
 
     /// The answer of a request goes back; a cancelled one has nobody to go to.
     fn answer(&mut self, id: Handle, outcome: Outcome) {
+        let work = self.cx.tasks[id].work;
+        self.cx.tell_of(id, Note::Replied { task: id, outcome: Some(outcome), work });
         if outcome == Outcome::Cancelled {
             self.cx.forget(id);
         } else {
@@ -925,7 +982,8 @@ impl<'p> World<'p> {
                 self.instances.at(host).stop(id, &mut self.cx);
             }
             // One that is queued is passed over when its turn comes.
-            State::Queued | State::Travelling | State::Ready | State::WaitsForFirst | State::Answered(_) => {}
+            State::Queued => self.cx.tell_of(id, Note::WaitsNoMore { task: id }),
+            State::Travelling | State::Ready | State::WaitsForFirst | State::Answered(_) => {}
         }
         self.let_go_for_good(id);
     }
@@ -943,6 +1001,7 @@ impl<'p> World<'p> {
         };
         let fault = &plan.faults[number as usize];
         let now = self.cx.engine.now();
+        self.cx.measure.fault(now, number, begins);
         match &fault.what {
             What::Slow { service, which, factor } => {
                 for host in self.hosts_of(number, *service, *which) {
@@ -1058,8 +1117,10 @@ impl<'p> World<'p> {
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
             let service = self.cx.plan.edges[edge as usize].service;
             self.cx.note(Fact::Dropped { service });
+            self.cx.tell_of(id, Note::Crashed { task: id });
             if silent {
                 self.cx.note(Fact::Wasted { edge, bucket, work });
+                self.cx.tell_of(id, Note::Replied { task: id, outcome: None, work });
                 self.cx.forget(id);
             } else {
                 self.answer(id, Outcome::Unreachable);

@@ -68,12 +68,13 @@ impl PutOff {
         self.waiting.len()
     }
 
-    /// One is put off.
-    pub(super) fn add(&mut self, about: About, pc: u32, token: u64) {
+    /// One is put off. Returns its number.
+    pub(super) fn add(&mut self, about: About, pc: u32, token: u64) -> u32 {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         self.waiting.push_back(Entry { number, about, pc, token });
         self.well = false;
+        number
     }
 
     /// The next has its turn, and whether another is to follow before it has ended.
@@ -121,9 +122,10 @@ mod tests {
     use super::*;
     use crate::admission::Class;
     use crate::engine::Handle;
+    use crate::measure::UNTRACED;
 
     fn about(key: u64) -> About {
-        About { root: 0, client: 0, class: Class::Medium, key, identity: key, effects: Handle::NONE }
+        About { root: 0, client: 0, class: Class::Medium, key, identity: key, effects: Handle::NONE, trace: UNTRACED }
     }
 
     fn three() -> PutOff {

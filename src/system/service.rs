@@ -22,7 +22,7 @@ use crate::admission::rate_limit::{Counts, Per};
 use crate::admission::shed::{Door, Shed};
 use crate::admission::{Class, Queue, Refusal, Waiting, WhenFull};
 use crate::engine::{Duration, Handle, Stream, Streams, Time};
-use crate::measure::{self, Fact};
+use crate::measure::{self, Fact, Note};
 use crate::outcome::Outcome;
 
 use super::Context;
@@ -205,13 +205,14 @@ impl Instance {
             Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
         }
         cx.note(Fact::Arrived { service: self.service, host });
+        cx.tell_of(task, Note::Received { task, host });
         // The news that nobody waits can overtake the request.
         if spec.cancel != Cancel::None && cx.tasks[task].abandoned {
-            cx.note(Fact::Dropped { service: self.service });
+            self.drops(task, Outcome::Cancelled, cx);
             return Admission::Refused(Outcome::Cancelled);
         }
         if spec.deadline && cx.tasks[task].deadline <= now {
-            cx.note(Fact::Dropped { service: self.service });
+            self.drops(task, Outcome::Timeout, cx);
             return Admission::Refused(Outcome::Timeout);
         }
         if spec.has_own_workers && plan.own_worker(cx.tasks[task].edge) {
@@ -221,7 +222,7 @@ impl Instance {
         if spec.rate_limit.is_some()
             && let Some(wait) = self.exceeds_rate(task, cx)
         {
-            cx.note(Fact::Refused { service: self.service, why: Refusal::Rate });
+            self.turns_away(task, Refusal::Rate, cx);
             return Admission::Refused(Outcome::Throttled(wait));
         }
         if let Some(shed) = &mut self.shed {
@@ -232,12 +233,12 @@ impl Instance {
             let waited = oldest.map_or(Duration::ZERO, |since| now - since);
             let door = Door { waiting: self.queue.len(), in_flight: self.inside, waited };
             if let Some(why) = shed.refuses(class, door) {
-                cx.note(Fact::Refused { service: self.service, why });
+                self.turns_away(task, why, cx);
                 return Admission::Refused(Outcome::Unavailable);
             }
         }
         if self.limit.as_ref().is_some_and(|limit| self.inside >= limit.present()) {
-            cx.note(Fact::Refused { service: self.service, why: Refusal::Limit });
+            self.turns_away(task, Refusal::Limit, cx);
             return Admission::Refused(Outcome::Unavailable);
         }
         if self.busy < spec.workers {
@@ -251,6 +252,7 @@ impl Instance {
                     cx.tasks[task].state = State::Queued;
                     self.blocked.push_back(task);
                     cx.note(Fact::Blocked { service: self.service, delta: 1 });
+                    cx.tell_of(task, Note::Queued { task, blocked: true });
                     return Admission::Queued;
                 }
                 WhenFull::Refuse => None,
@@ -258,11 +260,11 @@ impl Instance {
                 WhenFull::EvictOldest => self.queue.evict(class, false),
             };
             let Some(evicted) = evicted else {
-                cx.note(Fact::Refused { service: self.service, why: Refusal::Full });
+                self.turns_away(task, Refusal::Full, cx);
                 return Admission::Refused(Outcome::Unavailable);
             };
             cx.note(Fact::Queue { service: self.service, host, delta: -1 });
-            cx.note(Fact::Refused { service: self.service, why: Refusal::Evicted });
+            self.turns_away(evicted.task, Refusal::Evicted, cx);
             self.leaves(evicted.task, Gone::Abandoned, cx);
             cx.evicted = Some(evicted.task);
         }
@@ -281,6 +283,7 @@ impl Instance {
         }
         self.queue.push(Waiting { task, since: now, class, deadline, patience, again: false });
         cx.note(Fact::Queue { service: self.service, host: self.host, delta: 1 });
+        cx.tell_of(task, Note::Queued { task, blocked: false });
     }
 
     /// Those who have waited at the door for the longest time join the queue, as far as it has room or workers are free.
@@ -294,6 +297,18 @@ impl Instance {
             let it = &cx.tasks[task];
             self.join(task, it.about.class, it.deadline, cx);
         }
+    }
+
+    /// A request is refused at the door, or driven out of the queue.
+    fn turns_away(&self, task: Handle, why: Refusal, cx: &mut Context<'_>) {
+        cx.note(Fact::Refused { service: self.service, why });
+        cx.tell_of(task, Note::TurnedAway { task, why });
+    }
+
+    /// A request is given up.
+    fn drops(&self, task: Handle, outcome: Outcome, cx: &mut Context<'_>) {
+        cx.note(Fact::Dropped { service: self.service });
+        cx.tell_of(task, Note::Dropped { task, outcome });
     }
 
     /// The wait that is asked of a request that comes too early.
@@ -324,6 +339,7 @@ impl Instance {
         let (host, wait, bucket) = (task.host, now - task.arrived, task.bucket);
         cx.note(Fact::Busy { service: self.service, host, delta: 1 });
         cx.note(Fact::Started { service: self.service, bucket, wait });
+        cx.tell_of(id, Note::Started { task: id });
         match self.fails(true, now) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
@@ -338,6 +354,7 @@ impl Instance {
         task.state = State::Ready;
         let bucket = task.bucket;
         cx.note(Fact::Started { service: self.service, bucket, wait: Duration::ZERO });
+        cx.tell_of(id, Note::Started { task: id });
         match self.fails(true, cx.engine.now()) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
@@ -354,6 +371,7 @@ impl Instance {
             self.busy += 1;
             cx.tasks[task].worker = Worker::Held;
             cx.note(Fact::Busy { service: self.service, host, delta: 1 });
+            cx.tell_of(task, Note::WaitsNoMore { task });
             return true;
         }
         let since = cx.engine.now();
@@ -365,6 +383,7 @@ impl Instance {
         }
         self.queue.push(Waiting { task, since, class, deadline, patience: Duration::FOREVER, again: true });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
+        cx.tell_of(task, Note::QueuedAgain { task, of: cx.trunk(task) });
         false
     }
 
@@ -445,7 +464,7 @@ impl Instance {
             if let Some(outcome) = dropped {
                 let how = if outcome == Outcome::Cancelled { Gone::Abandoned } else { Gone::Dropped };
                 self.leaves(waiting.task, how, cx);
-                cx.note(Fact::Dropped { service: self.service });
+                self.drops(waiting.task, outcome, cx);
                 cx.dropped.push((waiting.task, outcome));
             } else if fresh {
                 self.take(waiting.task, cx);

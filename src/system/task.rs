@@ -74,6 +74,8 @@ pub(super) struct About {
     pub identity: u64,
     /// What has happened because of the client's request, if somebody counts that; see [`super::effects`].
     pub effects: Handle,
+    /// The number under which the request is followed, or [`crate::measure::UNTRACED`].
+    pub trace: u32,
 }
 
 impl About {

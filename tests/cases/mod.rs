@@ -1,5 +1,7 @@
 //! Random models and experiments, as a user would write them.
 
+pub mod spans;
+
 use std::fmt;
 use std::fs;
 use std::ops::Range;

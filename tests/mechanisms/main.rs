@@ -16,6 +16,7 @@ mod policies;
 mod programs;
 mod queues;
 mod sharing;
+mod traces;
 mod workers;
 
 use std::fs;

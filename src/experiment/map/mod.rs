@@ -224,7 +224,7 @@ fn make(
             values[along] = &here;
             let Some((plan, _)) = scenario.plan_with(&values, &mut found) else { return Err(found) };
             let seeds: Vec<u64> = seeds.map(|n| seed.wrapping_add(n as u64)).collect();
-            let made = replicate(&plan, &seeds, tick);
+            let made = replicate(&plan, &seeds, 0, tick);
             stopped += made.iter().filter(|(run, _)| run.stopped.is_some()).count();
             Ok(made.iter().map(|(run, verdict)| ended(&plan, run, recovers.contains(&verdict.name))).collect())
         };
