@@ -145,7 +145,7 @@ struct How {
     /// How the verdict is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Draw no charts.
+    /// Draw no charts, and write no report.
     #[arg(long)]
     no_charts: bool,
     /// Run only part I of N of the points, and leave it for `merge`: 2/3.
@@ -343,12 +343,20 @@ fn charts_of(scenario: &Scenario) -> Vec<Spanned<Chart>> {
 fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Result<u8, Failed> {
     let in_folder = |error| Failed::File(folder.display().to_string(), error);
     let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
-    let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
+    let mut figures = report::html::Figures::begin(scenario);
+    let results = work.put_together(scenario, &mut |rows| {
+        tables.append(rows)?;
+        if work.charts() { figures.append(&rows[report::AGGREGATE]) } else { Ok(()) }
+    })?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
-        report::draw(folder, &source).map_err(in_folder)?;
+        let charts = report::draw(folder, &source).map_err(in_folder)?;
+        let command = work.command();
+        let page =
+            report::html::Page { scenario, swept: &results, charts: &charts, figures: &figures, command: &command };
+        report::html::write(folder, &page).map_err(in_folder)?;
     }
     work.remove()?;
     match format {

@@ -57,23 +57,18 @@ const MOST_TOLD: usize = 50;
 
 /// How the runs of a point ended, and the evidence of the first that ended as most did.
 fn ended(point: &Facts) -> (String, String) {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for verdict in &point.verdicts {
-        match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((verdict.name.name(), 1)),
-        }
-    }
-    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+    let counts = point.states();
     let most = counts.first().map(|count| count.0);
-    let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name.name()) == most);
+    let example = point.seeds.iter().zip(&point.verdicts).find(|(_, verdict)| Some(verdict.name) == most);
     let evidence = example.map_or_else(String::new, |(seed, verdict)| format!("seed {seed}: {}", verdict.evidence));
     let runs = point.seeds.len();
     // How all of few runs ended says little of the next; one run says nothing of a share.
     let interval = |n: usize| {
         if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
     };
-    let counts = counts.iter().map(|(name, n)| format!("{} in {n} of {runs}{}", name.replace('_', " "), interval(*n)));
+    let counts = counts.iter().map(|(name, n)| {
+        format!("{} in {n} of {runs}{}", name.name().replace('_', " "), interval(*n))
+    });
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 

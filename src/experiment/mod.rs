@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Run;
-use crate::scenario::experiment::Experiment;
+use crate::scenario::experiment::{Experiment, VerdictName};
 use crate::scenario::source::Diagnostics;
 use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
@@ -31,6 +31,7 @@ pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Verdict};
+pub(crate) use work::quoted;
 pub use work::{Failed, Shard, Work};
 
 /// What is asked of a run besides the files.
@@ -93,6 +94,22 @@ pub struct Facts {
     pub steady: Steady,
     /// For each claim of the experiment, what it is about, for each seed.
     pub claims: Vec<Vec<f64>>,
+}
+
+impl Facts {
+    /// How its runs ended, and how many of them: the most frequent first.
+    #[must_use]
+    pub fn states(&self) -> Vec<(VerdictName, usize)> {
+        let mut counts: Vec<(VerdictName, usize)> = Vec::new();
+        for verdict in &self.verdicts {
+            match counts.iter_mut().find(|(name, _)| *name == verdict.name) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((verdict.name, 1)),
+            }
+        }
+        counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+        counts
+    }
 }
 
 /// The results of an experiment, with all runs.

@@ -38,6 +38,9 @@ const TABLES: [(&str, &[&str], &[&str]); 5] = [
     ("diagnoses.csv", &["point"], super::diagnoses::COLUMNS),
 ];
 
+/// Which of the tables that [`rows`] makes rows for is `aggregate.csv`.
+pub const AGGREGATE: usize = 1;
+
 /// A table in memory.
 type Table = csv::Writer<Vec<u8>>;
 
@@ -131,7 +134,8 @@ impl Tables {
         self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
     }
 
-    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts of earlier runs are removed.
+    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts and the report of earlier runs are
+    /// removed.
     ///
     /// # Errors
     /// When a file cannot be written or moved.
@@ -139,6 +143,7 @@ impl Tables {
         self.files.iter_mut().try_for_each(io::Write::flush)?;
         fs::create_dir_all(results)?;
         remove_old_charts(results)?;
+        super::html::remove_old(results)?;
         for (name, ..) in TABLES {
             fs::rename(self.folder.join(name), results.join(name))?;
         }
