@@ -219,9 +219,10 @@ fn key_figures(page: &Page) -> String {
         _ => "What clients got".to_owned(),
     };
     format!(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"What clients got\">\n<table>\n\
+        "<div class=\"wide{}\" tabindex=\"0\" role=\"region\" aria-label=\"What clients got\">\n<table>\n\
          <caption>{whose}, over the run without its warm-up: means over the seeds, ± half of the 95 % interval</caption>\n\
-         <thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{more}"
+         <thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{more}",
+        if shown * clients.len() > 15 { " long" } else { "" }
     )
 }
 
@@ -275,7 +276,14 @@ fn data(page: &Page) -> String {
             metrics.iter().filter_map(|metric| Some((metric.as_str(), of_metric(entity, metric)?))).collect();
         (!of.is_empty()).then(|| json::object(&[("entity", json::text(entity)), ("of", json::object(&of))]))
     });
+    // What the first claim is about is looked at first.
+    let claimed = scenario.experiment.expect.iter().find_map(|claim| Some((claim.metric.as_ref()?, claim.of.as_ref())));
+    let start = claimed.map_or_else(
+        || "null".to_owned(),
+        |(metric, of)| json::list([json::text(&metric.value), json::text(of.map_or("", |of| &of.value))]),
+    );
     json::object(&[
+        ("start", start),
         ("axes", json::list(axes)),
         ("points", json::list(points)),
         ("seeds", json::list(seeds)),

@@ -23,10 +23,8 @@ pub fn section(page: &Page) -> Section {
         files.push_str(&file("Data", &name, &bytes));
     }
     let body = format!(
-        "<p>Save the files below in one folder, and run this there:</p>\n{}{files}\
-         <p>Made by blackstart {}. The same version, files and command make the same figures, to the last bit, on any machine.</p>\n",
+        "<p>Save the files below in one folder, and run this there:</p>\n{}{files}",
         copied(page.command, "Copy the command"),
-        env!("CARGO_PKG_VERSION"),
     );
     Section { id: "inputs", heading: "Run it again", body }
 }

@@ -117,8 +117,8 @@ fn compose(page: &Page) -> String {
          <header>\n<p class=\"kicker\">Experiment</p>\n<h1>{name}</h1>\n{lesson}\
          <nav aria-label=\"Sections\">\n<ul>\n{links}</ul>\n</nav>\n</header>\n\
          <main id=\"main\" tabindex=\"-1\">\n{bodies}</main>\n\
-         <footer>\n<p>Made by blackstart {version}, from the inputs above and nothing else: whoever runs them again gets this page, \
-         byte for byte.</p>\n</footer>\n\
+         <footer>\n<p>Made by blackstart {version}, from the inputs above and nothing else: who runs them again with this version gets \
+         the same figures to the last bit, and this page byte for byte.</p>\n</footer>\n\
          <script>{SCRIPT}</script>\n</body>\n</html>\n",
         policy = csp::policy(SCRIPT, STYLE),
         version = env!("CARGO_PKG_VERSION"),

@@ -37,8 +37,12 @@
     return { per_second: [1, "/s"], share: [0.01, "%"], factor: [1, "×"] }[unit] || [1, ""];
   }
 
-  const plain = (value, places) =>
-    value.toLocaleString("en-GB", { minimumFractionDigits: places, maximumFractionDigits: places }).replace("-", "−");
+  /** A number to so many places; with fewer than none, rounded to tens, hundreds, and so on. */
+  function plain(value, places) {
+    const unit = 10 ** Math.max(0, -places), digits = Math.max(0, places);
+    const rounded = Math.round(value / unit) * unit;
+    return (places < 0 ? rounded : value).toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+  }
 
   /** A value to four digits, with its unit. */
   function shown(value, unit) {
@@ -53,11 +57,22 @@
   function withInterval(mean, half, unit) {
     if (!isFinite(mean) || !isFinite(half) || half <= 0) return shown(mean, unit);
     const [divisor, name] = scaleOf(unit, Math.max(Math.abs(mean), half));
-    const places = Math.max(0, Math.min(9, 1 - Math.floor(Math.log10(half / divisor))));
+    const places = Math.min(9, 1 - Math.floor(Math.log10(half / divisor)));
     return `${plain(mean / divisor, places)} ± ${plain(half / divisor, places)}${name}`;
   }
 
   const between = (low, high, unit) => (isFinite(low) && isFinite(high) && low < high ? ` (${shown(low, unit)} to ${shown(high, unit)})` : "");
+
+  /** A name on some lines of so many letters; what does not fit is cut. */
+  function wrapped(name, room, most) {
+    const done = [];
+    for (const word of name.split(" ")) {
+      const last = done.at(-1);
+      if (last !== undefined && (last.length + 1 + word.length <= room || done.length === most)) done[done.length - 1] = `${last} ${word}`;
+      else done.push(word);
+    }
+    return done.map((it) => (it.length > Math.max(3, room) ? `${it.slice(0, Math.max(2, room - 1))}…` : it));
+  }
 
   // ---- Scales ----
 
@@ -94,7 +109,7 @@
       const step = niceStep((high - low) / divisor / wanted) * divisor;
       if (ends && !log) [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
       ticks = [];
-      for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-6; n++) ticks.push(n * step);
+      for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-6; n++) ticks.push(n * step || 0);
     }
     const [divisor, name] = scaleOf(axis.unit, Math.max(Math.abs(low), Math.abs(high)));
     const label = (value) => {
@@ -147,7 +162,9 @@
     const xs = [...new Set(all.flatMap((it) => it.x))].filter(isFinite).filter((it) => !data.x.log || it > 0).sort((a, b) => a - b);
     const looks = [];
     all.reduce((next, series) => (looks.push(series.faint ? 0 : next), next + (series.faint ? 0 : 1)), 0);
-    const [low, high] = extent([...xs, ...(data.span || [])]);
+    let [low, high] = extent([...xs, ...(data.span || [])]);
+    // Marks at the ends stand clear of the edge.
+    if (data.marks && low < high) [low, high] = data.x.log ? [low / (high / low) ** 0.03, high * (high / low) ** 0.03] : [low - (high - low) * 0.03, high + (high - low) * 0.03];
     const indexAt = (series, x) => {
       let [from, to] = [0, series.x.length - 1];
       while (from < to) {
@@ -259,6 +276,8 @@
         return [{ ...data.y, zero: true }, data.y.log ? low : Math.min(low, 0), high];
       },
       draw(g, visible, x, y) {
+        const slot = Math.abs(x.at(1) - x.at(0)) * 0.76, most = Math.max(...data.groups.map((group) => group.bars.length));
+        const numbered = Math.min(84, slot / most) >= 46;
         data.groups.forEach((group, i) => {
           const present = group.bars.filter((bar) => visible.includes(names.indexOf(bar[0])) && isNumber(bar[1]));
           const step = Math.min(84, (Math.abs(x.at(i + 1) - x.at(i)) * 0.76) / Math.max(1, present.length));
@@ -273,10 +292,15 @@
             }
             const head = y.clamp(bar[1]);
             g.append(make("rect", { class: `f${at}`, x: left, y: Math.min(head, foot), width, height: Math.abs(foot - head), "data-series": bar[0] }));
+            const cx = left + width / 2;
+            let over = Math.min(head, foot);
             if (isFinite(bar[2]) && isFinite(bar[3]) && bar[2] < bar[3]) {
-              const [cx, a, b] = [left + width / 2, y.clamp(bar[2]), y.clamp(bar[3])];
+              const [a, b] = [y.clamp(bar[2]), y.clamp(bar[3])];
               g.append(make("path", { class: "whisker", d: `M${cx - 5} ${a}h10M${cx} ${a}V${b}M${cx - 5} ${b}h10` }));
+              over = Math.min(over, b);
             }
+            const words = shown(bar[1], data.y.unit);
+            if (numbered) g.append(make("text", { x: cx, y: over - 5, "text-anchor": "middle" }, words));
           });
         });
       },
@@ -357,6 +381,7 @@
     const area = make("div", {
       class: "plot", tabindex: "0", role: "application", "aria-roledescription": "chart", "aria-label": title, "aria-describedby": `plot-${number}-help`,
     }, canvas, tip);
+    const above = make("p", { class: "soft above" });
     const help = make("p", { class: "aside", id: `plot-${number}-help` },
       "Left and right arrow keys read values, with Shift ten at a time. Up and down choose one line. Plus and minus zoom, Escape shows everything.");
     const reset = make("button", { type: "button", class: "reset", disabled: true, onclick: () => zoom(kind.domain) }, "Reset zoom");
@@ -386,10 +411,15 @@
     function draw() {
       const width = Math.max(260, area.clientWidth || 640);
       const narrow = width < 520;
-      const top = 26 + (kind.shades.length ? 18 : 0);
+      const top = (kind.groups ? 22 : 10) + (kind.shades.length ? 18 : 0);
       const rows = kind.rows ? kind.rows.length : 0;
       const height = rows ? top + rows * (narrow ? 48 : 34) + 52 : narrow ? 280 : 340;
-      bottom = height - 46;
+      // Names of groups on as many lines as they need; of very many, some.
+      const slot = (width - 70) / (view[1] - view[0]);
+      const every = Math.max(1, Math.ceil(36 / slot));
+      const groupNames = (kind.groups || []).map((name, i) => (i % every ? [] : wrapped(name, Math.floor((slot * every) / 7.2), 3)));
+      const lineCount = Math.max(1, ...groupNames.map((it) => it.length));
+      bottom = height - 46 - (lineCount - 1) * 15;
       const [yAxis, low, high] = kind.y(visible(), view[0], view[1]);
       y = scale(yAxis, low, high, narrow ? 4 : 5, true);
       const labels = kind.rows ? [] : y.ticks.map((tick) => y.label(tick));
@@ -402,7 +432,7 @@
       canvas.setAttribute("height", height);
       const clip = `plot-${number}-clip`;
       const back = make("g"), inside = make("g", { "clip-path": `url(#${clip})` }), front = make("g", { class: "front" });
-      canvas.replaceChildren(make("clipPath", { id: clip }, make("rect", { x: left - 1, y: top - 8, width: right - left + 2, height: bottom - top + 9 })), back, inside, front);
+      canvas.replaceChildren(make("clipPath", { id: clip }, make("rect", { x: left - 1, y: top - 20, width: right - left + 2, height: bottom - top + 21 })), back, inside, front);
 
       let free = left;
       for (const [from, to, label] of kind.shades) {
@@ -423,7 +453,7 @@
           back.append(make("text", at, name));
         });
       } else {
-        back.append(make("text", { class: "soft", x: 0, y: 13 }, y.title));
+        above.textContent = y.title;
         y.ticks.forEach((tick, i) => {
           const level = Math.round(y.at(tick)) + 0.5;
           back.append(make("line", { class: "grid", x1: left, x2: right, y1: level, y2: level }));
@@ -432,12 +462,9 @@
       }
       front.append(make("path", { class: "axis", d: `M${left} ${bottom + 0.5}H${right}` }));
       if (kind.groups) {
-        const slot = (right - left) / (x.high - x.low);
-        const room = Math.floor(slot / 7), every = room < 4 ? Math.ceil(30 / slot) : 1;
-        kind.groups.forEach((name, i) => {
-          if (i < x.low || i > x.high || i % every) return;
-          const fits = Math.max(3, Math.floor((slot * every) / 7));
-          front.append(make("text", { x: x.at(i), y: bottom + 18, "text-anchor": "middle" }, name.length > fits ? `${name.slice(0, fits - 1)}…` : name));
+        groupNames.forEach((lines, i) => {
+          if (i < x.low || i > x.high) return;
+          lines.forEach((words, row) => front.append(make("text", { x: x.at(i), y: bottom + 18 + row * 15, "text-anchor": "middle" }, words)));
         });
       } else {
         let edge = -Infinity;
@@ -449,7 +476,7 @@
         }
       }
       const name = kind.groups ? kind.x.label : x.title;
-      front.append(make("text", { class: "soft", x: (left + right) / 2, y: bottom + 38, "text-anchor": "middle" }, name));
+      front.append(make("text", { class: "soft", x: (left + right) / 2, y: bottom + 38 + (lineCount - 1) * 15, "text-anchor": "middle" }, name));
       kind.draw(inside, visible(), x, y, frame);
       if (!kind.stops.length || !visible().length)
         front.append(make("text", { x: (left + right) / 2, y: (top + bottom) / 2, "text-anchor": "middle" }, "no data"));
@@ -564,7 +591,7 @@
       mark(true);
     });
 
-    figure.append(legend, area, help, live, make("div", { class: "tools" }, reset, asTable), shelf);
+    figure.append(legend, above, area, help, live, make("div", { class: "tools" }, reset, asTable), shelf);
     new ResizeObserver(() => draw()).observe(area);
     draw();
   }
@@ -598,9 +625,9 @@
     const result = make("div");
     const pickers = {};
     function picker(key, label) {
-      const select = make("select", { onchange: () => update(key) });
+      const select = make("select", { id: `choose-${key}`, onchange: () => update(key) });
       pickers[key] = select;
-      choices.append(make("label", {}, label, select));
+      choices.append(make("div", {}, make("label", { for: select.id }, label), select));
     }
     picker("metric", "Metric");
     picker("entity", "Of");
@@ -616,7 +643,8 @@
       select.parentElement.hidden = options.length < 2;
     }
     const known = new Set(data.figures.flatMap((it) => Object.keys(it.of)));
-    offer("metric", data.metrics.filter((it) => known.has(it.name)).map((it) => [it.name, it.name]));
+    const [startMetric, startEntity] = data.start || [];
+    offer("metric", data.metrics.filter((it) => known.has(it.name)).map((it) => [it.name, it.name]), startMetric);
     offer("window", windows.map((it, i) => [String(i), it]));
     const alongs = [...(drawn.length ? drawn : grid).map((i) => [String(i), axes[i].name]), ...(drawn.length ? [] : [[WINDOW, "window"]])];
     const longest = [...grid].sort((a, b) => Number(Boolean(axes[b].numbers)) - Number(Boolean(axes[a].numbers)) || axes[b].labels.length - axes[a].labels.length)[0];
@@ -629,7 +657,7 @@
     function update(changed) {
       const metric = pickers.metric.value;
       if (changed === undefined || changed === "metric")
-        offer("entity", data.figures.filter((it) => it.of[metric]).map((it) => [it.entity, it.entity]));
+        offer("entity", data.figures.filter((it) => it.of[metric]).map((it) => [it.entity, it.entity]), changed ? undefined : startEntity);
       if (changed === "x") offer("by", bys());
       const [along, by] = [pickers.x.value, pickers.by.value];
       for (const i of grid) pickers[`axis${i}`].parentElement.hidden = String(i) === along || String(i) === by;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{capital, count, escape, place, seeds};
+use super::markup::{capital, count, escape, place, seeds, thousands};
 use super::{Page, Section};
 use crate::experiment::statistics::proportion;
 use crate::experiment::{Diagnosis, Facts, Holds, Mechanism, Verdict};
@@ -10,6 +10,9 @@ use crate::scenario::experiment::VerdictName;
 
 /// Points that are told one by one, each with its evidence; of more, those that ended alike are told together.
 const MOST_ALONE: usize = 12;
+
+/// Groups of points that are told. Who has more looks at the figures.
+const MOST_CARDS: usize = 30;
 
 /// Points that are named where many are told together.
 const MOST_NAMED: usize = 40;
@@ -37,8 +40,11 @@ pub fn section(page: &Page) -> Section {
     let points = &page.swept.points;
     let mut body = format!("<p class=\"summary\">{}</p>\n", summary(page));
     let groups = groups(points);
+    if groups.len() > 1 {
+        body.push_str(&glance(page, &groups));
+    }
     let mut told: Vec<VerdictName> = Vec::new();
-    for group in &groups {
+    for group in groups.iter().take(MOST_CARDS) {
         told.extend(group.first.states().iter().map(|it| it.0));
         body.push_str(&card(page, group));
     }
@@ -54,6 +60,41 @@ pub fn section(page: &Page) -> Section {
         .collect();
     let _ = write!(body, "<dl class=\"meanings\">{meanings}</dl>\n");
     Section { id: "verdict", heading: "Verdict", body }
+}
+
+/// All of it at a glance, for those who read no further.
+fn glance(page: &Page, groups: &[Group]) -> String {
+    let rows: String = groups
+        .iter()
+        .take(MOST_CARDS)
+        .map(|group| {
+            let (states, runs) = (group.first.states(), group.first.seeds.len());
+            let state = states.first().map_or(VerdictName::NotJudged, |it| it.0);
+            let name = match group.points.len() {
+                1 => escape(&place(page.scenario, group.points[0])),
+                n => count(n, "point"),
+            };
+            let names = mechanisms(group.first).into_iter().map(|it| it.0.name().replace('_', " "));
+            let work = names.collect::<Vec<_>>().join(", ");
+            let work = if work.is_empty() { "–".to_owned() } else { work };
+            format!(
+                "<tr><th scope=\"row\">{name}</th><td class=\"{}\">{}</td><td>{}</td></tr>\n",
+                class(state),
+                counted(&states, runs),
+                bar(&states, runs) + &work
+            )
+        })
+        .collect();
+    let what = if page.scenario.axes.iter().all(|axis| axis.name == "variant") { "Variant" } else { "Point" };
+    let more = match groups.len().saturating_sub(MOST_CARDS) {
+        0 => String::new(),
+        n => format!("<p>And {}, which ended otherwise: see verdicts.csv.</p>\n", count(n, "group")),
+    };
+    format!(
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The verdict at a glance\">\n<table class=\"glance\">\n\
+         <caption>At a glance</caption>\n<thead><tr><th scope=\"col\">{what}</th><th scope=\"col\">How it ended</th>\
+         <th scope=\"col\">What was at work</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{more}"
+    )
 }
 
 /// What was run, and whether it is as was claimed, in a sentence or two.
@@ -72,7 +113,9 @@ fn summary(page: &Page) -> String {
     let hold = claims.iter().filter(|claim| claim.holds == Holds::Yes).count();
     let claimed = match (claims.len(), hold) {
         (0, _) => String::new(),
-        (all, hold) if all == hold => format!(" <strong class=\"good\">All {all} claims hold.</strong>").replace("All 1 claims hold", "The claim holds"),
+        (1, 1) => " <strong class=\"good\">The claim holds.</strong>".to_owned(),
+        (2, 2) => " <strong class=\"good\">Both claims hold.</strong>".to_owned(),
+        (all, hold) if all == hold => format!(" <strong class=\"good\">All {} claims hold.</strong>", thousands(all)),
         (all, hold) => {
             format!(" <strong class=\"bad\">{hold} of {} hold:</strong> <a href=\"#claims\">which do not</a>.", count(all, "claim"))
         }
@@ -116,12 +159,24 @@ fn card(page: &Page, group: &Group) -> String {
     let example = point.seeds.iter().zip(&point.verdicts).find(|it| it.1.name == state);
     let of_first = if group.points.len() > 1 { format!("{}, ", escape(&alone)) } else { String::new() };
     let evidence = example.map_or_else(String::new, |(seed, verdict)| {
-        format!("<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n", escape(&capital(&verdict.evidence)))
+        format!("<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n", escape(&sentence(&verdict.evidence)))
     });
-    let diagnoses: String =
-        mechanisms(point).into_iter().map(|(mechanism, times)| diagnosis(page, point, mechanism, times)).collect();
-    let diagnoses =
-        if diagnoses.is_empty() { diagnoses } else { format!("<ul class=\"diagnoses\">\n{diagnoses}</ul>\n") };
+    let told = |some: &[(Mechanism, usize)]| -> String {
+        let items: String = some.iter().map(|(mechanism, times)| diagnosis(page, point, *mechanism, *times)).collect();
+        if items.is_empty() { items } else { format!("<ul class=\"diagnoses\">\n{items}</ul>\n") }
+    };
+    let all = mechanisms(point);
+    let (first, rest) = all.split_at(all.len().min(1));
+    let mut diagnoses = told(first);
+    if !rest.is_empty() {
+        let names: Vec<String> = rest.iter().map(|it| it.0.name().replace('_', " ")).collect();
+        let _ = write!(
+            diagnoses,
+            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>\n",
+            names.join(", "),
+            told(rest)
+        );
+    }
     let mut notes = String::new();
     for &number in &group.points {
         let point = &page.swept.points[number];
@@ -143,6 +198,12 @@ fn card(page: &Page, group: &Group) -> String {
     )
 }
 
+/// A sentence with a large first letter, unless it begins with the name of a part: those are written as they are.
+fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.contains(['/', '>']) { text.to_owned() } else { capital(text) }
+}
+
 fn class(state: VerdictName) -> &'static str {
     match state {
         VerdictName::Metastable | VerdictName::StillFailing => "bad",
@@ -151,34 +212,31 @@ fn class(state: VerdictName) -> &'static str {
     }
 }
 
-/// `Stuck in 17 of 20 runs, recovered in 3`, with the interval of the first.
-fn counts(states: &[(VerdictName, usize)], runs: usize) -> String {
+/// `Stuck in 17 of 20 runs, recovered in 3`.
+fn counted(states: &[(VerdictName, usize)], runs: usize) -> String {
     let mut text = String::new();
     for (place, (state, n)) in states.iter().enumerate() {
         let word = words(*state).0;
-        match (place, runs) {
-            (0, 1) => text.push_str(&capital(word)),
-            (0, _) if *n == runs => {
-                let _ = write!(text, "<strong>{} in all {runs} runs</strong>", capital(word));
-            }
-            (0, _) => {
-                let _ = write!(text, "<strong>{} in {n} of {runs} runs</strong>", capital(word));
-            }
-            _ => {
-                let _ = write!(text, ", {word} in {n}");
-            }
-        }
-    }
-    if let (Some((_, n)), true) = (states.first(), runs > 1) {
-        let (low, high) = proportion::wilson(*n, runs);
-        let _ = write!(
-            text,
-            " <span class=\"soft\">(with 95 % confidence, {:.0} to {:.0} % of all such runs)</span>",
-            low * 100.0,
-            high * 100.0
-        );
+        let _ = match place {
+            0 if runs == 1 => write!(text, "<strong>{}</strong>", capital(word)),
+            0 if *n == runs => write!(text, "<strong>{} in all {runs} runs</strong>", capital(word)),
+            0 => write!(text, "<strong>{} in {n} of {runs} runs</strong>", capital(word)),
+            _ => write!(text, ", {word} in {n}"),
+        };
     }
     text
+}
+
+/// The same, with the interval of the first.
+fn counts(states: &[(VerdictName, usize)], runs: usize) -> String {
+    let text = counted(states, runs);
+    let Some((_, n)) = states.first().filter(|_| runs > 1) else { return text };
+    let (low, high) = proportion::wilson(*n, runs);
+    format!(
+        "{text} <span class=\"soft\">(with 95 % confidence, {:.0} to {:.0} % of all such runs)</span>",
+        low * 100.0,
+        high * 100.0
+    )
 }
 
 /// The runs as a bar. The words beside it say the same.
@@ -237,6 +295,6 @@ fn diagnosis(page: &Page, point: &Facts, mechanism: Mechanism, times: usize) -> 
         "<li>\n<p><strong>{name}</strong>{often}: {line}.</p>\n<p class=\"evidence\">{evidence} <span class=\"soft\">(seed {seed})</span></p>\n{remedy}</li>\n",
         name = capital(&mechanism.name().replace('_', " ")),
         line = mechanism.line(),
-        evidence = escape(&capital(&it.evidence)),
+        evidence = escape(&sentence(&it.evidence)),
     )
 }
