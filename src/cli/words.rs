@@ -66,9 +66,8 @@ fn ended(point: &Facts) -> (String, String) {
     let interval = |n: usize| {
         if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
     };
-    let counts = counts.iter().map(|(name, n)| {
-        format!("{} in {n} of {runs}{}", name.name().replace('_', " "), interval(*n))
-    });
+    let counts =
+        counts.iter().map(|(name, n)| format!("{} in {n} of {runs}{}", name.name().replace('_', " "), interval(*n)));
     (counts.collect::<Vec<_>>().join(", "), evidence)
 }
 

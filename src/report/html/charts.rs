@@ -38,14 +38,22 @@ fn figure(number: usize, drawn: &Drawn, room: &mut usize) -> String {
     let Drawn { name, chart, svg } = drawn;
     let title = escape(&chart.title);
     let words = escape(&in_words(&chart.kind));
-    let words = if words.is_empty() { words } else { format!("<p class=\"in-words\" id=\"chart-{number}-words\">{words}</p>\n") };
-    let described = if words.is_empty() { String::new() } else { format!(" aria-describedby=\"chart-{number}-words\"") };
+    let words = if words.is_empty() {
+        words
+    } else {
+        format!("<p class=\"in-words\" id=\"chart-{number}-words\">{words}</p>\n")
+    };
+    let described =
+        if words.is_empty() { String::new() } else { format!(" aria-describedby=\"chart-{number}-words\"") };
     let head = format!(
         "<figure class=\"chart\" id=\"chart-{number}\" aria-labelledby=\"chart-{number}-title\"{described}>\n\
          <h3 id=\"chart-{number}-title\">{title}</h3>\n"
     );
     if svg.len() > LARGEST.min(*room) {
-        return format!("{head}<p>This chart is too large for a page. It is in <code>charts/{}.svg</code>.</p>\n</figure>\n", escape(name));
+        return format!(
+            "{head}<p>This chart is too large for a page. It is in <code>charts/{}.svg</code>.</p>\n</figure>\n",
+            escape(name)
+        );
     }
     *room -= svg.len();
     let data = data(&chart.kind).map_or_else(String::new, |data| json::element(&format!("chart-{number}-data"), &data));
@@ -161,9 +169,10 @@ fn strips(rows: &[Strip], shades: &[Shade], x: &Axis, legend: &[String; 3]) -> S
         StripState::Between => "2",
     };
     let one = |row: &Strip| {
-        let spans = row.spans.iter().map(|(from, to, it)| {
-            json::list([json::number(*from, 9), json::number(*to, 9), state(*it).to_owned()])
-        });
+        let spans = row
+            .spans
+            .iter()
+            .map(|(from, to, it)| json::list([json::number(*from, 9), json::number(*to, 9), state(*it).to_owned()]));
         json::object(&[("name", json::text(&row.name)), ("spans", json::list(spans))])
     };
     json::object(&[

@@ -51,7 +51,11 @@ fn of_one(page: &Page, same: &[Judged], with_places: bool) -> String {
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"number\">{} to {}</td><td class=\"number\">{}</td>\
              <td class=\"good\">✓ yes</td></tr>\n",
             escape(&least.claim),
-            if holding.len() == same.len() { format!("all {}", count(same.len(), "point")) } else { count(holding.len(), "point") },
+            if holding.len() == same.len() {
+                format!("all {}", count(same.len(), "point"))
+            } else {
+                count(holding.len(), "point")
+            },
             escape(&metric(least)),
             escape(&low),
             escape(&high),
@@ -106,7 +110,8 @@ fn row(page: &Page, claim: &Judged, with_places: bool) -> String {
         (Holds::Undecided, Some(seeds)) => ("between", format!("? not decided: about {seeds} seeds would do")),
         (Holds::Undecided, None) => ("between", "? not decided: too close to the bound".to_owned()),
     };
-    let at = if with_places { format!("<td>{}</td>", escape(&place(page.scenario, claim.point))) } else { String::new() };
+    let at =
+        if with_places { format!("<td>{}</td>", escape(&place(page.scenario, claim.point))) } else { String::new() };
     format!(
         "<tr><th scope=\"row\">{}</th>{at}<td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"{class}\">{holds}</td></tr>\n",
         escape(&claim.claim),

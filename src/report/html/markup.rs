@@ -24,7 +24,18 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// The same, letter by letter: for what is copied from the page.
+/// A sentence of ours, in which what is to be typed stands between backticks.
+pub fn with_code(text: &str) -> String {
+    let parts: Vec<String> = text.split('`').map(escape).collect();
+    if parts.len() % 2 == 0 {
+        return escape(text);
+    }
+    let mark =
+        |(place, part): (usize, &String)| if place % 2 == 1 { format!("<code>{part}</code>") } else { part.clone() };
+    parts.iter().enumerate().map(mark).collect()
+}
+
+/// The same as [`escape`], letter by letter: for what is copied from the page.
 pub fn verbatim(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -53,9 +64,10 @@ pub fn capital(words: &str) -> String {
 pub fn place(scenario: &Scenario, number: usize) -> String {
     let point = scenario.point(number);
     let labels = scenario.labels(&point);
-    let pairs = scenario.axes.iter().zip(labels).map(|(axis, label)| {
-        if axis.name == "variant" { label.to_owned() } else { format!("{} {label}", axis.name) }
-    });
+    let pairs =
+        scenario.axes.iter().zip(labels).map(|(axis, label)| {
+            if axis.name == "variant" { label.to_owned() } else { format!("{} {label}", axis.name) }
+        });
     pairs.collect::<Vec<_>>().join(", ")
 }
 

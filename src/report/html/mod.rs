@@ -106,7 +106,8 @@ fn compose(page: &Page) -> String {
         })
         .collect();
     let lesson = page.scenario.experiment.lesson.as_deref().unwrap_or_default().trim();
-    let lesson = if lesson.is_empty() { String::new() } else { format!("<p class=\"lesson\">{}</p>\n", escape(lesson)) };
+    let lesson =
+        if lesson.is_empty() { String::new() } else { format!("<p class=\"lesson\">{}</p>\n", escape(lesson)) };
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n\

@@ -63,15 +63,15 @@
 
   const between = (low, high, unit) => (isFinite(low) && isFinite(high) && low < high ? ` (${shown(low, unit)} to ${shown(high, unit)})` : "");
 
-  /** A name on some lines of so many letters; what does not fit is cut. */
+  /** A name on at most so many lines of so many pixels; what does not fit is cut. */
   function wrapped(name, room, most) {
     const done = [];
     for (const word of name.split(" ")) {
       const last = done.at(-1);
-      if (last !== undefined && (last.length + 1 + word.length <= room || done.length === most)) done[done.length - 1] = `${last} ${word}`;
+      if (last !== undefined && (wide(`${last} ${word}`) <= room || done.length === most)) done[done.length - 1] = `${last} ${word}`;
       else done.push(word);
     }
-    return done.map((it) => (it.length > Math.max(3, room) ? `${it.slice(0, Math.max(2, room - 1))}…` : it));
+    return done.map((it) => cut(it, room));
   }
 
   // ---- Scales ----
@@ -138,6 +138,22 @@
     let [low, high] = [Infinity, -Infinity];
     for (const value of values) if (isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
     return [low, high];
+  }
+
+  const pen = document.createElement("canvas").getContext("2d");
+
+  /** How wide words are in a chart, in pixels. */
+  function wide(words) {
+    pen.font = `13px ${getComputedStyle(document.body).fontFamily}`;
+    return pen.measureText(words).width;
+  }
+
+  /** Words that fit into so many pixels, cut if need be. */
+  function cut(words, room) {
+    if (wide(words) <= room) return words;
+    let kept = words;
+    while (kept && wide(`${kept}…`) > room) kept = kept.slice(0, -1);
+    return kept && `${kept}…`;
   }
 
   // ---- Looks ----
@@ -411,21 +427,35 @@
     function draw() {
       const width = Math.max(260, area.clientWidth || 640);
       const narrow = width < 520;
-      const top = (kind.groups ? 22 : 10) + (kind.shades.length ? 18 : 0);
-      const rows = kind.rows ? kind.rows.length : 0;
-      const height = rows ? top + rows * (narrow ? 48 : 34) + 52 : narrow ? 280 : 340;
-      // Names of groups on as many lines as they need; of very many, some.
-      const slot = (width - 70) / (view[1] - view[0]);
-      const every = Math.max(1, Math.ceil(36 / slot));
-      const groupNames = (kind.groups || []).map((name, i) => (i % every ? [] : wrapped(name, Math.floor((slot * every) / 7.2), 3)));
-      const lineCount = Math.max(1, ...groupNames.map((it) => it.length));
-      bottom = height - 46 - (lineCount - 1) * 15;
       const [yAxis, low, high] = kind.y(visible(), view[0], view[1]);
       y = scale(yAxis, low, high, narrow ? 4 : 5, true);
       const labels = kind.rows ? [] : y.ticks.map((tick) => y.label(tick));
-      const longest = kind.rows ? (narrow ? 0 : Math.max(...kind.rows.map((it) => it.length))) : Math.max(1, ...labels.map((it) => it.length));
-      const left = Math.min(width * 0.4, longest * 7.4 + 12), right = width - 14;
+      const longest = Math.max(4, ...(kind.rows ? (narrow ? [] : kind.rows) : labels).map(wide));
+      const left = Math.min(width * 0.4, longest + 12), right = width - 14;
       x = scale({ ...kind.x, zero: false }, view[0], view[1], narrow ? 4 : 7, false).onto(left, right);
+
+      // Labels of faults in as few rows as they need, at most three; names of groups on as many lines as they need; of very many, some.
+      const free = [];
+      let before = null;
+      const shades = kind.shades.filter(([from, to]) => to >= x.low && from <= x.high).map(([from, to, label]) => {
+        const [a, b] = [x.clamp(Math.max(from, x.low)), x.clamp(Math.min(to, x.high))];
+        const at = Math.max(left, Math.min(a, right - wide(label)));
+        let row = free.findIndex((it) => it <= at);
+        // What comes again and again is told once, unless there is room.
+        if (row < 0) row = free.length < 3 && label !== before ? free.length : null;
+        if (row !== null) free[row] = at + wide(label) + 12;
+        before = label;
+        return { a, b, at, row, label };
+      });
+      const slot = (width - 70) / (view[1] - view[0]);
+      const every = Math.max(1, Math.ceil(36 / slot));
+      const groupNames = (kind.groups || []).map((name, i) => (i % every ? [] : wrapped(name, slot * every - 8, 3)));
+      const lineCount = Math.max(1, ...groupNames.map((it) => it.length));
+
+      const top = (kind.groups ? 22 : 10) + free.length * 17;
+      const rows = kind.rows ? kind.rows.length : 0;
+      const height = (rows ? rows * (narrow ? 48 : 34) + 52 : narrow ? 270 : 330) + top;
+      bottom = height - 46 - (lineCount - 1) * 15;
       y.onto(bottom, top);
       frame = { left, right, top };
       canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -434,23 +464,19 @@
       const back = make("g"), inside = make("g", { "clip-path": `url(#${clip})` }), front = make("g", { class: "front" });
       canvas.replaceChildren(make("clipPath", { id: clip }, make("rect", { x: left - 1, y: top - 20, width: right - left + 2, height: bottom - top + 21 })), back, inside, front);
 
-      let free = left;
-      for (const [from, to, label] of kind.shades) {
-        if (to < x.low || from > x.high) continue;
-        const a = x.clamp(Math.max(from, x.low)), b = x.clamp(Math.min(to, x.high));
+      for (const { a, b, at, row, label } of shades) {
         back.append(make("rect", { class: "fault", x: a, y: top, width: Math.max(1, b - a), height: bottom - top }));
-        const at = Math.min(a, right - label.length * 6.6);
-        if (at >= free - 0.5) {
-          back.append(make("text", { class: "soft", x: at, y: top - 5 }, label));
-          free = at + label.length * 6.6 + 10;
-        }
+        if (row === null) continue;
+        const level = top - 5 - (free.length - 1 - row) * 17;
+        if (row < free.length - 1) back.append(make("line", { class: "grid", x1: a + 0.5, x2: a + 0.5, y1: level + 3, y2: top }));
+        back.append(make("text", { class: "soft", x: at, y: level }, label));
       }
       if (kind.rows) {
         const step = narrow ? 48 : 34;
         frame.rowTop = (i) => top + i * step + (narrow ? 22 : 6);
         kind.rows.forEach((name, i) => {
           const at = narrow ? { x: left, y: frame.rowTop(i) - 5 } : { x: left - 8, y: frame.rowTop(i) + 16, "text-anchor": "end" };
-          back.append(make("text", at, name));
+          back.append(make("text", at, cut(name, narrow ? right - left : left - 8)));
         });
       } else {
         above.textContent = y.title;
@@ -469,7 +495,7 @@
       } else {
         let edge = -Infinity;
         for (const tick of x.ticks) {
-          const at = x.at(tick), words = x.label(tick), half = words.length * 3.7;
+          const at = x.at(tick), words = x.label(tick), half = wide(words) / 2;
           const middle = Math.min(at, width - half);
           front.append(make("path", { class: "axis", d: `M${at} ${bottom}v5` }));
           if (middle - half > edge) { front.append(make("text", { x: middle, y: bottom + 19, "text-anchor": "middle" }, words)); edge = middle + half + 6; }
@@ -592,7 +618,12 @@
     });
 
     figure.append(legend, above, area, help, live, make("div", { class: "tools" }, reset, asTable), shelf);
-    new ResizeObserver(() => draw()).observe(area);
+    let drawn = 0;
+    new ResizeObserver(() => {
+      if (area.clientWidth === drawn) return;
+      drawn = area.clientWidth;
+      draw();
+    }).observe(area);
     draw();
   }
 
@@ -658,7 +689,7 @@
       const metric = pickers.metric.value;
       if (changed === undefined || changed === "metric")
         offer("entity", data.figures.filter((it) => it.of[metric]).map((it) => [it.entity, it.entity]), changed ? undefined : startEntity);
-      if (changed === "x") offer("by", bys());
+      if (changed === "x") offer("by", bys(), pickers.by.value || bys().at(1)?.[0]);
       const [along, by] = [pickers.x.value, pickers.by.value];
       for (const i of grid) pickers[`axis${i}`].parentElement.hidden = String(i) === along || String(i) === by;
       pickers.window.parentElement.hidden = along === WINDOW || windows.length < 2;

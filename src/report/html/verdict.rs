@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{capital, count, escape, place, seeds, thousands};
+use super::markup::{capital, count, escape, place, seeds, thousands, with_code};
 use super::{Page, Section};
 use crate::experiment::statistics::proportion;
 use crate::experiment::{Diagnosis, Facts, Holds, Mechanism, Verdict};
@@ -20,10 +20,13 @@ const MOST_NAMED: usize = 40;
 /// A state as it is said, and what it means.
 fn words(state: VerdictName) -> (&'static str, &'static str) {
     match state {
-        VerdictName::Metastable => ("stuck", "the faults are over, the outage is not, and nothing moves any more (metastable)"),
-        VerdictName::StillFailing => {
-            ("still failing", "answers have not come back, but it is too early to call it stuck, or a fault is still there")
+        VerdictName::Metastable => {
+            ("stuck", "the faults are over, the outage is not, and nothing moves any more (metastable)")
         }
+        VerdictName::StillFailing => (
+            "still failing",
+            "answers have not come back, but it is too early to call it stuck, or a fault is still there",
+        ),
         VerdictName::Recovered => ("recovered", "answers fell away, and came back"),
         VerdictName::NeverDisturbed => ("never disturbed", "nothing that was done to it did harm that could be seen"),
         VerdictName::NotJudged => ("not judged", "there is nothing to compare with, or a limit has stopped the run"),
@@ -78,10 +81,10 @@ fn glance(page: &Page, groups: &[Group]) -> String {
             let work = names.collect::<Vec<_>>().join(", ");
             let work = if work.is_empty() { "–".to_owned() } else { work };
             format!(
-                "<tr><th scope=\"row\">{name}</th><td class=\"{}\">{}</td><td>{}</td></tr>\n",
+                "<tr><th scope=\"row\">{name}</th><td class=\"{}\">{}{}</td><td>{work}</td></tr>\n",
                 class(state),
                 counted(&states, runs),
-                bar(&states, runs) + &work
+                bar(&states, runs),
             )
         })
         .collect();
@@ -117,7 +120,10 @@ fn summary(page: &Page) -> String {
         (2, 2) => " <strong class=\"good\">Both claims hold.</strong>".to_owned(),
         (all, hold) if all == hold => format!(" <strong class=\"good\">All {} claims hold.</strong>", thousands(all)),
         (all, hold) => {
-            format!(" <strong class=\"bad\">{hold} of {} hold:</strong> <a href=\"#claims\">which do not</a>.", count(all, "claim"))
+            format!(
+                " <strong class=\"bad\">{hold} of {} hold:</strong> <a href=\"#claims\">which do not</a>.",
+                count(all, "claim")
+            )
         }
     };
     format!("{what}, {runs}{each}, which differ in their luck only.{claimed}")
@@ -159,7 +165,10 @@ fn card(page: &Page, group: &Group) -> String {
     let example = point.seeds.iter().zip(&point.verdicts).find(|it| it.1.name == state);
     let of_first = if group.points.len() > 1 { format!("{}, ", escape(&alone)) } else { String::new() };
     let evidence = example.map_or_else(String::new, |(seed, verdict)| {
-        format!("<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n", escape(&sentence(&verdict.evidence)))
+        format!(
+            "<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n",
+            escape(&sentence(&verdict.evidence))
+        )
     });
     let told = |some: &[(Mechanism, usize)]| -> String {
         let items: String = some.iter().map(|(mechanism, times)| diagnosis(page, point, *mechanism, *times)).collect();
@@ -289,7 +298,7 @@ fn diagnosis(page: &Page, point: &Facts, mechanism: Mechanism, times: usize) -> 
             let command = format!("{} --set {}", page.command, crate::experiment::quoted(&format!("{path}={value}")));
             format!("\n{}", super::inputs::copied(&command, "Copy the command"))
         });
-        format!("<p class=\"remedy\"><strong>First remedy to try:</strong> {}</p>{set}\n", escape(&it.remedy.text))
+        format!("<p class=\"remedy\"><strong>First remedy to try:</strong> {}</p>{set}\n", with_code(&it.remedy.text))
     };
     format!(
         "<li>\n<p><strong>{name}</strong>{often}: {line}.</p>\n<p class=\"evidence\">{evidence} <span class=\"soft\">(seed {seed})</span></p>\n{remedy}</li>\n",
