@@ -53,6 +53,34 @@ fn one_thread_or_two_write_the_same_bytes() {
 }
 
 #[test]
+fn the_report_is_whole_in_itself_and_goes_with_the_charts() {
+    let base = folder("report");
+    let wicked = "</script><img src=x onerror=alert(1)>";
+    fs::write(
+        base.join("m.yaml"),
+        "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { constant: 10/s } } }\n",
+    )
+    .expect("the file can be written");
+    let experiment = format!(
+        "model: m\nlength: 10s\nlesson: \"{wicked}\"\nvariants: {{ \"{wicked}\": {{}} }}\ncharts: [ timeline: {{ metric: goodput, by: variant }} ]\n\
+         expect: [ {{ claim: \"{wicked}\", metric: goodput, at_least: 1/s }} ]\n"
+    );
+    fs::write(base.join("x.yaml"), experiment).expect("the file can be written");
+    let run = |more: &[&str]| {
+        let out = base.join("out");
+        blackstart().arg("run").arg(base.join("x.yaml")).arg("--out").arg(&out).args(more).assert().success();
+        fs::read_to_string(out.join("x/report.html")).ok()
+    };
+    let page = run(&["--set", "services.s.workers=3"]).expect("it is there");
+    assert!(!page.contains("<img") && page.contains("&lt;img"), "a text became more than a text");
+    assert!(!page.contains(&base.display().to_string()), "a path");
+    assert!(page.contains("blackstart run x.yaml --set services.s.workers=3"), "the command");
+    let loads = ["src=\"", "href=\"http", "url(http", "@import"];
+    assert!(loads.iter().all(|it| !page.contains(it)), "something is loaded");
+    assert!(run(&["--no-charts"]).is_none(), "the report of an earlier run is still there");
+}
+
+#[test]
 fn every_mistake_is_drawn_at_its_place_and_nothing_is_written() {
     let base = folder("mistakes");
     fs::write(
@@ -730,7 +758,7 @@ fn a_sweep_that_is_killed_goes_on_and_ends_with_the_same_bytes() {
     sweeping(&base, "one", &["--jobs", "1"]).assert().success();
     let whole = files_below(&base.join("whole"));
     assert!(whole == files_below(&base.join("one")), "one thread and two");
-    assert!(whole.len() == 7 + 4, "tables, manifest, charts and nothing else: {}", whole.len());
+    assert!(whole.len() == 8 + 4, "tables, manifest, report, charts and nothing else: {}", whole.len());
     let stale = base.join("killed/x/.work/0123456789abcdef");
     fs::create_dir_all(&stale).expect("the folder can be made");
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("blackstart"))

@@ -151,7 +151,7 @@ struct How {
     /// How the verdict is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Draw no charts.
+    /// Draw no charts, and write no report.
     #[arg(long)]
     no_charts: bool,
     /// Try the first remedy of each point, and compare: the same runs once more with the value that the diagnosis proposes.
@@ -309,7 +309,8 @@ fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let options = Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies, trace: how.trace.unwrap_or(0) };
+    let options =
+        Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies, trace: how.trace.unwrap_or(0) };
     let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
         work_on(&work, scenario, &options, how)?;
         match how.shard {
@@ -357,7 +358,11 @@ fn charts_of(scenario: &Scenario) -> Vec<Spanned<Chart>> {
 fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Result<u8, Failed> {
     let in_folder = |error| Failed::File(folder.display().to_string(), error);
     let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
-    let results = work.put_together(scenario, &mut |rows| tables.append(rows))?;
+    let mut figures = report::html::Figures::begin(scenario);
+    let results = work.put_together(scenario, &mut |rows| {
+        tables.append(rows)?;
+        if work.charts() { figures.append(&rows[report::AGGREGATE]) } else { Ok(()) }
+    })?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
     let mut followed = 0;
     work.traces(&mut |number, trace| {
@@ -367,7 +372,11 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
-        report::draw(folder, &source).map_err(in_folder)?;
+        let charts = report::draw(folder, &source).map_err(in_folder)?;
+        let command = work.command();
+        let page =
+            report::html::Page { scenario, swept: &results, charts: &charts, figures: &figures, command: &command };
+        report::html::write(folder, &page).map_err(in_folder)?;
     }
     work.remove()?;
     match format {

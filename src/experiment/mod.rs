@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::Run;
-use crate::scenario::experiment::Experiment;
+use crate::scenario::experiment::{Experiment, VerdictName};
 use crate::scenario::source::Diagnostics;
 use crate::scenario::{Point, Scenario};
 use crate::system::plan::Plan;
@@ -32,12 +32,14 @@ use statistics::sequential;
 
 pub(crate) use claims::number;
 pub use claims::{Holds, Judged};
-pub use remedy::Tried;
 pub(crate) use numbers::{by_factors, numbers};
+pub use remedy::Tried;
 pub use statistics::Summary;
 pub use steady::Steady;
 pub(crate) use verdict::brief;
+pub(crate) use verdict::states;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Told, Verdict};
+pub(crate) use work::quoted;
 pub use work::{Failed, Shard, Work};
 
 /// What is asked of a run besides the files.
@@ -112,6 +114,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// How its runs ended, and how many of them: the most frequent first.
+    #[must_use]
+    pub fn states(&self) -> Vec<(VerdictName, usize)> {
+        states(&self.verdicts)
+    }
+
     /// The diagnosis that stood first in the most runs.
     #[must_use]
     pub fn told(&self) -> Option<Told<'_>> {

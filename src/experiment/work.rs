@@ -351,6 +351,25 @@ impl Work {
         Self { folder: results.join(".work").join(name), ..self }
     }
 
+    /// The command that does it again, in a folder that holds its files.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Changes { set, vary, sample, model: _ } = &self.job.changes;
+        let way = if vary.is_empty() && sample.is_none() { "run" } else { "sweep" };
+        let mut words = vec!["blackstart".to_owned(), way.to_owned(), quoted(&self.job.experiment)];
+        let mut option = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
+        vary.iter().for_each(|axis| option("--vary", axis));
+        sample.iter().for_each(|sample| option("--sample", sample));
+        set.iter().for_each(|set| option("--set", set));
+        if let Some(seeds) = self.job.options.seeds {
+            option("--seeds", &seeds.to_string());
+        }
+        if let Some(seed) = self.job.options.seed {
+            option("--seed", &seed.to_string());
+        }
+        words.join(" ")
+    }
+
     /// Whether charts were asked for.
     #[must_use]
     pub fn charts(&self) -> bool {
@@ -374,6 +393,16 @@ impl Work {
             text = format!("{text}: run and name the parts {}", names.join(", "));
         }
         Err(Failed::Unfit(text))
+    }
+}
+
+/// A word as a shell takes it for one.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:+%@".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 

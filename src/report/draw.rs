@@ -36,21 +36,35 @@ pub fn shown(scenario: &Scenario, charts: &[Spanned<spec::Chart>]) -> BTreeSet<u
     charts.iter().flat_map(|chart| cells(scenario, &chart.value)).map(|(_, number)| number).collect()
 }
 
+/// A chart that was drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// The name of its files, without the ending.
+    pub name: String,
+    /// What is drawn.
+    pub chart: Chart,
+    /// The picture.
+    pub svg: String,
+}
+
 /// Draws all charts of an experiment into its folder, as SVG and PNG.
 ///
 /// # Errors
 /// When a file cannot be written or a chart cannot be drawn.
-pub fn draw(folder: &Path, source: &Source) -> io::Result<()> {
+pub fn draw(folder: &Path, source: &Source) -> io::Result<Vec<Drawn>> {
     let scenario = source.scenario;
+    let mut all = Vec::new();
     for (number, wanted) in source.charts.iter().enumerate() {
         let (name, chart) = one(source, &wanted.value)?;
         let title = format!("{}{}", chart.title, only(scenario, &wanted.value));
         let chart = Chart { title, subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
-        let name = format!("charts/{:02}-{name}", number + 1);
-        put(folder, &format!("{name}.svg"), chart::svg(&chart).map_err(io::Error::other)?.as_bytes())?;
-        put(folder, &format!("{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
+        let name = format!("{:02}-{name}", number + 1);
+        let svg = chart::svg(&chart).map_err(io::Error::other)?;
+        put(folder, &format!("charts/{name}.svg"), svg.as_bytes())?;
+        put(folder, &format!("charts/{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
+        all.push(Drawn { name, chart, svg });
     }
-    Ok(())
+    Ok(all)
 }
 
 /// What a chart is drawn of, for its title: the values that its `where` leaves, and the first ones of the axes that it does
@@ -72,7 +86,7 @@ fn only(scenario: &Scenario, chart: &spec::Chart) -> String {
     if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) }
 }
 
-fn unit(name: &str) -> Unit {
+pub(super) fn unit(name: &str) -> Unit {
     metric(name).map_or(Unit::Plain, |it| unit_of(it.quantity))
 }
 

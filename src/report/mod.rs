@@ -1,16 +1,17 @@
-//! What a person reads: tables, charts and traces.
+//! What a person reads: tables, charts, traces, and a report of all.
 
 pub mod chart;
 mod diagnoses;
 mod draw;
+pub mod html;
 mod junit;
-mod markdown;
 pub mod map;
+mod markdown;
 mod tables;
-pub mod words;
-pub mod tune;
 pub mod trace;
+pub mod tune;
+pub mod words;
 
-pub use draw::{Source, draw, shown};
-pub use tables::{Tables, rows};
+pub use draw::{Drawn, Source, draw, shown};
+pub use tables::{AGGREGATE, Tables, rows};
 pub(crate) use tables::{cell, text};

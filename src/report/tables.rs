@@ -38,6 +38,9 @@ const TABLES: [(&str, &[&str], &[&str]); 5] = [
     ("diagnoses.csv", &["point"], super::diagnoses::COLUMNS),
 ];
 
+/// Which of the tables that [`rows`] makes rows for is `aggregate.csv`.
+pub const AGGREGATE: usize = 1;
+
 /// A table in memory.
 type Table = csv::Writer<Vec<u8>>;
 
@@ -131,7 +134,7 @@ impl Tables {
         self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
     }
 
-    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts and traces of earlier runs are removed.
+    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts, traces and the report of earlier runs are removed.
     ///
     /// # Errors
     /// When a file cannot be written or moved.
@@ -140,6 +143,7 @@ impl Tables {
         fs::create_dir_all(results)?;
         remove_old_charts(results)?;
         super::trace::remove_old(results)?;
+        super::html::remove_old(results)?;
         for (name, ..) in TABLES {
             fs::rename(self.folder.join(name), results.join(name))?;
         }

@@ -2,7 +2,7 @@
 
 use crate::experiment::compare::{Finding, Row};
 use crate::experiment::statistics::{digits, proportion};
-use crate::experiment::{Facts, Holds, Judged, Mechanism, Remedy, Summary, Told, Tried, Verdict};
+use crate::experiment::{Facts, Holds, Judged, Mechanism, Remedy, Summary, Told, Tried, Verdict, states};
 use crate::measure::Quantity;
 use crate::scenario::Scenario;
 
@@ -18,20 +18,13 @@ pub fn place(scenario: &Scenario, number: usize) -> String {
 /// How many runs ended in which way, the most first, with Wilson's interval of each share.
 #[must_use]
 pub fn counts(verdicts: &[Verdict]) -> String {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for verdict in verdicts {
-        match counts.iter_mut().find(|(name, _)| *name == verdict.name.name()) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((verdict.name.name(), 1)),
-        }
-    }
-    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
     let runs = verdicts.len();
     // How all of few runs ended says little of the next; one run says nothing of a share.
     let interval = |n: usize| {
         if runs > 1 { format!(" {}", digits::share_of_runs(proportion::wilson(n, runs))) } else { String::new() }
     };
-    let counted = counts.iter().map(|(name, n)| format!("{} in {n} of {runs}{}", name.replace('_', " "), interval(*n)));
+    let counts = states(verdicts).into_iter();
+    let counted = counts.map(|(name, n)| format!("{} in {n} of {runs}{}", name.name().replace('_', " "), interval(n)));
     counted.collect::<Vec<_>>().join(", ")
 }
 

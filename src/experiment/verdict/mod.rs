@@ -49,6 +49,19 @@ impl Verdict {
     }
 }
 
+/// How runs ended, and how many of them: the most frequent first.
+pub(crate) fn states(verdicts: &[Verdict]) -> Vec<(VerdictName, usize)> {
+    let mut counts: Vec<(VerdictName, usize)> = Vec::new();
+    for verdict in verdicts {
+        match counts.iter_mut().find(|(name, _)| *name == verdict.name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((verdict.name, 1)),
+        }
+    }
+    counts.sort_by_key(|count| std::cmp::Reverse(count.1));
+    counts
+}
+
 /// What is told of several runs: the diagnosis that stood first in the most of them, by the first of these runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'v> {

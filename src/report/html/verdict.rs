@@ -1,0 +1,309 @@
+//! How it ended, in words: for each point its state over the seeds, what was at work, the evidence, and the first remedy to try.
+
+use std::fmt::Write as _;
+
+use super::markup::{capital, count, escape, place, seeds, thousands, with_code};
+use super::{Page, Section};
+use crate::experiment::statistics::proportion;
+use crate::experiment::{Diagnosis, Facts, Holds, Mechanism, Verdict};
+use crate::scenario::experiment::VerdictName;
+
+/// Points that are told one by one, each with its evidence; of more, those that ended alike are told together.
+const MOST_ALONE: usize = 12;
+
+/// Groups of points that are told. Who has more looks at the figures.
+const MOST_CARDS: usize = 30;
+
+/// Points that are named where many are told together.
+const MOST_NAMED: usize = 40;
+
+/// A state as it is said, and what it means.
+fn words(state: VerdictName) -> (&'static str, &'static str) {
+    match state {
+        VerdictName::Metastable => {
+            ("stuck", "the faults are over, the outage is not, and nothing moves any more (metastable)")
+        }
+        VerdictName::StillFailing => (
+            "still failing",
+            "answers have not come back, but it is too early to call it stuck, or a fault is still there",
+        ),
+        VerdictName::Recovered => ("recovered", "answers fell away, and came back"),
+        VerdictName::NeverDisturbed => ("never disturbed", "nothing that was done to it did harm that could be seen"),
+        VerdictName::NotJudged => ("not judged", "there is nothing to compare with, or a limit has stopped the run"),
+    }
+}
+
+/// Points that are told together: their numbers, and how they ended.
+struct Group<'a> {
+    points: Vec<usize>,
+    first: &'a Facts,
+}
+
+pub fn section(page: &Page) -> Section {
+    let points = &page.swept.points;
+    let mut body = format!("<p class=\"summary\">{}</p>\n", summary(page));
+    let groups = groups(points);
+    if groups.len() > 1 {
+        body.push_str(&glance(page, &groups));
+    }
+    let mut told: Vec<VerdictName> = Vec::new();
+    for group in groups.iter().take(MOST_CARDS) {
+        told.extend(group.first.states().iter().map(|it| it.0));
+        body.push_str(&card(page, group));
+    }
+    told.sort_unstable();
+    told.dedup();
+    let meanings: String = told
+        .iter()
+        .rev()
+        .map(|state| {
+            let (word, meaning) = words(*state);
+            format!("<div><dt>{}</dt><dd>{meaning}</dd></div>", capital(word))
+        })
+        .collect();
+    let _ = write!(body, "<dl class=\"meanings\">{meanings}</dl>\n");
+    Section { id: "verdict", heading: "Verdict", body }
+}
+
+/// All of it at a glance, for those who read no further.
+fn glance(page: &Page, groups: &[Group]) -> String {
+    let rows: String = groups
+        .iter()
+        .take(MOST_CARDS)
+        .map(|group| {
+            let (states, runs) = (group.first.states(), group.first.seeds.len());
+            let state = states.first().map_or(VerdictName::NotJudged, |it| it.0);
+            let name = match group.points.len() {
+                1 => escape(&place(page.scenario, group.points[0])),
+                n => count(n, "point"),
+            };
+            let names = mechanisms(group.first).into_iter().map(|it| it.0.name().replace('_', " "));
+            let work = names.collect::<Vec<_>>().join(", ");
+            let work = if work.is_empty() { "–".to_owned() } else { work };
+            format!(
+                "<tr><th scope=\"row\">{name}</th><td class=\"{}\">{}{}</td><td>{work}</td></tr>\n",
+                class(state),
+                counted(&states, runs),
+                bar(&states, runs),
+            )
+        })
+        .collect();
+    let what = if page.scenario.axes.iter().all(|axis| axis.name == "variant") { "Variant" } else { "Point" };
+    let more = match groups.len().saturating_sub(MOST_CARDS) {
+        0 => String::new(),
+        n => format!("<p>And {}, which ended otherwise: see verdicts.csv.</p>\n", count(n, "group")),
+    };
+    format!(
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"The verdict at a glance\">\n<table class=\"glance\">\n\
+         <caption>At a glance</caption>\n<thead><tr><th scope=\"col\">{what}</th><th scope=\"col\">How it ended</th>\
+         <th scope=\"col\">What was at work</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n{more}"
+    )
+}
+
+/// What was run, and whether it is as was claimed, in a sentence or two.
+fn summary(page: &Page) -> String {
+    let points = &page.swept.points;
+    let variants = page.scenario.axes.iter().all(|axis| axis.name == "variant");
+    let what = match points.len() {
+        1 => "One system".to_owned(),
+        n if variants => count(n, "variant"),
+        n => count(n, "point"),
+    };
+    let seeds = seeds(points);
+    let runs = if seeds == "1" { "1 run".to_owned() } else { format!("{seeds} runs") };
+    let each = if points.len() == 1 { "" } else { " each" };
+    let claims = &page.swept.claims;
+    let hold = claims.iter().filter(|claim| claim.holds == Holds::Yes).count();
+    let claimed = match (claims.len(), hold) {
+        (0, _) => String::new(),
+        (1, 1) => " <strong class=\"good\">The claim holds.</strong>".to_owned(),
+        (2, 2) => " <strong class=\"good\">Both claims hold.</strong>".to_owned(),
+        (all, hold) if all == hold => format!(" <strong class=\"good\">All {} claims hold.</strong>", thousands(all)),
+        (all, hold) => {
+            format!(
+                " <strong class=\"bad\">{hold} of {} hold:</strong> <a href=\"#claims\">which do not</a>.",
+                count(all, "claim")
+            )
+        }
+    };
+    format!("{what}, {runs}{each}, which differ in their luck only.{claimed}")
+}
+
+/// The points in their order: one by one, or, if there are many, those that ended alike together.
+fn groups(points: &[Facts]) -> Vec<Group<'_>> {
+    let alike = |a: &Facts, b: &Facts| a.states() == b.states() && mechanisms(a) == mechanisms(b);
+    let mut groups: Vec<Group> = Vec::new();
+    let plain = points.iter().all(|point| mechanisms(point).is_empty() && point.states() == points[0].states());
+    for (number, point) in points.iter().enumerate() {
+        let known = groups.iter_mut().find(|group| alike(group.first, point));
+        match known.filter(|_| points.len() > MOST_ALONE || (plain && points.len() > 3)) {
+            Some(group) => group.points.push(number),
+            None => groups.push(Group { points: vec![number], first: point }),
+        }
+    }
+    groups
+}
+
+/// What was at work, and in how many of the runs; the most telling first.
+fn mechanisms(point: &Facts) -> Vec<(Mechanism, usize)> {
+    let has = |verdict: &Verdict, mechanism| verdict.diagnoses.iter().any(|it| it.mechanism == mechanism);
+    let times = |mechanism| point.verdicts.iter().filter(|verdict| has(verdict, mechanism)).count();
+    Mechanism::ALL.into_iter().map(|it| (it, times(it))).filter(|it| it.1 > 0).collect()
+}
+
+fn card(page: &Page, group: &Group) -> String {
+    let point = group.first;
+    let states = point.states();
+    let state = states.first().map_or(VerdictName::NotJudged, |it| it.0);
+    let alone = place(page.scenario, group.points[0]);
+    let heading = match group.points.len() {
+        1 if alone.is_empty() => String::new(),
+        1 => format!("<h3>{}</h3>\n", escape(&alone)),
+        n => format!("<h3>{}</h3>\n", count(n, "point")),
+    };
+    let together = if group.points.len() > 1 { named(page, &group.points) } else { String::new() };
+    let example = point.seeds.iter().zip(&point.verdicts).find(|it| it.1.name == state);
+    let of_first = if group.points.len() > 1 { format!("{}, ", escape(&alone)) } else { String::new() };
+    let evidence = example.map_or_else(String::new, |(seed, verdict)| {
+        format!(
+            "<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n",
+            escape(&sentence(&verdict.evidence))
+        )
+    });
+    let told = |some: &[(Mechanism, usize)]| -> String {
+        let items: String = some.iter().map(|(mechanism, times)| diagnosis(page, point, *mechanism, *times)).collect();
+        if items.is_empty() { items } else { format!("<ul class=\"diagnoses\">\n{items}</ul>\n") }
+    };
+    let all = mechanisms(point);
+    let (first, rest) = all.split_at(all.len().min(1));
+    let mut diagnoses = told(first);
+    if !rest.is_empty() {
+        let names: Vec<String> = rest.iter().map(|it| it.0.name().replace('_', " ")).collect();
+        let _ = write!(
+            diagnoses,
+            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>\n",
+            names.join(", "),
+            told(rest)
+        );
+    }
+    let mut notes = String::new();
+    for &number in &group.points {
+        let point = &page.swept.points[number];
+        for (seed, why) in point.seeds.iter().zip(&point.stopped) {
+            if let Some(why) = why {
+                let _ = write!(notes, "<p class=\"warning\">Seed {seed} did not finish: {}</p>\n", escape(why));
+            }
+        }
+    }
+    for line in point.steady.lines() {
+        let class = if line.starts_with("warning") { "warning" } else { "soft" };
+        let _ = write!(notes, "<p class=\"{class}\">{}</p>\n", escape(&capital(&line)));
+    }
+    format!(
+        "<article class=\"card {class}\">\n{heading}<p class=\"state\">{counts}</p>\n{bar}{together}{evidence}{diagnoses}{notes}</article>\n",
+        class = class(state),
+        counts = counts(&states, point.seeds.len()),
+        bar = bar(&states, point.seeds.len()),
+    )
+}
+
+/// A sentence with a large first letter, unless it begins with the name of a part: those are written as they are.
+fn sentence(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.contains(['/', '>']) { text.to_owned() } else { capital(text) }
+}
+
+fn class(state: VerdictName) -> &'static str {
+    match state {
+        VerdictName::Metastable | VerdictName::StillFailing => "bad",
+        VerdictName::Recovered | VerdictName::NeverDisturbed => "good",
+        VerdictName::NotJudged => "between",
+    }
+}
+
+/// `Stuck in 17 of 20 runs, recovered in 3`.
+fn counted(states: &[(VerdictName, usize)], runs: usize) -> String {
+    let mut text = String::new();
+    for (place, (state, n)) in states.iter().enumerate() {
+        let word = words(*state).0;
+        let _ = match place {
+            0 if runs == 1 => write!(text, "<strong>{}</strong>", capital(word)),
+            0 if *n == runs => write!(text, "<strong>{} in all {runs} runs</strong>", capital(word)),
+            0 => write!(text, "<strong>{} in {n} of {runs} runs</strong>", capital(word)),
+            _ => write!(text, ", {word} in {n}"),
+        };
+    }
+    text
+}
+
+/// The same, with the interval of the first.
+fn counts(states: &[(VerdictName, usize)], runs: usize) -> String {
+    let text = counted(states, runs);
+    let Some((_, n)) = states.first().filter(|_| runs > 1) else { return text };
+    let (low, high) = proportion::wilson(*n, runs);
+    format!(
+        "{text} <span class=\"soft\">(with 95 % confidence, {:.0} to {:.0} % of all such runs)</span>",
+        low * 100.0,
+        high * 100.0
+    )
+}
+
+/// The runs as a bar. The words beside it say the same.
+fn bar(states: &[(VerdictName, usize)], runs: usize) -> String {
+    if runs < 2 {
+        return String::new();
+    }
+    let mut from = 0;
+    let parts: String = states
+        .iter()
+        .map(|(state, n)| {
+            let part = format!("<rect class=\"{}\" x=\"{from}\" y=\"0\" width=\"{n}\" height=\"1\"/>", class(*state));
+            from += n;
+            part
+        })
+        .collect();
+    format!(
+        "<svg class=\"runs\" viewBox=\"0 0 {runs} 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\" focusable=\"false\">{parts}</svg>\n"
+    )
+}
+
+fn named(page: &Page, points: &[usize]) -> String {
+    let mut items: String = points
+        .iter()
+        .take(MOST_NAMED)
+        .map(|&number| format!("<li>{}</li>", escape(&place(page.scenario, number))))
+        .collect();
+    if points.len() > MOST_NAMED {
+        let _ = write!(items, "<li>and {} more, in verdicts.csv</li>", points.len() - MOST_NAMED);
+    }
+    format!("<details><summary>Which points</summary><ul class=\"points\">{items}</ul></details>\n")
+}
+
+fn diagnosis(page: &Page, point: &Facts, mechanism: Mechanism, times: usize) -> String {
+    let found = point.seeds.iter().zip(&point.verdicts).find_map(|(seed, verdict)| {
+        let first: Option<&Diagnosis> = verdict.diagnoses.iter().find(|it| it.mechanism == mechanism);
+        first.map(|it| (seed, it))
+    });
+    let Some((seed, it)) = found else { return String::new() };
+    let runs = point.seeds.len();
+    let often = match runs {
+        1 => String::new(),
+        _ if times == runs => format!(" <span class=\"soft\">in all {runs} runs</span>"),
+        _ => format!(" <span class=\"soft\">in {times} of {runs} runs</span>"),
+    };
+    let remedy = if it.remedy.text.is_empty() {
+        String::new()
+    } else {
+        let set = it.remedy.set.as_ref().map_or_else(String::new, |(path, value)| {
+            let command = format!("{} --set {}", page.command, crate::experiment::quoted(&format!("{path}={value}")));
+            format!("\n{}", super::inputs::copied(&command, "Copy the command"))
+        });
+        format!("<p class=\"remedy\"><strong>First remedy to try:</strong> {}</p>{set}\n", with_code(&it.remedy.text))
+    };
+    format!(
+        "<li>\n<p><strong>{name}</strong>{often}: {line}.</p>\n<p class=\"evidence\">{evidence} <span class=\"soft\">(seed {seed})</span></p>\n{remedy}</li>\n",
+        name = capital(&mechanism.name().replace('_', " ")),
+        line = mechanism.line(),
+        evidence = escape(&sentence(&it.evidence)),
+    )
+}
