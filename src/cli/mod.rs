@@ -364,18 +364,29 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
         if work.charts() { figures.append(&rows[report::AGGREGATE]) } else { Ok(()) }
     })?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
-    let mut followed = 0;
+    let (mut followed, mut waterfalls) = (0, Vec::new());
     work.traces(&mut |number, trace| {
         followed += trace.requests().count();
+        if work.charts() {
+            waterfalls.extend(report::waterfall(folder, scenario, number, trace)?);
+        }
         report::trace::write(folder, number, trace)
     })?;
     if let Some((plan, experiment)) = first(scenario).filter(|_| work.charts()) {
         let point = |number| work.point(scenario, number).map_err(std::io::Error::other);
         let source = report::Source { scenario, plan: &plan, charts: &experiment.charts, point: &point };
-        let charts = report::draw(folder, &source).map_err(in_folder)?;
+        let mut charts = report::draw(folder, &source).map_err(in_folder)?;
+        charts.extend(waterfalls);
+        let topology = report::topology(&plan).map_err(in_folder)?;
         let command = work.command();
-        let page =
-            report::html::Page { scenario, swept: &results, charts: &charts, figures: &figures, command: &command };
+        let page = report::html::Page {
+            scenario,
+            swept: &results,
+            topology: &topology,
+            charts: &charts,
+            figures: &figures,
+            command: &command,
+        };
         report::html::write(folder, &page).map_err(in_folder)?;
     }
     work.remove()?;

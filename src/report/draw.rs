@@ -3,6 +3,7 @@
 mod hysteresis;
 mod parts;
 mod sweep;
+mod waterfall;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -11,6 +12,7 @@ use std::path::Path;
 use super::chart::{self, Axis, Bar, BarGroup, Chart, Emphasis, Kind, Series, Shade, Strip, StripState, Unit};
 use super::tables::put;
 use crate::experiment::{PointResult, Summary};
+use crate::measure::trace::Trace;
 use crate::measure::{Quantity, metric};
 use crate::scenario::experiment as spec;
 use crate::scenario::source::Spanned;
@@ -58,13 +60,36 @@ pub fn draw(folder: &Path, source: &Source) -> io::Result<Vec<Drawn>> {
         let (name, chart) = one(source, &wanted.value)?;
         let title = format!("{}{}", chart.title, only(scenario, &wanted.value));
         let chart = Chart { title, subtitle: scenario.experiment.lesson.clone().unwrap_or_default(), ..chart };
-        let name = format!("{:02}-{name}", number + 1);
-        let svg = chart::svg(&chart).map_err(io::Error::other)?;
-        put(folder, &format!("charts/{name}.svg"), svg.as_bytes())?;
-        put(folder, &format!("charts/{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
-        all.push(Drawn { name, chart, svg });
+        all.push(into_files(folder, format!("{:02}-{name}", number + 1), chart)?);
     }
     Ok(all)
+}
+
+/// Draws the slowest request of a point that was followed, as a waterfall, into the folder of results; nothing if none was.
+///
+/// # Errors
+/// When a file cannot be written or the chart cannot be drawn.
+pub fn waterfall(folder: &Path, scenario: &Scenario, point: usize, trace: &Trace) -> io::Result<Option<Drawn>> {
+    let Some((title, kind)) = waterfall::draw(trace) else { return Ok(None) };
+    let place = super::words::place(scenario, point);
+    let title = if place.is_empty() { title } else { format!("{title} ({})", place.trim_end_matches(": ")) };
+    into_files(folder, format!("00-waterfall-point-{point}"), Chart { title, subtitle: String::new(), kind }).map(Some)
+}
+
+/// The parts of a system and who calls whom, as a picture alone.
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn topology(plan: &Plan) -> io::Result<String> {
+    let chart = Chart { title: "Who calls whom".to_owned(), subtitle: String::new(), kind: parts::topology(plan) };
+    chart::svg(&chart).map_err(io::Error::other)
+}
+
+fn into_files(folder: &Path, name: String, chart: Chart) -> io::Result<Drawn> {
+    let svg = chart::svg(&chart).map_err(io::Error::other)?;
+    put(folder, &format!("charts/{name}.svg"), svg.as_bytes())?;
+    put(folder, &format!("charts/{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
+    Ok(Drawn { name, chart, svg })
 }
 
 /// What a chart is drawn of, for its title: the values that its `where` leaves, and the first ones of the axes that it does

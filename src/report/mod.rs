@@ -12,6 +12,6 @@ pub mod trace;
 pub mod tune;
 pub mod words;
 
-pub use draw::{Drawn, Source, draw, shown};
+pub use draw::{Drawn, Source, draw, shown, topology, waterfall};
 pub use tables::{AGGREGATE, Tables, rows};
 pub(crate) use tables::{cell, text};

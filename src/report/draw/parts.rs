@@ -7,6 +7,7 @@ use super::{Source, Unit, cells, mean, shades, time_axis};
 use crate::experiment::PointResult;
 use crate::measure::{Life, LifeStrip};
 use crate::scenario::experiment as spec;
+use crate::system::plan::Plan;
 
 /// Workers of a service that is calm are busy for less than this share of the time, and of one that is not full for less than the other.
 const BUSY: f64 = 0.7;
@@ -24,6 +25,36 @@ pub(super) fn flow(source: &Source, wanted: &spec::Chart, window: &str) -> io::R
         meaning: "attempts for each request of a client".into(),
         legend: ["busy below 70%".into(), "busy 95% or more".into(), "busy 70% to 95%".into()],
     }))
+}
+
+/// The parts, with what they are made of, and an arrow for each that calls another, with the policies of its calls.
+pub(super) fn topology(plan: &Plan) -> Kind {
+    let many = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let clients = plan.clients.iter().map(|client| (client.name.clone(), String::new()));
+    let services = plan.services.iter().map(|service| {
+        let workers = (service.workers != u32::MAX).then(|| many(service.workers, "worker"));
+        let note = match (service.replicas, workers) {
+            (1, Some(workers)) => workers,
+            (1, None) => String::new(),
+            (replicas, Some(workers)) => format!("{replicas} x {workers}"),
+            (replicas, None) => many(replicas, "replica"),
+        };
+        (service.name.clone(), note)
+    });
+    let parts = clients.chain(services).map(|(name, note)| Part { name, note, state: None });
+    let mut arrows: Vec<Arrow> = Vec::new();
+    for edge in plan.edges.iter().filter(|edge| edge.probes.is_none()) {
+        let (from, to) = (edge.caller as usize, plan.clients.len() + edge.service as usize);
+        let label = edge.layers.iter().map(|layer| layer.name().replace('_', " ")).collect::<Vec<_>>().join(", ");
+        match arrows.iter_mut().find(|arrow| (arrow.from, arrow.to) == (from, to)) {
+            // Calls with other policies of their own: which has which does not fit on an arrow.
+            Some(arrow) if arrow.label != label => arrow.label = "several".to_owned(),
+            Some(_) => {}
+            None => arrows.push(Arrow { from, to, weight: f64::NAN, label }),
+        }
+    }
+    let legend = [String::new(), String::new(), String::new()];
+    Kind::Flow(Flow { parts: parts.collect(), arrows, meaning: String::new(), legend })
 }
 
 fn of_parts(point: &PointResult, window: &str) -> Vec<Part> {

@@ -45,7 +45,9 @@ pub struct Page<'a> {
     pub scenario: &'a Scenario,
     /// How it ended.
     pub swept: &'a Swept,
-    /// The charts that the experiment asks for.
+    /// The parts and who calls whom, as a picture.
+    pub topology: &'a str,
+    /// The charts that the experiment asks for, and the requests that were followed.
     pub charts: &'a [Drawn],
     /// The figures over seeds of each point.
     pub figures: &'a Figures,
@@ -65,6 +67,7 @@ struct Section {
 /// The sections in their order; those that have nothing to say are left out.
 fn sections(page: &Page) -> Vec<Section> {
     let all = [
+        Some(topology(page)),
         Some(verdict::section(page)),
         charts::section(page),
         claims::section(page),
@@ -73,6 +76,16 @@ fn sections(page: &Page) -> Vec<Section> {
         Some(inputs::section(page)),
     ];
     all.into_iter().flatten().collect()
+}
+
+/// The system.
+fn topology(page: &Page) -> Section {
+    let body = format!(
+        "<figure class=\"chart\">\n<div class=\"picture\">\n{}</div>\n<figcaption class=\"soft\">Arrows lead from who calls to \
+         who is called, with the policies around the calls, outermost first.</figcaption>\n</figure>\n",
+        page.topology
+    );
+    Section { id: "system", heading: "The system", body }
 }
 
 /// Writes the report into the folder of results.

@@ -200,11 +200,22 @@ fn card(page: &Page, group: &Group) -> String {
         let _ = write!(notes, "<p class=\"{class}\">{}</p>\n", escape(&capital(&line)));
     }
     format!(
-        "<article class=\"card {class}\">\n{heading}<p class=\"state\">{counts}</p>\n{bar}{together}{evidence}{diagnoses}{notes}</article>\n",
+        "<article class=\"card {class}\">\n{heading}<p class=\"state\">{counts}</p>\n{bar}{together}{times}{evidence}{diagnoses}{tried}{notes}</article>\n",
+        times = super::super::words::times(&point.verdicts)
+            .map_or_else(String::new, |times| format!("<p>{}.</p>\n", escape(&capital(&times)))),
+        tried = tried(point),
         class = class(state),
         counts = counts(&states, point.seeds.len()),
         bar = bar(&states, point.seeds.len()),
     )
+}
+
+/// What the first remedy did, if it was tried.
+fn tried(point: &Facts) -> String {
+    let Some(tried) = &point.tried else { return String::new() };
+    let lines: String =
+        super::super::words::tried(tried).iter().map(|line| format!("<li>{}</li>\n", escape(line))).collect();
+    format!("<p><strong>Tried, with the same luck:</strong></p>\n<ul class=\"tried\">\n{lines}</ul>\n")
 }
 
 /// A sentence with a large first letter, unless it begins with the name of a part: those are written as they are.
