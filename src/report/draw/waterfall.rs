@@ -10,8 +10,19 @@ use crate::measure::trace::{self, Span, Trace, Wait};
 /// The chart of the slowest request, and what it is called; [`None`] if no request was followed.
 pub(super) fn draw(trace: &Trace) -> Option<(String, Kind)> {
     let slowest = trace.requests().reduce(|a, b| if b.until - b.from > a.until - a.from { b } else { a })?;
-    let own: Vec<(usize, &Span)> =
+    let mut own: Vec<(usize, &Span)> =
         trace.spans.iter().enumerate().filter(|(_, span)| span.request == slowest.request).collect();
+    // What is part of something stands below it: by the way from the request down to it.
+    own.sort_by_cached_key(|&(place, span)| {
+        let mut way = vec![place];
+        let mut above = span.parent;
+        while let Some(place) = above {
+            way.push(place as usize);
+            above = trace.spans.get(place as usize).and_then(|it| it.parent);
+        }
+        way.reverse();
+        way
+    });
     let part = |span: &Span| trace.parts.get(span.part as usize).map_or("", |part| part.name.as_str());
     // What a queue and a worker are part of is the row of their service.
     let is_row = |span: &Span| !matches!(span.kind, trace::Kind::Queued | trace::Kind::Served);
@@ -56,12 +67,15 @@ type Stretch = (crate::engine::Time, crate::engine::Time, Doing);
 /// What a service did for an attempt, piece by piece.
 fn at_service(trace: &Trace, own: &[(usize, &Span)], place: usize, server: &Span) -> Vec<Stretch> {
     let inside = |of: usize| own.iter().filter(move |(_, span)| span.parent == Some(of as u32));
-    // When its caller went away, if it did.
-    let attempt = server.parent.and_then(|attempt| trace.spans.get(attempt as usize));
-    let alone_from = match attempt {
-        Some(attempt) if server.abandoned => attempt.until.max(server.from),
-        _ => server.until,
-    };
+    // Nobody waits any more when an attempt that it serves, however far above, is over.
+    let mut alone_from = server.until;
+    let mut above = server.parent;
+    while let Some(it) = above.and_then(|place| trace.spans.get(place as usize)) {
+        if it.kind == trace::Kind::Attempt {
+            alone_from = alone_from.min(it.until);
+        }
+        above = it.parent;
+    }
     let mut parts: Vec<Stretch> = Vec::new();
     for &(served, span) in inside(place) {
         if span.kind == trace::Kind::Queued {
