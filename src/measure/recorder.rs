@@ -34,7 +34,7 @@ pub(crate) enum Note {
     Runs { leg: Handle, runs_for: Handle, spare: bool },
     /// A leg waits at a layer, for so long at most; with the outcome after which it does, or which it will have.
     Waits { leg: Handle, layer: usize, wait: Wait, time: Duration, outcome: Option<Outcome> },
-    /// A leg goes on after a wait.
+    /// A leg goes on, if it has waited.
     GoesOn { leg: Handle },
     /// A layer refused a leg.
     Refused { leg: Handle, layer: usize, outcome: Outcome },

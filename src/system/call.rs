@@ -345,7 +345,9 @@ impl Calls {
         let (host, trace) = (caller.host, caller.about.trace);
         caller.state = State::Calling(leg);
         cx.note(Fact::CallOpened { edge });
-        cx.tell(trace, Note::Called { task: cx.trunk(task), leg, edge, host });
+        if trace != UNTRACED {
+            cx.tell(trace, Note::Called { task: cx.trunk(task), leg, edge, host });
+        }
         self.clear_frames(leg);
         self.inward(cx, leg, 0)
     }
@@ -489,15 +491,12 @@ impl Calls {
     pub(super) fn handle(&mut self, event: Event, cx: &mut Context<'_>) -> Option<Done> {
         let Event { leg, layer } = event;
         let layer = layer as usize;
+        let trace = self.legs[leg].trace;
         let frame = self.frame(leg, layer);
         frame.timer = Key::NONE;
         frame.overdue = false;
-        let (at, trace) = (frame.at, self.legs[leg].trace);
-        if matches!(at, At::Delayed | At::InLine | At::Given) {
-            cx.tell(trace, Note::GoesOn { leg });
-        }
-        let frame = self.frame(leg, layer);
-        match at {
+        cx.tell(trace, if frame.at == At::Inside { Note::TimedOut { leg, layer } } else { Note::GoesOn { leg } });
+        match frame.at {
             At::Delayed => {
                 let slot = self.stacks[self.legs[leg].stack as usize].slots[layer];
                 if self.slots[slot as usize].goes_on {
@@ -509,7 +508,6 @@ impl Calls {
                 self.inward(cx, leg, layer + 1)
             }
             At::Inside => {
-                cx.tell(trace, Note::TimedOut { leg, layer });
                 self.abandon_inside(cx, leg, layer + 1, Why::TimedOut);
                 self.outward(cx, leg, layer + 1, Outcome::Timeout)
             }

@@ -943,8 +943,9 @@ impl<'p> World<'p> {
 
     /// The answer of a request goes back; a cancelled one has nobody to go to.
     fn answer(&mut self, id: Handle, outcome: Outcome) {
-        let work = self.cx.tasks[id].work;
-        self.cx.tell_of(id, Note::Replied { task: id, outcome: Some(outcome), work });
+        let task = &self.cx.tasks[id];
+        let (trace, work) = (task.about.trace, task.work);
+        self.cx.tell(trace, Note::Replied { task: id, outcome: Some(outcome), work });
         if outcome == Outcome::Cancelled {
             self.cx.forget(id);
         } else {

@@ -194,10 +194,10 @@ impl Instance {
         let plan = cx.plan;
         let spec = &plan.services[self.service as usize];
         let now = cx.engine.now();
-        let (host, class, deadline) = {
+        let (host, class, deadline, trace) = {
             let task = &mut cx.tasks[task];
             task.arrived = now;
-            (task.host, task.about.class, task.deadline)
+            (task.host, task.about.class, task.deadline, task.about.trace)
         };
         match self.state {
             Life::Up => {}
@@ -205,7 +205,7 @@ impl Instance {
             Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
         }
         cx.note(Fact::Arrived { service: self.service, host });
-        cx.tell_of(task, Note::Received { task, host });
+        cx.tell(trace, Note::Received { task, host });
         // The news that nobody waits can overtake the request.
         if spec.cancel != Cancel::None && cx.tasks[task].abandoned {
             self.drops(task, Outcome::Cancelled, cx);
@@ -336,10 +336,10 @@ impl Instance {
         task.worker = Worker::Held;
         task.started = true;
         task.state = State::Ready;
-        let (host, wait, bucket) = (task.host, now - task.arrived, task.bucket);
+        let (host, wait, bucket, trace) = (task.host, now - task.arrived, task.bucket, task.about.trace);
         cx.note(Fact::Busy { service: self.service, host, delta: 1 });
         cx.note(Fact::Started { service: self.service, bucket, wait });
-        cx.tell_of(id, Note::Started { task: id });
+        cx.tell(trace, Note::Started { task: id });
         match self.fails(true, now) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
