@@ -31,6 +31,13 @@ fn named(point: &PointResult) -> Vec<BTreeSet<&'static str>> {
 /// What the shipped experiments show: the experiment, the values of the point (`*` for any), and the diagnoses of every run.
 /// Those with a question mark are there in some runs only: the state they need is one of chance.
 const SHOWN: &[(&str, &str, &str)] = &[
+    // Below 100 attempts a second a queue that empties, far above it a loop; close to it either.
+    ("attempts-by-load", "1, 85/s", "slow_drain"),
+    ("attempts-by-load", "2, 45/s", "slow_drain"),
+    ("attempts-by-load", "2, 75/s", "metastable_loop retry_storm goodput_collapse"),
+    ("attempts-by-load", "3, 65/s", "metastable_loop retry_storm goodput_collapse"),
+    ("attempts-by-load", "5, 45/s", "metastable_loop retry_storm goodput_collapse"),
+    ("attempts-by-load", "*", "slow_drain? metastable_loop? retry_storm? goodput_collapse?"),
     ("busy-threads", "ten threads", "metastable_loop"),
     ("callers-who-count", "no limit", "goodput_collapse"),
     ("callers-who-count", "bulkhead", "goodput_collapse"),
