@@ -769,19 +769,19 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
 #[test]
 fn mistakes_in_a_map_are_drawn_at_their_column() {
     for (map, wanted) in [
-        ("{ along: lode }", ["`lode`: no axis has this name", "did you mean `load`?", "e.yaml:9:15"]),
+        ("{ along: loadd }", ["`loadd`: no axis has this name", "did you mean `load`?", "e.yaml:9:15"]),
         ("{ along: attempts }", ["nothing lies between them", "give it `from` and `to`", "e.yaml:9:15"]),
-        ("{ within: 80% }", ["this cannot be looked for", "between `0.01%` and `50%`", "e.yaml:9:16"]),
+        ("{ within: 80% }", ["looked for this closely", "between `0.01%` and `50%`", "e.yaml:9:16"]),
         ("{ recovers: [] }", ["nothing counts as having come back", "name the verdicts", "e.yaml:9:18"]),
-        ("{ expect: [ { claim: x } ] }", ["a bound of the boundary", "or `everywhere`", "e.yaml:9:19"]),
-        ("{ expect: [ { claim: x, at_most: 30ms } ] }", ["no value of the range `load`", "20/s", "e.yaml:9:40"]),
+        ("{ expect: [ { claim: x } ] }", ["a bound of the boundary", "or `everywhere`", "e.yaml:9:18"]),
+        ("{ expect: [ { claim: x, at_most: 30ms } ] }", ["no value of the range `load`", "20/s", "e.yaml:9:39"]),
         (
             "{ expect: [ { claim: x, where: { load: 20/s }, at_most: 30/s } ] }",
-            ["`load` is the axis along which", "by the other axes", "e.yaml:9:40"],
+            ["`load` is the axis along which", "by the other axes", "e.yaml:9:39"],
         ),
         (
             "{ expect: [ { claim: x, where: { attempts: 7 }, at_most: 30/s } ] }",
-            ["`attempts` has no value 7", "it has: 1, 2", "e.yaml:9:50"],
+            ["`attempts` has no value 7", "it has: 1, 2", "e.yaml:9:49"],
         ),
         ("{}\nsample: { sobol: 8 }", ["points that are drawn", "leave `sample` out", "e.yaml:10:9"]),
     ] {
