@@ -897,3 +897,101 @@ fn axes_on_the_line_are_as_if_they_stood_in_the_file() {
         assert!(refused.status.code() == Some(2) && said.contains(complaint), "{wrong:?}: {said}");
     }
 }
+
+/// A server that is stuck when its retries are more than it can do: with two attempts, above 50 requests a second.
+fn small_map(name: &str, map: &str) -> PathBuf {
+    let base = folder(name);
+    fs::write(
+        base.join("m.yaml"),
+        "services:\n  s: { workers: 1, queue: { capacity: 100 }, operations: { get: [ work: 10ms ] } }\nclients:\n  c:\n    calls: s.get\n    arrivals: { poisson: 20/s }\n    policies: [ { retry: { attempts: 2 } }, { timeout: 200ms } ]\n",
+    )
+    .expect("it can be written");
+    fs::write(
+        base.join("e.yaml"),
+        format!(
+            "model: m.yaml\nlength: 120s\nwarmup: 5s\nseeds: 8\nfaults: [ {{ name: surge, at: 20s, for: 10s, surge: {{ client: c, factor: 10 }} }} ]\nvary:\n  load: {{ path: clients.c.arrivals.poisson, from: 20/s, to: 90/s, steps: 4 }}\n  attempts: {{ path: clients.c.policies.retry.attempts, values: [ 1, 2 ] }}\nmap: {map}\n"
+        ),
+    )
+    .expect("it can be written");
+    base
+}
+
+#[test]
+fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() {
+    let map = "{ along: load, within: 5%, expect: [ { claim: one, where: { attempts: 1 }, everywhere: recovers }, \
+               { claim: two, where: { attempts: 2 }, at_least: 40/s, at_most: 60/s } ] }";
+    let base = small_map("map", map);
+    let file = base.join("e.yaml");
+    let mapped = |out: &str, more: &[&str]| {
+        let mut command = blackstart();
+        command.arg("map").arg(&file).args(more).arg("--out").arg(base.join(out));
+        command.assert()
+    };
+    let text = mapped("one", &["--jobs", "1"]).success().get_output().stdout.clone();
+    mapped("two", &["--jobs", "2"]).success();
+    let one = files_below(&base.join("one"));
+    let names: Vec<String> = one.iter().map(|it| it.0.display().to_string()).collect();
+    assert_eq!(names, ["e/charts/map.png", "e/charts/map.svg", "e/map-probes.csv", "e/map.csv"]);
+    assert!(one == files_below(&base.join("two")), "the files differ");
+    let text = String::from_utf8_lossy(&text);
+    assert!(text.contains("attempts 1: recovers everywhere") && text.contains("claims: 2 of 2 hold"), "{text}");
+    assert!(text.contains("attempts 2: all runs come back up to"), "{text}");
+    // One claim that cannot hold, and one on a row without a boundary.
+    let wrong = "map.expect=[ { claim: too much, where: { attempts: 2 }, at_least: 80/s }, { claim: none, where: { attempts: 1 }, at_most: 80/s } ]";
+    let out = mapped("wrong", &["--set", wrong, "--no-charts"]).code(1).get_output().stdout.clone();
+    let out = String::from_utf8_lossy(&out);
+    assert!(out.contains("claims: 0 of 2 hold") && out.contains("does not hold (attempts 2): too much"), "{out}");
+    assert!(out.contains("there is no boundary"), "{out}");
+    // With one seed everything is counted, and the line says where to look.
+    let json = mapped(
+        "json",
+        &["--along", "load", "--within", "20%", "--seeds", "1", "--format", "json", "--set", "map.expect=[]"],
+    );
+    let json: serde_json::Value = serde_json::from_slice(&json.success().get_output().stdout).expect("it is JSON");
+    assert_eq!((&json["seeds"], &json["rows"][1]["state"]), (&1.into(), &"boundary".into()));
+}
+
+#[test]
+fn mistakes_in_a_map_are_drawn_at_their_column() {
+    for (map, wanted) in [
+        ("{ along: loadd }", ["`loadd`: no axis has this name", "did you mean `load`?", "e.yaml:9:15"]),
+        ("{ along: attempts }", ["nothing lies between them", "give it `from` and `to`", "e.yaml:9:15"]),
+        ("{ within: 80% }", ["looked for this closely", "between `0.01%` and `50%`", "e.yaml:9:16"]),
+        ("{ recovers: [] }", ["nothing counts as having come back", "name the verdicts", "e.yaml:9:18"]),
+        ("{ expect: [ { claim: x } ] }", ["a bound of the boundary", "or `everywhere`", "e.yaml:9:18"]),
+        ("{ expect: [ { claim: x, at_most: 30ms } ] }", ["no value of the range `load`", "20/s", "e.yaml:9:39"]),
+        (
+            "{ expect: [ { claim: x, where: { load: 20/s }, at_most: 30/s } ] }",
+            ["`load` is the axis along which", "by the other axes", "e.yaml:9:39"],
+        ),
+        (
+            "{ expect: [ { claim: x, where: { attempts: 7 }, at_most: 30/s } ] }",
+            ["`attempts` has no value 7", "it has: 1, 2", "e.yaml:9:49"],
+        ),
+        ("{}\nsample: { sobol: 8 }", ["points that are drawn", "leave `sample` out", "e.yaml:10:9"]),
+    ] {
+        let base = small_map("map-mistakes", map);
+        let file = base.join("e.yaml");
+        let text = fs::read_to_string(&file).expect("it can be read");
+        // A sample wants no steps.
+        let text = if map.contains("sample") { text.replace(", steps: 4", "") } else { text };
+        fs::write(&file, text).expect("it can be written");
+        let output = blackstart().arg("check").arg(&file).output().expect("it runs");
+        let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{map}: {shown}");
+        assert!(wanted.iter().all(|it| shown.contains(it)), "{map}: {shown}");
+    }
+    // The line is checked as well, and what has no map can be mapped.
+    let base = small_map("map-line", "{}");
+    let mapped = |more: &[&str]| {
+        let output = blackstart().arg("map").arg(base.join("e.yaml")).args(more).arg("--out").arg(&base).output();
+        let output = output.expect("it runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) = mapped(&["--along", "attempts"]);
+    assert!(code == Some(2) && text.contains("nothing lies between them"), "{text}");
+    let (code, text) = mapped(&["--within", "90%"]);
+    assert!(code == Some(2) && text.contains("`--within`"), "{text}");
+    let (code, text) = mapped(&["--vary", "clients.c.policies.timeout=1s..2s"]);
+    assert!(code == Some(2) && text.contains("several ranges"), "{text}");
+}

@@ -156,7 +156,8 @@ fn chart(scenario: &Scenario, map: &Map) -> Chart {
     let (from, to) = (axis.number(0.0).min(axis.number(1.0)), axis.number(0.0).max(axis.number(1.0)));
     let within = |value: f64| value.clamp(from, to);
     let mut boxes = Vec::new();
-    let (mut pieces, mut intervals): (Vec<Vec<(f64, f64)>>, Vec<[(f64, f64); 2]>) = (Vec::new(), Vec::new());
+    let mut pieces: Vec<Vec<(f64, f64)>> = Vec::new();
+    let mut intervals: Vec<[(f64, f64); 2]> = Vec::new();
     for (number, row) in map.rows.iter().enumerate() {
         let level = number as f64;
         for ((left, right), state) in regions(row) {
@@ -193,4 +194,34 @@ pub fn closest<'r>(row: &'r Row, boundary: &Boundary) -> Option<&'r Probe> {
 fn inside(boundary: &Boundary, value: f64) -> bool {
     let (low, high) = if boundary.below { (boundary.all, boundary.none) } else { (boundary.none, boundary.all) };
     low.is_none_or(|low| value > low) && high.is_none_or(|high| value < high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Point;
+
+    fn row(boundaries: Vec<Boundary>) -> Row {
+        Row { point: Point { values: vec![0] }, probes: Vec::new(), boundaries, stopped: 0 }
+    }
+
+    #[test]
+    fn regions_lie_side_by_side_without_gaps_also_around_an_island() {
+        let (good, between, bad) = (StripState::Good, StripState::Between, StripState::Bad);
+        let inf = f64::INFINITY;
+        let falls = Boundary { below: true, all: Some(30.0), half: [Some(32.0), Some(34.0)], none: Some(35.0) };
+        assert_eq!(regions(&row(vec![falls])), [((-inf, 30.0), good), ((30.0, 35.0), between), ((35.0, inf), bad)]);
+        let rises = Boundary { below: false, all: Some(60.0), half: [Some(60.0), Some(59.0)], none: Some(59.0) };
+        let wanted = [
+            ((-inf, 30.0), good),
+            ((30.0, 35.0), between),
+            ((35.0, 59.0), bad),
+            ((59.0, 60.0), between),
+            ((60.0, inf), good),
+        ];
+        assert_eq!(regions(&row(vec![falls, rises])), wanted);
+        let open = Boundary { below: true, all: Some(30.0), half: [Some(30.0), None], none: None };
+        let ends = regions(&row(vec![open]));
+        assert_eq!(ends, [((-inf, 30.0), good), ((30.0, inf), between), ((inf, inf), bad)]);
+    }
 }

@@ -18,8 +18,8 @@ pub struct Spec {
     /// see more islands. Default: the only range.
     #[serde(default)]
     pub along: Option<Spanned<String>>,
-    /// How closely an edge is looked for: neither side of it is further from the other than this share of the value (near zero, of a
-    /// hundredth of the range). Between 0.01% and 50%. Default: 1%.
+    /// How closely an edge is looked for: until the places on both sides of it are no further apart than this share of the value (near
+    /// zero, of a hundredth of the range). Between 0.01% and 50%. Default: 1%.
     #[serde(default)]
     pub within: Option<Spanned<Share>>,
     /// Which verdicts count as having come back. Default: `[ never_disturbed, recovered ]`. In any case a run does not count in which a

@@ -18,7 +18,9 @@ pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment,
         && !WITHIN.contains(&within.0)
     {
         let help = "give a share of the value between `0.01%` and `50%`";
-        found.push(Diagnostic::error(within.place, "this cannot be looked for").help(help));
+        found.push(
+            Diagnostic::error(within.place, "an edge cannot be looked for this closely, or this loosely").help(help),
+        );
     }
     if let Some(recovers) = recovers
         && recovers.value.is_empty()
@@ -39,7 +41,10 @@ pub(super) fn asked(scenario: &Scenario, experiment: &Experiment, asked: &Asked,
     }
     if asked.within.is_some_and(|within| !WITHIN.contains(&within)) {
         let help = "give a share of the value between `0.01%` and `50%`";
-        found.push(Diagnostic::error(Place::NOWHERE, "`--within`: this cannot be looked for").help(help));
+        found.push(
+            Diagnostic::error(Place::NOWHERE, "`--within`: an edge cannot be looked for this closely, or this loosely")
+                .help(help),
+        );
     }
     // The claims are about the axis of the file.
     if let Some((asked, written)) = asked.along.as_ref().zip(experiment.map.as_ref().and_then(|map| map.along.as_ref()))

@@ -57,3 +57,20 @@ fn side(keeps: bool, beyond: bool) -> Holds {
         _ => Holds::Undecided,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::map::search::Boundary;
+
+    #[test]
+    fn a_bound_within_the_interval_of_the_boundary_decides_nothing() {
+        let boundary = |first, second| Boundary { below: false, all: None, half: [first, second], none: None };
+        let (low, high) = boundary(Some(34.0), Some(33.0)).interval();
+        assert_eq!((low, high), (33.0, 34.0), "seen from above");
+        let least = |bound: f64| side(low >= bound, high < bound);
+        assert_eq!([33.0, 33.5, 34.0, 34.5].map(least), [Holds::Yes, Holds::Undecided, Holds::Undecided, Holds::No]);
+        let (_, open) = boundary(None, Some(33.0)).interval();
+        assert_eq!(side(open <= 1e9, 33.0 > 1e9), Holds::Undecided, "the range ends before it is clear");
+    }
+}
