@@ -14,6 +14,9 @@ const MOST_ALONE: usize = 12;
 /// Groups of points that are told. Who has more looks at the figures.
 const MOST_CARDS: usize = 30;
 
+/// Warnings of a group that are told.
+const MOST_WARNINGS: usize = 10;
+
 /// Points that are named where many are told together.
 const MOST_NAMED: usize = 40;
 
@@ -98,7 +101,7 @@ pub fn section(page: &Page) -> Section {
             format!("<div><dt>{}</dt><dd>{meaning}</dd></div>", capital(word))
         })
         .collect();
-    let _ = write!(body, "<dl class=\"meanings\">{meanings}</dl>\n");
+    let _ = writeln!(body, "<dl class=\"meanings\">{meanings}</dl>");
     Section { id: "verdict", heading: "Verdict", body }
 }
 
@@ -227,26 +230,14 @@ fn card(page: &Page, group: &Group) -> String {
     let mut diagnoses = told(first);
     if !rest.is_empty() {
         let names: Vec<String> = rest.iter().map(|it| it.0.name().replace('_', " ")).collect();
-        let _ = write!(
+        let _ = writeln!(
             diagnoses,
-            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>\n",
+            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>",
             names.join(", "),
             told(rest)
         );
     }
-    let mut notes = String::new();
-    for &number in &group.points {
-        let point = &page.swept.points[number];
-        for (seed, why) in point.seeds.iter().zip(&point.stopped) {
-            if let Some(why) = why {
-                let _ = write!(notes, "<p class=\"warning\">Seed {seed} did not finish: {}</p>\n", escape(why));
-            }
-        }
-    }
-    for line in point.steady.lines() {
-        let class = if line.starts_with("warning") { "warning" } else { "soft" };
-        let _ = write!(notes, "<p class=\"{class}\">{}</p>\n", escape(&capital(&line)));
-    }
+    let notes = notes(page, group);
     format!(
         "<article class=\"card {class}\">\n{heading}<p class=\"state\">{counts}</p>\n{bar}{together}{evidence}{diagnoses}{notes}</article>\n",
         class = class(group.state()),
@@ -254,6 +245,31 @@ fn card(page: &Page, group: &Group) -> String {
         counts = if many { counted(&group.states, group.runs()) } else { counts(&group.states, group.runs()) },
         bar = bar(&group.states, group.runs()),
     )
+}
+
+/// What else there is to say: runs that did not finish, warnings, and how a system does in its everyday life.
+fn notes(page: &Page, group: &Group) -> String {
+    let mut warnings: Vec<String> = Vec::new();
+    let mut text = String::new();
+    for &number in &group.points {
+        let point = &page.swept.points[number];
+        let place = if group.points.len() > 1 { format!("{}: ", place(page.scenario, number)) } else { String::new() };
+        let stopped = point.seeds.iter().zip(&point.stopped);
+        let stopped = stopped.filter_map(|(seed, why)| Some(format!("seed {seed} did not finish: {}", why.as_ref()?)));
+        let steady = point.steady.lines();
+        let (warned, told): (Vec<_>, Vec<_>) = steady.into_iter().partition(|line| line.starts_with("warning"));
+        warnings.extend(stopped.chain(warned).map(|line| format!("{place}{line}")));
+        for line in told.iter().filter(|_| number == group.points[0]) {
+            let _ = writeln!(text, "<p class=\"soft\">{}</p>", escape(&capital(line)));
+        }
+    }
+    for line in warnings.iter().take(MOST_WARNINGS) {
+        let _ = writeln!(text, "<p class=\"warning\">{}</p>", escape(&capital(line)));
+    }
+    if warnings.len() > MOST_WARNINGS {
+        let _ = writeln!(text, "<p class=\"warning\">And {} more.</p>", thousands(warnings.len() - MOST_WARNINGS));
+    }
+    text
 }
 
 /// A sentence with a large first letter, unless it begins with the name of a part: those are written as they are.
