@@ -295,7 +295,8 @@ fn data(page: &Page) -> String {
 
 /// Mean and half interval of each point, one behind the other.
 fn packed(values: &[(usize, Figure)], points: usize) -> String {
-    if values.len() == points && values.iter().all(|(_, (mean, half))| *mean == 0.0 && !(*half > 0.0)) {
+    if values.len() == points && values.iter().all(|(_, (mean, half))| *mean == 0.0 && (half.is_nan() || *half == 0.0))
+    {
         return "0".to_owned();
     }
     let mut all = vec![(f64::NAN, f64::NAN); points];
