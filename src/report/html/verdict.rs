@@ -168,8 +168,8 @@ fn summary(page: &Page) -> String {
     format!("{what}, {runs}{each}, which differ in their luck only.{claimed}")
 }
 
-/// The points in their order, one by one; if there are many, those together that ended alike and for the same first reason, and the most
-/// frequent end first.
+/// The points in their order, one by one; if there are many, those together that ended alike and for the same first reason, and the worst
+/// end first.
 fn groups(points: &[Facts]) -> Vec<Group<'_>> {
     let end = |point: &Facts| (point.states().first().map(|it| it.0), mechanisms(point).first().map(|it| it.0));
     let plain = points.iter().all(|point| end(point).1.is_none() && point.states() == points[0].states());
@@ -187,7 +187,7 @@ fn groups(points: &[Facts]) -> Vec<Group<'_>> {
         }
     }
     if together {
-        groups.sort_by_key(|group| std::cmp::Reverse(group.points.len()));
+        groups.sort_by_key(|group| std::cmp::Reverse((group.state(), group.points.len())));
     }
     groups
 }
@@ -304,7 +304,8 @@ fn counted(states: &[(VerdictName, usize)], runs: usize) -> String {
 /// The same, with the interval of the first.
 fn counts(states: &[(VerdictName, usize)], runs: usize) -> String {
     let text = counted(states, runs);
-    let Some((_, n)) = states.first().filter(|_| runs > 1) else { return text };
+    let judged = |it: &&(VerdictName, usize)| runs > 1 && it.0 != VerdictName::NotJudged;
+    let Some((_, n)) = states.first().filter(judged) else { return text };
     let (low, high) = proportion::wilson(*n, runs);
     format!(
         "{text} <span class=\"soft\">(with 95 % confidence, {:.0} to {:.0} % of all such runs)</span>",
