@@ -46,10 +46,10 @@ fn of_one(page: &Page, same: &[Judged], with_places: bool) -> String {
     let ends = (holding.iter().min_by(by_mean), holding.iter().max_by(by_mean));
     if let (Some(least), Some(most)) = ends {
         let [low, high] = [least, most].map(|it| digits::mean(&it.value, it.quantity));
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td class=\"number\">{} to {}</td><td class=\"number\">{}</td>\
-             <td class=\"good\">✓ yes</td></tr>\n",
+             <td class=\"good\">✓ yes</td></tr>",
             escape(&least.claim),
             if holding.len() == same.len() {
                 format!("all {}", count(same.len(), "point"))
@@ -63,7 +63,7 @@ fn of_one(page: &Page, same: &[Judged], with_places: bool) -> String {
         );
     }
     if others.count() > MOST_ROWS {
-        let _ = write!(rows, "<tr><td colspan=\"6\">More rows are in claims.csv.</td></tr>\n");
+        let _ = writeln!(rows, "<tr><td colspan=\"6\">More rows are in claims.csv.</td></tr>");
     }
     rows
 }

@@ -156,9 +156,9 @@ pub fn section(page: &Page) -> Option<Section> {
     }
     let mut body = key_figures(page);
     if figures.left_out > 0 {
-        let _ = write!(
+        let _ = writeln!(
             body,
-            "<p class=\"cap\">To explore here: {} of {} figures for each of {}, those of clients first. All are in aggregate.csv.</p>\n",
+            "<p class=\"cap\">To explore here: {} of {} figures for each of {}, those of clients first. All are in aggregate.csv.</p>",
             thousands(figures.kept.len()),
             thousands(figures.kept.len() + figures.left_out.div_ceil(figures.points)),
             count(figures.points, "point"),
@@ -195,7 +195,7 @@ fn key_figures(page: &Page) -> String {
                 let text = figures.at(point, &of(client, metric)).map_or_else(|| "–".into(), |it| shown_as(it, metric));
                 let _ = write!(cells, "<td class=\"number\">{}</td>", escape(&text));
             }
-            let _ = write!(rows, "<tr>{cells}</tr>\n");
+            let _ = writeln!(rows, "<tr>{cells}</tr>");
         }
     }
     let mut head = String::new();
@@ -295,7 +295,8 @@ fn data(page: &Page) -> String {
 
 /// Mean and half interval of each point, one behind the other.
 fn packed(values: &[(usize, Figure)], points: usize) -> String {
-    if values.len() == points && values.iter().all(|(_, (mean, half))| *mean == 0.0 && !(*half > 0.0)) {
+    if values.len() == points && values.iter().all(|(_, (mean, half))| *mean == 0.0 && (half.is_nan() || *half == 0.0))
+    {
         return "0".to_owned();
     }
     let mut all = vec![(f64::NAN, f64::NAN); points];

@@ -27,7 +27,7 @@ pub fn escape(text: &str) -> String {
 /// A sentence of ours, in which what is to be typed stands between backticks.
 pub fn with_code(text: &str) -> String {
     let parts: Vec<String> = text.split('`').map(escape).collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return escape(text);
     }
     let mark =

@@ -23,7 +23,7 @@
 
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const isNumber = (value) => value !== null && value !== undefined && !Number.isNaN(value);
-  const isFinite = (value) => isNumber(value) && Math.abs(value) !== Infinity;
+  const finite = (value) => isNumber(value) && Math.abs(value) !== Infinity;
 
   // ---- Numbers in words ----
 
@@ -47,7 +47,7 @@
   /** A value to four digits, with its unit. */
   function shown(value, unit) {
     if (!isNumber(value)) return "–";
-    if (!isFinite(value)) return value > 0 ? "∞" : "−∞";
+    if (!finite(value)) return value > 0 ? "∞" : "−∞";
     const [divisor, name] = scaleOf(unit, Math.abs(value));
     const digits = { maximumSignificantDigits: 4 };
     return (value / divisor).toLocaleString("en-GB", digits).replace("-", "−") + name;
@@ -55,13 +55,13 @@
 
   /** A mean and half its interval: two digits of the half, and as many places of the mean. */
   function withInterval(mean, half, unit) {
-    if (!isFinite(mean) || !isFinite(half) || half <= 0) return shown(mean, unit);
+    if (!finite(mean) || !finite(half) || half <= 0) return shown(mean, unit);
     const [divisor, name] = scaleOf(unit, Math.max(Math.abs(mean), half));
     const places = Math.min(9, 1 - Math.floor(Math.log10(half / divisor)));
     return `${plain(mean / divisor, places)} ± ${plain(half / divisor, places)}${name}`;
   }
 
-  const between = (low, high, unit) => (isFinite(low) && isFinite(high) && low < high ? ` (${shown(low, unit)} to ${shown(high, unit)})` : "");
+  const between = (low, high, unit) => (finite(low) && finite(high) && low < high ? ` (${shown(low, unit)} to ${shown(high, unit)})` : "");
 
   /** A name on at most so many lines of so many pixels; what does not fit is cut. */
   function wrapped(name, room, most) {
@@ -126,7 +126,7 @@
       onto(a, b) { [start, end] = [a, b]; return this; },
       at: (value) => start + share(value) * (end - start),
       clamp: (value) => start + Math.max(0, Math.min(1, share(value))) * (end - start),
-      can: (value) => isFinite(value) && (!log || value > 0),
+      can: (value) => finite(value) && (!log || value > 0),
       back(pixel) {
         const part = (pixel - start) / (end - start);
         return log ? low * (high / low) ** part : low + part * (high - low);
@@ -136,7 +136,7 @@
 
   function extent(values) {
     let [low, high] = [Infinity, -Infinity];
-    for (const value of values) if (isFinite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    for (const value of values) if (finite(value)) [low, high] = [Math.min(low, value), Math.max(high, value)];
     return [low, high];
   }
 
@@ -175,12 +175,15 @@
   /** Lines over a number, with bands or whiskers, or points alone. */
   function lines(data) {
     const all = data.series;
-    const xs = [...new Set(all.flatMap((it) => it.x))].filter(isFinite).filter((it) => !data.x.log || it > 0).sort((a, b) => a - b);
+    const xs = [...new Set(all.flatMap((it) => it.x))].filter(finite).filter((it) => !data.x.log || it > 0).sort((a, b) => a - b);
     const looks = [];
     all.reduce((next, series) => (looks.push(series.faint ? 0 : next), next + (series.faint ? 0 : 1)), 0);
     let [low, high] = extent([...xs, ...(data.span || [])]);
     // Marks at the ends stand clear of the edge.
-    if (data.marks && low < high) [low, high] = data.x.log ? [low / (high / low) ** 0.03, high * (high / low) ** 0.03] : [low - (high - low) * 0.03, high + (high - low) * 0.03];
+    if (data.marks && low < high) {
+      const air = data.x.log ? (high / low) ** 0.03 : (high - low) * 0.03;
+      [low, high] = data.x.log ? [low / air, high * air] : [low - air, high + air];
+    }
     const indexAt = (series, x) => {
       let [from, to] = [0, series.x.length - 1];
       while (from < to) {
@@ -202,7 +205,7 @@
           const it = all[i];
           it.x.forEach((x, k) => {
             if (x < from || x > to) return;
-            for (const y of [it.y[k], it.low?.[k], it.high?.[k]]) if (isFinite(y) && (!data.y.log || y > 0)) values.push(y);
+            for (const y of [it.y[k], it.low?.[k], it.high?.[k]]) if (finite(y) && (!data.y.log || y > 0)) values.push(y);
           });
         }
         return [data.y, ...extent(values)];
@@ -258,10 +261,12 @@
           const k = indexAt(it, at);
           // Distributions have places of their own; elsewhere a line without a value here has none.
           if (data.shades && it.x[k] !== at) continue;
-          rows.push({ i, text: value(it, k), x: it.x[k], y: it.y[k], also: it.also?.[k] });
+          // Several points of a sample may stand at one place.
+          for (let n = k; n < it.x.length && (n === k || (data.scatter && it.x[n] === at)); n++)
+            rows.push({ i, text: value(it, n), note: it.notes?.[n], x: it.x[n], y: it.y[n] });
         }
         const faults = (data.shades || []).filter(([from, to]) => at >= from && at <= to).map((it) => it[2]);
-        const title = data.stopTitle ? data.stopTitle(at) : `${data.x.label} ${shown(at, data.x.unit)}`;
+        const title = `${data.x.label} ${shown(at, data.x.unit)}`;
         return { title: title + (faults.length ? `, during ${faults.join(", ")}` : ""), x: at, rows };
       },
       table() {
@@ -310,7 +315,7 @@
             g.append(make("rect", { class: `f${at}`, x: left, y: Math.min(head, foot), width, height: Math.abs(foot - head), "data-series": bar[0] }));
             const cx = left + width / 2;
             let over = Math.min(head, foot);
-            if (isFinite(bar[2]) && isFinite(bar[3]) && bar[2] < bar[3]) {
+            if (finite(bar[2]) && finite(bar[3]) && bar[2] < bar[3]) {
               const [a, b] = [y.clamp(bar[2]), y.clamp(bar[3])];
               g.append(make("path", { class: "whisker", d: `M${cx - 5} ${a}h10M${cx} ${a}V${b}M${cx - 5} ${b}h10` }));
               over = Math.min(over, b);
@@ -401,6 +406,8 @@
     const help = make("p", { class: "aside", id: `plot-${number}-help` },
       "Left and right arrow keys read values, with Shift ten at a time. Up and down choose one line. Plus and minus zoom, Escape shows everything.");
     const reset = make("button", { type: "button", class: "reset", disabled: true, onclick: () => zoom(kind.domain) }, "Reset zoom");
+    const [wider, nearer] = [["Zoom out", "−", 2], ["Zoom in", "+", 0.5]].map(([name, sign, factor]) =>
+      make("button", { type: "button", "aria-label": name, title: name, onclick: () => closer(factor) }, sign));
     const shelf = make("div", { class: "wide figure-table", hidden: true, tabindex: "0", role: "region", "aria-label": `Values of ${title}`, id: `plot-${number}-table` });
     const asTable = make("button", { type: "button", class: "as-table", "aria-expanded": "false", "aria-controls": shelf.id, onclick() {
       if (!shelf.firstChild) { const { head, rows } = kind.table(); shelf.append(table(title, head, rows)); }
@@ -527,14 +534,14 @@
       }
       const names = kind.series.length > 1 || kind.series[0]?.name;
       tip.replaceChildren(make("strong", {}, it.title), ...rows.map((row) => make("div", { class: "row" },
-        kind.series[row.i].sample(), names ? make("span", {}, kind.series[row.i].name) : null, make("span", { class: "value" }, row.text))));
+        kind.series[row.i].sample(), names ? make("span", {}, row.note ?? kind.series[row.i].name) : null, make("span", { class: "value" }, row.text))));
       if (it.rows.length > rows.length) tip.append(make("div", {}, `and ${it.rows.length - rows.length} more`));
       if (!it.rows.length) tip.append(make("div", {}, "no value here"));
       const width = tip.offsetWidth, whole = area.clientWidth;
       tip.style.left = `${Math.max(0, Math.min(whole - width, at + 14 + width > whole ? at - width - 14 : at + 14))}px`;
       tip.style.top = `${frame.top + 4}px`;
       if (say) {
-        const told = it.rows.slice(0, 6).map((row) => `${kind.series[row.i].name} ${row.text}`).join("; ");
+        const told = it.rows.slice(0, 6).map((row) => `${row.note ?? kind.series[row.i].name} ${row.text}`).join("; ");
         live.textContent = `${it.title}: ${told || "no value"}${it.rows.length > 6 ? `; and ${it.rows.length - 6} more` : ""}`;
       }
     }
@@ -617,7 +624,7 @@
       mark(true);
     });
 
-    figure.append(legend, above, area, help, live, make("div", { class: "tools" }, reset, asTable), shelf);
+    figure.append(legend, above, area, help, live, make("div", { class: "tools" }, nearer, wider, reset, asTable), shelf);
     let drawn = 0;
     new ResizeObserver(() => {
       if (area.clientWidth === drawn) return;
@@ -709,7 +716,7 @@
       const label = (axis, p) => axes[axis].labels[points[p][axis]];
       const seriesOf = (p) => (by === "" ? "" : `${axes[by].name === "variant" ? "" : `${axes[by].name} `}${label(by, p)}`);
       const most = about.unit === "share" ? 1 : Infinity;
-      const ends = ([mean, half]) => (isFinite(half) && isFinite(mean) ? [Math.max(0, mean - half), Math.min(most, mean + half)] : [null, null]);
+      const ends = ([mean, half]) => (finite(half) && finite(mean) ? [Math.max(0, mean - half), Math.min(most, mean + half)] : [null, null]);
       const y = { label: about.meaning.split(/[.;:]/)[0].toLowerCase(), unit: about.unit, log: false, zero: true };
       const window = Number(pickers.window.value);
       const rows = [];
@@ -727,7 +734,10 @@
         const scatter = drawn.length > 0;
         const all = [...series].map(([name, list]) => {
           list.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-          return { name: name || entity, scatter, x: list.map((it) => it[0]), y: list.map((it) => it[2][0]),
+          // A point of a sample is told by its other values.
+          const others = axes.map((_, i) => i).filter((i) => String(i) !== along && axes[i].drawn);
+          const notes = scatter && others.length ? list.map((it) => others.map((i) => `${axes[i].name} ${label(i, it[1])}`).join(", ")) : null;
+          return { name: name || entity, scatter, notes, x: list.map((it) => it[0]), y: list.map((it) => it[2][0]),
             low: list.map((it) => ends(it[2])[0]), high: list.map((it) => ends(it[2])[1]) };
         });
         const [low, high] = extent(axis.numbers);

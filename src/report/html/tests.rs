@@ -30,7 +30,8 @@ fn numbers_are_short_and_keep_what_json_lacks() {
 fn the_script_and_the_style_ask_nobody() {
     for text in [SCRIPT, STYLE] {
         for word in ["http:", "https:", "url(", "@import", "fetch(", "XMLHttp", "import(", "</"] {
-            let allowed = text.replace("http://www.w3.org/2000/svg", "");
+            // The name of SVG is no address to go to, and what begins with # is in the page itself.
+            let allowed = text.replace("http://www.w3.org/2000/svg", "").replace("url(#", "");
             assert!(!allowed.contains(word), "{word}");
         }
     }

@@ -14,6 +14,9 @@ const MOST_ALONE: usize = 12;
 /// Groups of points that are told. Who has more looks at the figures.
 const MOST_CARDS: usize = 30;
 
+/// Warnings of a group that are told.
+const MOST_WARNINGS: usize = 10;
+
 /// Points that are named where many are told together.
 const MOST_NAMED: usize = 40;
 
@@ -33,10 +36,44 @@ fn words(state: VerdictName) -> (&'static str, &'static str) {
     }
 }
 
-/// Points that are told together: their numbers, and how they ended.
+/// Points that are told together.
 struct Group<'a> {
     points: Vec<usize>,
+    /// The first of them, which stands for the others.
     first: &'a Facts,
+    /// How the runs of all of them ended, the most frequent first.
+    states: Vec<(VerdictName, usize)>,
+    /// What was at work, and in how many of the runs; the most telling first.
+    mechanisms: Vec<(Mechanism, usize)>,
+}
+
+impl Group<'_> {
+    fn runs(&self) -> usize {
+        self.states.iter().map(|it| it.1).sum()
+    }
+
+    fn state(&self) -> VerdictName {
+        self.states.first().map_or(VerdictName::NotJudged, |it| it.0)
+    }
+
+    /// Takes in a point that ended alike.
+    fn add(&mut self, number: usize, point: &Facts) {
+        self.points.push(number);
+        for (state, n) in point.states() {
+            match self.states.iter_mut().find(|it| it.0 == state) {
+                Some(known) => known.1 += n,
+                None => self.states.push((state, n)),
+            }
+        }
+        self.states.sort_by_key(|it| std::cmp::Reverse(it.1));
+        for (mechanism, n) in mechanisms(point) {
+            match self.mechanisms.iter_mut().find(|it| it.0 == mechanism) {
+                Some(known) => known.1 += n,
+                None => self.mechanisms.push((mechanism, n)),
+            }
+        }
+        self.mechanisms.sort_by_key(|it| it.0);
+    }
 }
 
 pub fn section(page: &Page) -> Section {
@@ -46,9 +83,12 @@ pub fn section(page: &Page) -> Section {
     if groups.len() > 1 {
         body.push_str(&glance(page, &groups));
     }
+    if groups.iter().any(|group| group.points.len() > 1) {
+        body.push_str("<p class=\"soft\">Points that ended alike are told together, by the first of them.</p>\n");
+    }
     let mut told: Vec<VerdictName> = Vec::new();
     for group in groups.iter().take(MOST_CARDS) {
-        told.extend(group.first.states().iter().map(|it| it.0));
+        told.extend(group.states.iter().map(|it| it.0));
         body.push_str(&card(page, group));
     }
     told.sort_unstable();
@@ -61,7 +101,7 @@ pub fn section(page: &Page) -> Section {
             format!("<div><dt>{}</dt><dd>{meaning}</dd></div>", capital(word))
         })
         .collect();
-    let _ = write!(body, "<dl class=\"meanings\">{meanings}</dl>\n");
+    let _ = writeln!(body, "<dl class=\"meanings\">{meanings}</dl>");
     Section { id: "verdict", heading: "Verdict", body }
 }
 
@@ -71,20 +111,19 @@ fn glance(page: &Page, groups: &[Group]) -> String {
         .iter()
         .take(MOST_CARDS)
         .map(|group| {
-            let (states, runs) = (group.first.states(), group.first.seeds.len());
-            let state = states.first().map_or(VerdictName::NotJudged, |it| it.0);
             let name = match group.points.len() {
                 1 => escape(&place(page.scenario, group.points[0])),
                 n => count(n, "point"),
             };
-            let names = mechanisms(group.first).into_iter().map(|it| it.0.name().replace('_', " "));
-            let work = names.collect::<Vec<_>>().join(", ");
-            let work = if work.is_empty() { "–".to_owned() } else { work };
+            // Of many points, what was at work in most of their runs.
+            let often = group.mechanisms.iter().filter(|it| group.points.len() == 1 || it.1 * 2 >= group.runs());
+            let names: Vec<String> = often.map(|it| it.0.name().replace('_', " ")).collect();
+            let work = if names.is_empty() { "–".to_owned() } else { names.join(", ") };
             format!(
                 "<tr><th scope=\"row\">{name}</th><td class=\"{}\">{}{}</td><td>{work}</td></tr>\n",
-                class(state),
-                counted(&states, runs),
-                bar(&states, runs),
+                class(group.state()),
+                counted(&group.states, group.runs()),
+                bar(&group.states, group.runs()),
             )
         })
         .collect();
@@ -129,17 +168,26 @@ fn summary(page: &Page) -> String {
     format!("{what}, {runs}{each}, which differ in their luck only.{claimed}")
 }
 
-/// The points in their order: one by one, or, if there are many, those that ended alike together.
+/// The points in their order, one by one; if there are many, those together that ended alike and for the same first reason, and the worst
+/// end first.
 fn groups(points: &[Facts]) -> Vec<Group<'_>> {
-    let alike = |a: &Facts, b: &Facts| a.states() == b.states() && mechanisms(a) == mechanisms(b);
+    let end = |point: &Facts| (point.states().first().map(|it| it.0), mechanisms(point).first().map(|it| it.0));
+    let plain = points.iter().all(|point| end(point).1.is_none() && point.states() == points[0].states());
+    let together = points.len() > MOST_ALONE || (plain && points.len() > 3);
     let mut groups: Vec<Group> = Vec::new();
-    let plain = points.iter().all(|point| mechanisms(point).is_empty() && point.states() == points[0].states());
     for (number, point) in points.iter().enumerate() {
-        let known = groups.iter_mut().find(|group| alike(group.first, point));
-        match known.filter(|_| points.len() > MOST_ALONE || (plain && points.len() > 3)) {
-            Some(group) => group.points.push(number),
-            None => groups.push(Group { points: vec![number], first: point }),
+        let known = groups.iter_mut().find(|group| together && end(group.first) == end(point));
+        match known {
+            Some(group) => group.add(number, point),
+            None => {
+                let mut group = Group { points: Vec::new(), first: point, states: Vec::new(), mechanisms: Vec::new() };
+                group.add(number, point);
+                groups.push(group);
+            }
         }
+    }
+    if together {
+        groups.sort_by_key(|group| std::cmp::Reverse((group.state(), group.points.len())));
     }
     groups
 }
@@ -153,20 +201,23 @@ fn mechanisms(point: &Facts) -> Vec<(Mechanism, usize)> {
 
 fn card(page: &Page, group: &Group) -> String {
     let point = group.first;
-    let states = point.states();
-    let state = states.first().map_or(VerdictName::NotJudged, |it| it.0);
+    let many = group.points.len() > 1;
     let alone = place(page.scenario, group.points[0]);
     let heading = match group.points.len() {
         1 if alone.is_empty() => String::new(),
         1 => format!("<h3>{}</h3>\n", escape(&alone)),
         n => format!("<h3>{}</h3>\n", count(n, "point")),
     };
-    let together = if group.points.len() > 1 { named(page, &group.points) } else { String::new() };
+    let together = if many {
+        format!("{}<p class=\"soft\">The first of them, {}:</p>\n", named(page, &group.points), escape(&alone))
+    } else {
+        String::new()
+    };
+    let state = point.states().first().map_or(VerdictName::NotJudged, |it| it.0);
     let example = point.seeds.iter().zip(&point.verdicts).find(|it| it.1.name == state);
-    let of_first = if group.points.len() > 1 { format!("{}, ", escape(&alone)) } else { String::new() };
     let evidence = example.map_or_else(String::new, |(seed, verdict)| {
         format!(
-            "<p class=\"evidence\">{} <span class=\"soft\">({of_first}seed {seed})</span></p>\n",
+            "<p class=\"evidence\">{} <span class=\"soft\">(seed {seed})</span></p>\n",
             escape(&sentence(&verdict.evidence))
         )
     });
@@ -179,35 +230,48 @@ fn card(page: &Page, group: &Group) -> String {
     let mut diagnoses = told(first);
     if !rest.is_empty() {
         let names: Vec<String> = rest.iter().map(|it| it.0.name().replace('_', " ")).collect();
-        let _ = write!(
+        let _ = writeln!(
             diagnoses,
-            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>\n",
+            "<details class=\"more\"><summary>Also at work: {}</summary>\n{}</details>",
             names.join(", "),
             told(rest)
         );
     }
-    let mut notes = String::new();
-    for &number in &group.points {
-        let point = &page.swept.points[number];
-        for (seed, why) in point.seeds.iter().zip(&point.stopped) {
-            if let Some(why) = why {
-                let _ = write!(notes, "<p class=\"warning\">Seed {seed} did not finish: {}</p>\n", escape(why));
-            }
-        }
-    }
-    for line in point.steady.lines() {
-        let class = if line.starts_with("warning") { "warning" } else { "soft" };
-        let _ = write!(notes, "<p class=\"{class}\">{}</p>\n", escape(&capital(&line)));
-    }
+    let times = super::super::words::times(&point.verdicts);
+    let times = times.map_or_else(String::new, |times| format!("<p>{}.</p>\n", escape(&capital(&times))));
+    let (tried, notes) = (tried(point), notes(page, group));
     format!(
         "<article class=\"card {class}\">\n{heading}<p class=\"state\">{counts}</p>\n{bar}{together}{times}{evidence}{diagnoses}{tried}{notes}</article>\n",
-        times = super::super::words::times(&point.verdicts)
-            .map_or_else(String::new, |times| format!("<p>{}.</p>\n", escape(&capital(&times)))),
-        tried = tried(point),
-        class = class(state),
-        counts = counts(&states, point.seeds.len()),
-        bar = bar(&states, point.seeds.len()),
+        class = class(group.state()),
+        // An interval is one of a point: of different points it would say nothing.
+        counts = if many { counted(&group.states, group.runs()) } else { counts(&group.states, group.runs()) },
+        bar = bar(&group.states, group.runs()),
     )
+}
+
+/// What else there is to say: runs that did not finish, warnings, and how a system does in its everyday life.
+fn notes(page: &Page, group: &Group) -> String {
+    let mut warnings: Vec<String> = Vec::new();
+    let mut text = String::new();
+    for &number in &group.points {
+        let point = &page.swept.points[number];
+        let place = if group.points.len() > 1 { format!("{}: ", place(page.scenario, number)) } else { String::new() };
+        let stopped = point.seeds.iter().zip(&point.stopped);
+        let stopped = stopped.filter_map(|(seed, why)| Some(format!("seed {seed} did not finish: {}", why.as_ref()?)));
+        let steady = point.steady.lines();
+        let (warned, told): (Vec<_>, Vec<_>) = steady.into_iter().partition(|line| line.starts_with("warning"));
+        warnings.extend(stopped.chain(warned).map(|line| format!("{place}{line}")));
+        for line in told.iter().filter(|_| number == group.points[0]) {
+            let _ = writeln!(text, "<p class=\"soft\">{}</p>", escape(&capital(line)));
+        }
+    }
+    for line in warnings.iter().take(MOST_WARNINGS) {
+        let _ = writeln!(text, "<p class=\"warning\">{}</p>", escape(&capital(line)));
+    }
+    if warnings.len() > MOST_WARNINGS {
+        let _ = writeln!(text, "<p class=\"warning\">And {} more.</p>", thousands(warnings.len() - MOST_WARNINGS));
+    }
+    text
 }
 
 /// What the first remedy did, if it was tried.
@@ -239,9 +303,9 @@ fn counted(states: &[(VerdictName, usize)], runs: usize) -> String {
         let word = words(*state).0;
         let _ = match place {
             0 if runs == 1 => write!(text, "<strong>{}</strong>", capital(word)),
-            0 if *n == runs => write!(text, "<strong>{} in all {runs} runs</strong>", capital(word)),
-            0 => write!(text, "<strong>{} in {n} of {runs} runs</strong>", capital(word)),
-            _ => write!(text, ", {word} in {n}"),
+            0 if *n == runs => write!(text, "<strong>{} in all {} runs</strong>", capital(word), thousands(runs)),
+            0 => write!(text, "<strong>{} in {} of {} runs</strong>", capital(word), thousands(*n), thousands(runs)),
+            _ => write!(text, ", {word} in {}", thousands(*n)),
         };
     }
     text
@@ -250,7 +314,8 @@ fn counted(states: &[(VerdictName, usize)], runs: usize) -> String {
 /// The same, with the interval of the first.
 fn counts(states: &[(VerdictName, usize)], runs: usize) -> String {
     let text = counted(states, runs);
-    let Some((_, n)) = states.first().filter(|_| runs > 1) else { return text };
+    let judged = |it: &&(VerdictName, usize)| runs > 1 && it.0 != VerdictName::NotJudged;
+    let Some((_, n)) = states.first().filter(judged) else { return text };
     let (low, high) = proportion::wilson(*n, runs);
     format!(
         "{text} <span class=\"soft\">(with 95 % confidence, {:.0} to {:.0} % of all such runs)</span>",
