@@ -147,10 +147,11 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     if let Some(sensitive) = &tuned.sensitivity {
         matters(&mut text, tuned, sensitive);
     }
-    if tuned.best > 0 {
-        text.push_str("\n  to use it:");
-        for option in options(tuned, tuned.best) {
-            let _ = write!(text, "\n    {option}");
+    let knee = tuned.knee.filter(|&knee| knee != tuned.best);
+    for (which, number) in [("the best", Some(tuned.best)), ("the knee", knee)] {
+        if let Some(number) = number.filter(|&number| number > 0) {
+            let _ = write!(text, "\n  to use {which}:");
+            options(tuned, number).iter().for_each(|option| text.extend(["\n    ", option]));
         }
     }
     if let Some(seeds) = tuned.seeds_to_decide() {
@@ -169,21 +170,23 @@ fn asked(text: &mut String, tuned: &Tuned) {
     let goals: Vec<String> = tuned.goals.iter().map(most).collect();
     let _ = write!(text, "\n  looked for: {}", goals.join(", against "));
     for limit in &tuned.limits {
-        let _ = write!(text, "\n  within: {} {}", limit.name(), limit.bound());
+        let _ = write!(text, "\n  within: {}: {}", limit.name(), limit.bound());
     }
     if let Some((axis, count, take)) = &tuned.over {
         let what = match take {
-            Take::Worst => "the worst",
-            Take::Mean => "the mean",
+            Take::Worst => "worst",
+            Take::Mean => "mean",
         };
-        let _ = write!(text, "\n  everywhere {what} of the {count} values of {axis}, with each seed");
+        let _ = write!(text, "\n  over: {axis}, with each seed the {what} of its {count} values");
     }
     let tried = tuned.candidates.len() - 1;
     let unbuilt = tuned.candidates.iter().filter(|it| it.unbuilt.is_some()).count();
     let seeds: Vec<usize> = tuned.rounds.iter().map(|round| round.seeds).collect();
     let rounds = match seeds[..] {
         [one] => format!("each on {one} seeds"),
-        [first, .., last] => format!("in {} rounds, all on {first} seeds, the last {} on {last}", seeds.len(), left(tuned)),
+        [first, .., last] => {
+            format!("in {} rounds, all on {first} seeds, the last {} on {last}", seeds.len(), left(tuned))
+        }
         [] => String::new(),
     };
     let _ = write!(text, "\n  tried: {tried} settings, {rounds} ({} runs with all that follows)", tuned.runs);
@@ -206,7 +209,8 @@ fn answer(text: &mut String, tuned: &Tuned) {
     if tuned.best == 0 {
         text.push_str("\n\n  best: the setting as it is; nothing that was tried did better in the search");
     } else {
-        let _ = write!(text, "\n\n  best: {} (setting {})", values(tuned, tuned.best), tuned.best);
+        let alone = if tuned.goals.len() > 1 { " by the first alone" } else { "" };
+        let _ = write!(text, "\n\n  best{alone}: {} (setting {})", values(tuned, tuned.best), tuned.best);
     }
     let first = tuned.seed.wrapping_add(HELD_BACK);
     let _ = write!(text, "\n  on {} seeds that the search has not seen (from {first}):", best.seeds());
@@ -225,7 +229,7 @@ fn answer(text: &mut String, tuned: &Tuned) {
             let seeds = seeds.map_or_else(String::new, |seeds| format!(", about {} seeds would decide", about(seeds)));
             format!("{}: {}{seeds}", figure(value, limit.quantity), kept(*holds))
         };
-        let _ = write!(text, "\n    {} {}: {}", limit.name(), limit.bound(), told(best));
+        let _ = write!(text, "\n    {}, {}: {}", limit.name(), limit.bound(), told(best));
         if tuned.best > 0 {
             let _ = write!(text, "; as it is {}", told(as_it_is));
         }
@@ -267,10 +271,14 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
 
 /// The other finalists, or the frontier.
 fn others(text: &mut String, tuned: &Tuned) {
-    let open: Vec<_> = tuned.rivals.iter().filter(|(_, row)| decision(row, &tuned.goals[0]) != Decision::Better).collect();
+    let open: Vec<_> =
+        tuned.rivals.iter().filter(|(_, row)| decision(row, &tuned.goals[0]) != Decision::Better).collect();
     if !tuned.rivals.is_empty() && open.is_empty() {
         let n = tuned.rivals.len();
-        let _ = write!(text, "\n  better than the other {n} that were left in the end and keep to the constraints, at 95 %");
+        let _ = write!(
+            text,
+            "\n  better than the other {n} that were left in the end and keep to the constraints, at 95 %"
+        );
     }
     for (number, row) in open {
         let told = against(row, &tuned.goals[0], &format!("setting {number}"));
@@ -356,13 +364,16 @@ fn matters(text: &mut String, tuned: &Tuned, sensitive: &Sensitive) {
         }
     }
     if sensitive.bounded {
-        text.push_str("\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0");
+        text.push_str(
+            "\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0",
+        );
     }
     text.push('\n');
 }
 
 fn json(scenario: &Scenario, tuned: &Tuned) -> String {
-    let interval = |value: &Summary| serde_json::json!({ "mean": value.mean, "ci_low": value.low, "ci_high": value.high });
+    let interval =
+        |value: &Summary| serde_json::json!({ "mean": value.mean, "ci_low": value.low, "ci_high": value.high });
     let known = |known: &Known| {
         let goals = known.judged[..tuned.goals.len()].iter().map(|(value, _)| interval(value)).collect::<Vec<_>>();
         let limits = known.judged[tuned.goals.len()..].iter().map(|(value, holds)| {
@@ -390,12 +401,10 @@ fn json(scenario: &Scenario, tuned: &Tuned) -> String {
             "order": row.order.map(|it| serde_json::json!({ "less": it.less, "more": it.more })),
         })
     };
-    let told = |it: &Told| {
-        serde_json::json!({ "figure": it.name(), "better": if it.more { "more" } else { "less" }, "bound": it.bound.as_ref().map(|it| it.0) })
-    };
-    let rivals = tuned.rivals.iter().map(|(number, it)| {
-        serde_json::json!({ "setting": setting(*number), "best_against_it": row(it, &tuned.goals[0]) })
-    });
+    let told = |it: &Told| serde_json::json!({ "figure": it.name(), "better": if it.more { "more" } else { "less" }, "bound": it.bound.as_ref().map(|it| it.0) });
+    let rivals = tuned.rivals.iter().map(
+        |(number, it)| serde_json::json!({ "setting": setting(*number), "best_against_it": row(it, &tuned.goals[0]) }),
+    );
     let sensitivity = tuned.sensitivity.as_ref().map(|it| {
         let axes = tuned.axes.iter().zip(&it.axes).map(|(axis, it)| {
             serde_json::json!({

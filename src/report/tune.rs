@@ -7,8 +7,9 @@ use std::path::Path;
 use super::chart::{self, Axis, Bar, BarGroup, Better, Chart, Dot, Kind, Scatter, Unit};
 use super::draw::unit_of;
 use super::tables::{cell, put, text};
-use crate::experiment::Summary;
 use crate::experiment::tune::{Candidate, Known, Sensitive, Told, Tuned};
+use crate::experiment::{Holds, Summary};
+use crate::measure::Quantity;
 use crate::scenario::Scenario;
 use crate::scenario::tune::Sensitivity;
 
@@ -81,7 +82,8 @@ fn interval(value: &Summary) -> [String; 3] {
 
 fn candidates(tuned: &Tuned) -> io::Result<Vec<u8>> {
     let mut table = Table::from_writer(Vec::new());
-    let limits = (1..=tuned.limits.len()).flat_map(|number| [format!("bound_{number}"), format!("bound_{number}_kept")]);
+    let limits =
+        (1..=tuned.limits.len()).flat_map(|number| [format!("bound_{number}"), format!("bound_{number}_kept")]);
     let before = ["candidate".to_owned()].into_iter().chain(tuned.axes.iter().map(|axis| text(axis)));
     let after = ["fate", "dropped_after_round", "seeds_of", "seeds"].map(str::to_owned);
     table.write_record(before.chain(after).chain(objectives(tuned)).chain(limits).chain(["kept".to_owned()]))?;
@@ -146,6 +148,14 @@ fn axis(told: &Told) -> Axis {
     Axis { label: told.name(), unit: unit_of(told.quantity), log: false, from_zero: false }
 }
 
+/// The axis of an objective for its values: logarithmic for times of which the longest is much longer than the shortest.
+fn spread(told: &Told, values: impl Iterator<Item = f64> + Clone) -> Axis {
+    let finite = values.filter(|value| value.is_finite());
+    let (least, most) = (finite.clone().fold(f64::INFINITY, f64::min), finite.fold(0.0, f64::max));
+    let log = told.quantity == Quantity::Seconds && least > 0.0 && most > 30.0 * least;
+    Axis { log, ..axis(told) }
+}
+
 /// All settings that may be had, the frontier with its intervals.
 fn frontier_chart(scenario: &Scenario, tuned: &Tuned) -> Chart {
     let dot = |number: usize| {
@@ -165,12 +175,13 @@ fn frontier_chart(scenario: &Scenario, tuned: &Tuned) -> Chart {
         let ends = |it: Summary| if judged { (it.low, it.high) } else { none };
         Some(Dot { at: (x.mean, y.mean), x: ends(x), y: ends(y), dominated, label })
     };
-    let broken = |number: &usize| tuned.held_back(*number).holds() == crate::experiment::Holds::No;
+    let broken = |number: &usize| tuned.held_back(*number).holds() == Holds::No;
     let better = |goal: usize| if tuned.goals[goal].more { Better::More } else { Better::Less };
+    let points: Vec<Dot> = (0..tuned.candidates.len()).filter(|it| !broken(it)).filter_map(dot).collect();
     let scatter = Scatter {
-        points: (0..tuned.candidates.len()).filter(|it| !broken(it)).filter_map(dot).collect(),
-        x: axis(&tuned.goals[0]),
-        y: axis(&tuned.goals[1]),
+        x: spread(&tuned.goals[0], points.iter().map(|dot| dot.at.0)),
+        y: spread(&tuned.goals[1], points.iter().map(|dot| dot.at.1)),
+        points,
         better_x: better(0),
         better_y: better(1),
         legend: ["frontier, on seeds that were held back".to_owned(), "other settings that were tried".to_owned()],
@@ -180,11 +191,13 @@ fn frontier_chart(scenario: &Scenario, tuned: &Tuned) -> Chart {
 }
 
 fn tornado(scenario: &Scenario, tuned: &Tuned, sensitive: &Sensitive) -> Chart {
-    let bar = |name: &str, it: &Summary| Bar { name: name.to_owned(), value: it.mean, low: it.low, high: it.high };
+    // What is drawn are sizes and shares: none is below zero, whatever its interval says.
+    let bar =
+        |name: &str, it: &Summary| Bar { name: name.to_owned(), value: it.mean, low: it.low.max(0.0), high: it.high };
     let goal = &tuned.goals[0];
     let (x, names) = match sensitive.way {
         Sensitivity::Morris => (
-            Axis { label: format!("change of {} along the whole axis (mu*)", goal.name()), from_zero: true, ..axis(goal) },
+            Axis { label: format!("change of {} along the whole axis", goal.metric), from_zero: true, ..axis(goal) },
             vec!["mu*"],
         ),
         Sensitivity::Sobol => (

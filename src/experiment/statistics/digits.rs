@@ -115,7 +115,8 @@ pub fn plain(value: f64, quantity: Quantity) -> String {
 }
 
 fn interval(value: &Summary) -> Option<f64> {
-    Some(value.half()).filter(|half| half.is_finite() && *half > 0.0)
+    // What is the same in every run has a mean that is rounded, and differs from it in the last bit.
+    Some(value.half()).filter(|half| half.is_finite() && *half > 1e-12 * value.mean.abs())
 }
 
 #[cfg(test)]
@@ -148,6 +149,7 @@ mod tests {
     #[test]
     fn without_an_interval_there_are_three_digits() {
         assert_eq!(plus_minus(&around(80.123, 0.0), Quantity::PerSecond), "80.1/s");
+        assert_eq!(plus_minus(&Summary::of(&[0.06; 32]), Quantity::Count), "0.06");
         assert_eq!(plus_minus(&Summary::of(&[f64::INFINITY, 1.0]), Quantity::Seconds), "inf");
         assert_eq!(plus_minus(&Summary::of(&[]), Quantity::Seconds), "?");
         assert_eq!(share_of_runs(super::super::proportion::wilson(19, 20)), "[76 %, 99 %]");

@@ -463,6 +463,8 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
         let fronts = frontier::fronts(&points);
         front = front.into_iter().zip(fronts).filter(|it| it.1 == 0).map(|it| it.0).collect();
         front.sort_by(|a, b| b.1[0].total_cmp(&a.1[0]));
+        // Of those that are equal in both the first: the setting as it is, or the one that was tried first.
+        front.dedup_by_key(|it| it.1);
         knee = frontier::knee(&front.iter().map(|it| it.1).collect::<Vec<_>>()).map(|it| front[it].0);
         frontier = front.into_iter().map(|it| it.0).collect();
     }

@@ -72,9 +72,11 @@ pub(in super::super) fn indices(axes: usize, rows: u32, figure: Figure) -> Vec<M
 /// The first-order and the total index of an axis, from some of the rows. Nothing matters to a figure that does not vary.
 fn estimate(rows: &[Row], some: &[usize], axis: usize) -> [f64; 2] {
     let of = |value: &dyn Fn(&Row) -> f64| some.iter().map(|&row| value(&rows[row])).sum::<f64>() / some.len() as f64;
-    let middle = of(&|row| f64::midpoint(row.a, row.b));
+    // All sets of places are spread alike: together they know the variance best.
+    let all = |row: &Row| -> Vec<f64> { [row.a, row.b].into_iter().chain(row.mixed.iter().copied()).collect() };
+    let middle = of(&|row| mean(&all(row)));
     let square = |x: f64| x * x;
-    let variance = of(&|row| (square(row.a - middle) + square(row.b - middle)) / 2.0);
+    let variance = of(&|row| mean(&all(row).into_iter().map(|it| square(it - middle)).collect::<Vec<_>>()));
     if variance <= 0.0 {
         return [0.0; 2];
     }
