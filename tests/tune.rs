@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use blackstart::experiment::Holds;
 use blackstart::experiment::statistics::Summary;
 use blackstart::experiment::tune::{Asked, Decision, HELD_BACK, tune};
 use blackstart::scenario::source::Diagnostics;
@@ -65,16 +66,16 @@ fn the_shop_is_tuned_and_the_answer_holds_on_seeds_that_the_search_never_saw() {
     assert!(mu_star[0] > mu_star[2] && mu_star[0] > mu_star[3], "{mu_star:?}");
 }
 
-/// The same law of work, drawn in different ways: other figures in every run, and nothing to choose between them. The setting as it is is
-/// one of them.
+/// Four services that are alike but for their luck: other figures in every run, and nothing to choose between them. The setting as it is
+/// is one of them.
 #[test]
 fn where_all_is_luck_no_more_is_claimed_than_luck_allows() {
     let base = folder("tune-luck");
-    let model = "services:\n  s:\n    operations:\n      get: [ work: { exponential: 10ms } ]\nclients:\n  c: { calls: s.get, arrivals: { poisson: 60/s } }\n";
-    let laws = "{ weibull: { shape: 1, scale: 10ms } }, { gamma: { shape: 1, scale: 10ms } }, { exponential: 10ms }";
-    let experiment = format!(
-        "model: m\nlength: 10s\nvary:\n  law:\n    path: services.s.operations.get.work\n    values: [ {laws} ]\ntune:\n  minimise: {{ metric: latency.mean }}\n"
-    );
+    let service = |name: &str| format!("  {name}: {{ operations: {{ get: [ work: {{ exponential: 10ms }} ] }} }}\n");
+    let services: String = ["s", "t", "u", "v"].map(service).concat();
+    let model = format!("services:\n{services}clients:\n  c: {{ calls: s.get, arrivals: {{ poisson: 60/s }} }}\n");
+    let vary = "vary: { which: { path: clients.c.calls, values: [ t.get, u.get, v.get ] } }";
+    let experiment = format!("model: m\nlength: 10s\n{vary}\ntune: {{ minimise: {{ metric: latency.mean }} }}\n");
     fs::write(base.join("m.yaml"), model).expect("the file can be written");
     fs::write(base.join("e.yaml"), experiment).expect("the file can be written");
     let scenario = Scenario::load(&base.join("e.yaml"), &[]).expect("the experiment can be read");
@@ -89,6 +90,28 @@ fn where_all_is_luck_no_more_is_claimed_than_luck_allows() {
     // 2.5 % at that side; of 200, three standard deviations above are 12.
     assert!(other > repetitions as usize / 3, "the search has chosen another by its luck only {other} times");
     assert!(better <= 12, "{better} of {repetitions} claim a win");
+}
+
+#[test]
+fn settings_that_cannot_be_built_are_left_out_and_constraints_come_before_the_objective() {
+    let base = folder("tune-unbuilt");
+    // 80 requests a second of 10 ms: one worker is busy 80 %, two 40 %, four 20 %. With none there is no service.
+    let model = "services:\n  s: { workers: 1, operations: { get: [ work: 10ms ] } }\nclients:\n  c: { calls: s.get, arrivals: { poisson: 80/s } }\n";
+    let experiment = "model: m\nlength: 20s\nvary: { services.s.workers: [ 0, 2, 4 ] }\ntune:\n  maximise: { metric: utilisation, of: service/s }\n  subject_to: [ { metric: queue.mean, of: service/s, at_most: 0.2 } ]\n";
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    fs::write(base.join("e.yaml"), experiment).expect("the file can be written");
+    let scenario = Scenario::load(&base.join("e.yaml"), &[]).expect("the experiment can be read");
+    let asked = Asked { seeds: Some(6), ..Asked::default() };
+    let tuned = tune(&scenario, &asked, &|_| {}).expect("it can be tuned");
+    assert!(tuned.candidates[1].unbuilt.is_some() && tuned.candidates[2].unbuilt.is_none());
+    // At one worker 0.8² / (2 × 0.2) = 1.6 wait: it is busiest, and breaks the constraint. At two less than 0.4² / 1.6 = 0.1 do.
+    assert_eq!((tuned.best, tuned.candidates[2].values[0].label.as_str()), (2, "2"));
+    assert_eq!(tuned.decision(), Decision::Worse, "less busy than the setting as it is, which breaks the constraint");
+    assert_eq!((tuned.answer().holds(), tuned.held_back(0).holds()), (Holds::Yes, Holds::No));
+    let file = base.join("e.yaml");
+    let (file, out) = (file.to_str().expect("the path is text"), base.to_str().expect("the path is text"));
+    let (code, said, _) = blackstart(&["tune", file, "--seeds", "6", "--out", out]);
+    assert!(code == Some(0) && said.contains("1 of them cannot be built") && said.contains("not kept"), "{said}");
 }
 
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {

@@ -12,9 +12,10 @@ use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
     Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune,
 };
-use crate::experiment::{Holds, folder};
+use crate::experiment::{Holds, check_tune, folder};
 use crate::measure::Quantity;
 use crate::report;
+use crate::scenario::source::Diagnostics;
 use crate::scenario::tune::{Sensitivity, Take};
 use crate::scenario::{Changes, Scenario};
 
@@ -56,6 +57,9 @@ enum Way {
     Sobol,
 }
 
+/// Seeds that are advised at most.
+const MOST_SEEDS: usize = 2_000;
+
 /// The command.
 pub(super) fn run(arguments: &Arguments) -> u8 {
     if !super::start_threads(arguments.jobs) {
@@ -63,6 +67,13 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     }
     let changes = Changes { set: arguments.set.clone(), ..Changes::default() };
     let Some(scenario) = load(&arguments.file, &changes) else { return WRONG_INPUT };
+    let found = check_tune(&scenario);
+    if !found.is_empty() {
+        show(&found, &scenario.sources);
+    }
+    if found.has_errors() {
+        return WRONG_INPUT;
+    }
     let folder = folder(&arguments.out, &scenario);
     // Better now than after an hour of work.
     if let Err(error) = std::fs::create_dir_all(&folder) {
@@ -86,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Ok(tuned) => tuned,
         Err(found) => {
             show(&found, &scenario.sources);
-            // Nothing was written: an empty folder would only puzzle.
+            // An empty folder would only puzzle.
             let _ = std::fs::remove_dir(&folder);
             return WRONG_INPUT;
         }
@@ -147,6 +158,10 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     if let Some(sensitive) = &tuned.sensitivity {
         matters(&mut text, tuned, sensitive);
     }
+    if let Some(found) = &tuned.insensitive {
+        let why = first_line(found);
+        let _ = write!(text, "\n  how much each axis matters cannot be told, as some settings cannot be built: {why}");
+    }
     let knee = tuned.knee.filter(|&knee| knee != tuned.best);
     for (which, number) in [("the best", Some(tuned.best)), ("the knee", knee)] {
         if let Some(number) = number.filter(|&number| number > 0) {
@@ -156,7 +171,7 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     }
     if let Some(seeds) = tuned.seeds_to_decide() {
         let seeds = about(seeds);
-        if (seeds as u64) < HELD_BACK {
+        if seeds <= MOST_SEEDS {
             let _ = write!(text, "\n  to be surer: blackstart tune {} --seeds {seeds}", file.display());
         }
     }
@@ -191,13 +206,18 @@ fn asked(text: &mut String, tuned: &Tuned) {
     };
     let _ = write!(text, "\n  tried: {tried} settings, {rounds} ({} runs with all that follows)", tuned.runs);
     if unbuilt > 0 {
-        let first = tuned.candidates.iter().find_map(|it| it.unbuilt.as_ref()?.iter().next().map(ToString::to_string));
-        let first = first.as_deref().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-        let _ = write!(text, "\n  warning: {unbuilt} of them cannot be built, the first because: {first}");
+        let why = tuned.candidates.iter().find_map(|it| it.unbuilt.as_ref()).map(first_line).unwrap_or_default();
+        let _ = write!(text, "\n  warning: {unbuilt} of them cannot be built, the first because: {why}");
     }
     if tuned.stopped > 0 {
         let _ = write!(text, "\n  warning: {} runs were stopped by a limit; their figures are partial", tuned.stopped);
     }
+}
+
+/// The first of what is wrong, in short.
+fn first_line(found: &Diagnostics) -> String {
+    let first = found.iter().next().map(|it| it.message.clone()).unwrap_or_default();
+    first.lines().next().unwrap_or_default().to_owned()
 }
 
 fn left(tuned: &Tuned) -> usize {
@@ -271,32 +291,33 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
 
 /// The other finalists, or the frontier.
 fn others(text: &mut String, tuned: &Tuned) {
-    let open: Vec<_> =
-        tuned.rivals.iter().filter(|(_, row)| decision(row, &tuned.goals[0]) != Decision::Better).collect();
-    if !tuned.rivals.is_empty() && open.is_empty() {
-        let n = tuned.rivals.len();
-        let _ = write!(
-            text,
-            "\n  better than the other {n} that were left in the end and keep to the constraints, at 95 %"
-        );
-    }
-    for (number, row) in open {
-        let told = against(row, &tuned.goals[0], &format!("setting {number}"));
-        let _ = write!(text, "\n    {told} ({})", values(tuned, *number));
+    if !tuned.rivals.is_empty() {
+        text.push_str("\n  against the others that were left and keep to the constraints, on the same seeds:");
+        let rows = tuned.rivals.iter().map(|(number, row)| {
+            let said = against(row, &tuned.goals[0], &format!("setting {number}"));
+            vec![said, values(tuned, *number)]
+        });
+        table(text, rows.collect());
     }
     if tuned.goals.len() > 1 {
         let n = tuned.frontier.len();
         let _ = write!(text, "\n\n  frontier: {n} settings of which no other is better in both, on the same seeds:");
-        let rows = tuned.frontier.iter().map(|&number| {
+        let rows = tuned.frontier.iter().enumerate().map(|(place, &number)| {
             let known = tuned.held_back(number);
             let mut row: Vec<String> = vec![number.to_string()];
             row.extend(tuned.goals.iter().zip(&known.judged).map(|(goal, it)| figure(&it.0, goal.quantity)));
             row.push(values(tuned, number));
-            row.push(match known.holds() {
-                _ if tuned.knee == Some(number) => "the knee".to_owned(),
-                Holds::Undecided => "constraints undecided".to_owned(),
-                _ => String::new(),
-            });
+            let mut notes = Vec::new();
+            if tuned.knee == Some(number) {
+                notes.push("the knee".to_owned());
+            }
+            if tuned.steps.get(place).is_some_and(|row| decision(row, &tuned.goals[0]) != Decision::Better) {
+                notes.push(format!("no better than {} that one could tell", tuned.frontier[place + 1]));
+            }
+            if known.holds() == Holds::Undecided {
+                notes.push("constraints undecided".to_owned());
+            }
+            row.push(notes.join("; "));
             row
         });
         let head = ["".to_owned()].into_iter().chain(tuned.goals.iter().map(|goal| goal.metric.clone()));
@@ -357,7 +378,10 @@ fn matters(text: &mut String, tuned: &Tuned, sensitive: &Sensitive) {
                 goal.metric
             );
             let rows = axes.iter().map(|(axis, it)| {
-                let [total, alone] = [&it.total, &it.alone].map(|it| digits::with_ends(it, Quantity::Share));
+                // No share is less than nothing or more than all, whatever an interval says.
+                let within =
+                    |it: &Summary| Summary { low: it.low.clamp(0.0, 1.0), high: it.high.clamp(0.0, 1.0), ..*it };
+                let [total, alone] = [&it.total, &it.alone].map(|it| digits::with_ends(&within(it), Quantity::Share));
                 vec![(*axis).clone(), format!("in all {total}"), format!("alone {alone}")]
             });
             table(text, rows.collect());

@@ -153,10 +153,14 @@ pub struct Tuned {
     pub rivals: Vec<(usize, Row)>,
     /// With two objectives: the numbers of the settings of which no other is better in both, by the first.
     pub frontier: Vec<usize>,
+    /// Each of them but the last against the next, which is better in the second objective: in the first.
+    pub steps: Vec<Row>,
     /// Which of them is the knee.
     pub knee: Option<usize>,
-    /// How much each axis matters.
+    /// How much each axis matters, if that was asked.
     pub sensitivity: Option<Sensitive>,
+    /// Why that cannot be told: some setting cannot be built.
+    pub insensitive: Option<Diagnostics>,
 }
 
 /// What the answer is, against the setting as it is.
@@ -216,7 +220,7 @@ impl Tuned {
         let open = open.filter(|(_, (_, holds))| *holds == Holds::Undecided);
         let limits = open.filter_map(|(limit, (value, _))| limit.seeds_to_decide(value)).max();
         let gain = self.gains.first().and_then(Row::seeds_to_decide);
-        let rival = self.rivals.iter().filter_map(|(_, row)| row.seeds_to_decide()).min();
+        let rival = self.rivals.iter().filter_map(|(_, row)| row.seeds_to_decide()).max();
         limits.max(gain).or(rival)
     }
 }
@@ -469,7 +473,13 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
         frontier = front.into_iter().map(|it| it.0).collect();
     }
 
-    let sensitivity = way.map(|way| search.sensitivity(way, &space, most.min(SEEDS_OF_PLACES), &plan)).transpose()?;
+    let steps = frontier.windows(2).map(|pair| row(pair[1], pair[0], 0)).collect();
+
+    let (sensitivity, insensitive) =
+        match way.map(|way| search.sensitivity(way, &space, most.min(SEEDS_OF_PLACES), &plan)) {
+            Some(Err(found)) => (None, Some(found)),
+            found => (found.and_then(Result::ok), None),
+        };
     let limits = search.figures.told.split_off(goals);
     Ok(Tuned {
         axes: space.axes.iter().map(|axis| axis.name.clone()).collect(),
@@ -486,7 +496,9 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
         rivals,
         frontier,
         knee,
+        steps,
         sensitivity,
+        insensitive,
     })
 }
 
