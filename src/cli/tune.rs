@@ -156,7 +156,7 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     answer(&mut text, tuned);
     others(&mut text, tuned);
     if let Some(sensitive) = &tuned.sensitivity {
-        matters(&mut text, tuned, sensitive);
+        matters(&mut text, scenario, tuned, sensitive);
     }
     if let Some(found) = &tuned.insensitive {
         let why = first_line(found);
@@ -337,7 +337,8 @@ fn table(text: &mut String, rows: Vec<Vec<String>>) {
     }
 }
 
-fn matters(text: &mut String, tuned: &Tuned, sensitive: &Sensitive) {
+fn matters(text: &mut String, scenario: &Scenario, tuned: &Tuned, sensitive: &Sensitive) {
+    let is_range = |name: &str| scenario.axes.iter().any(|axis| axis.name == name && axis.at(0.0).is_some());
     let goal = &tuned.goals[0];
     let mut axes: Vec<(&String, &Matters)> = tuned.axes.iter().zip(&sensitive.axes).collect();
     axes.sort_by(|a, b| b.1.total.mean.total_cmp(&a.1.total.mean));
@@ -358,10 +359,10 @@ fn matters(text: &mut String, tuned: &Tuned, sensitive: &Sensitive) {
                     "perhaps no more than luck"
                 } else if it.sigma > it.total.mean {
                     "depends on the place"
-                } else if it.alone.low > 0.0 {
-                    "more of it with more"
-                } else if it.alone.high < 0.0 {
-                    "less of it with more"
+                } else if is_range(axis) && it.alone.low > 0.0 {
+                    "rises with it"
+                } else if is_range(axis) && it.alone.high < 0.0 {
+                    "falls with it"
                 } else {
                     ""
                 };

@@ -28,7 +28,7 @@ pub struct Tune {
     /// The axis of circumstances, such as faults or loads, under all of which a setting must be good. All other axes are set.
     /// Default: none.
     #[serde(default)]
-    pub over: Option<Over>,
+    pub over: Option<Circumstances>,
     /// Settings that are tried: points of Sobol's sequence in the ranges and lists of `vary`, or every combination of lists that has
     /// no more. Default: 64.
     #[serde(default)]
@@ -115,7 +115,7 @@ pub struct Bound {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[schemars(!remote, transform = crate::scenario::tree::or_short::<Spanned<String>>)]
-pub struct Over {
+pub struct Circumstances {
     /// The axis: a list, or `variant`.
     pub axis: Spanned<String>,
     /// What of its values counts. Default: `worst`.
@@ -123,7 +123,7 @@ pub struct Over {
     pub take: Take,
 }
 
-short_form!(Over, Spanned<String>, |axis| Over { axis, take: Take::default() });
+short_form!(Circumstances, Spanned<String>, |axis| Circumstances { axis, take: Take::default() });
 
 /// What counts of several circumstances. Every seed is met in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
