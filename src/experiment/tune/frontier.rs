@@ -42,14 +42,14 @@ pub(super) fn ranked(points: &[Both]) -> Vec<usize> {
     let mut room = vec![0.0_f64; points.len()];
     for front in 0..points.len() {
         let mut members: Vec<usize> = (0..points.len()).filter(|&it| fronts[it] == front).collect();
-        for side in 0..2 {
-            members.sort_by(|&a, &b| points[a][side].total_cmp(&points[b][side]));
+        for of in [|it: &Both| it[0], |it: &Both| it[1]] {
+            members.sort_by(|&a, &b| of(&points[a]).total_cmp(&of(&points[b])));
             let (Some(&first), Some(&last)) = (members.first(), members.last()) else { break };
-            let width = points[last][side] - points[first][side];
+            let width = of(&points[last]) - of(&points[first]);
             room[first] = f64::INFINITY;
             room[last] = f64::INFINITY;
             for around in members.windows(3) {
-                let apart = (points[around[2]][side] - points[around[0]][side]) / width;
+                let apart = (of(&points[around[2]]) - of(&points[around[0]])) / width;
                 room[around[1]] += if apart.is_finite() { apart } else { 0.0 };
             }
         }

@@ -35,18 +35,17 @@ pub(in super::super) fn indices(axes: usize, rows: u32, figure: Figure) -> Vec<M
         let by = chance.unit();
         dimension.iter_mut().for_each(|share| *share = (*share + by).fract());
     }
-    let rows = rows as usize;
-    let mut places = Vec::with_capacity(rows * (axes + 2));
-    for row in 0..rows {
+    let places_of = |row: usize| {
         let [a, b] = [0, axes].map(|from| (from..from + axes).map(|axis| drawn[axis][row]).collect::<Vec<f64>>());
-        let mixed = (0..axes).map(|axis| {
+        let mixed = |axis: usize| {
             let mut place = a.clone();
             place[axis] = b[axis];
             place
-        });
-        let mixed: Vec<_> = mixed.collect();
-        places.extend([a, b].into_iter().chain(mixed));
-    }
+        };
+        let mixed: Vec<Vec<f64>> = (0..axes).map(mixed).collect();
+        [a, b].into_iter().chain(mixed)
+    };
+    let places: Vec<Vec<f64>> = (0..rows as usize).flat_map(places_of).collect();
     let values = figure(&places);
     let rows: Vec<Row> = values
         .chunks(axes + 2)
