@@ -298,11 +298,10 @@ impl Search<'_> {
         Known { values, judged }
     }
 
-    /// Candidates in order, the best first. With `sure`, what surely keeps to the constraints stands before what may; without, a
-    /// mean that keeps to them is enough.
-    fn ranked(&self, candidates: &[Candidate], of: &[usize], sure: bool) -> Vec<usize> {
+    /// Candidates in order, the best first, as a round sees them.
+    fn ranked(&self, candidates: &[Candidate], of: &[usize]) -> Vec<usize> {
         let mut standings: Vec<(usize, Standing)> =
-            of.iter().map(|&it| (it, self.standing(&candidates[it].search, sure))).collect();
+            of.iter().map(|&it| (it, self.standing(&candidates[it].search, false))).collect();
         standings.sort_by(|a, b| a.1.order(&b.1));
         if self.figures.goals < 2 {
             return standings.into_iter().map(|it| it.0).collect();
@@ -322,6 +321,8 @@ impl Search<'_> {
         [0, 1].map(|it| if self.figures.told[it].more { known.judged[it].0.mean } else { -known.judged[it].0.mean })
     }
 
+    /// How good a setting is. With `sure`, what surely keeps to the constraints is before what may; without, a mean that keeps to them
+    /// is enough.
     fn standing(&self, known: &Known, sure: bool) -> Standing {
         let told = &self.figures.told;
         let violation: f64 = told.iter().zip(&known.values).map(|(it, values)| it.violation(values)).sum();
@@ -428,7 +429,7 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
             }
             candidates[it].search = search.known(all);
         }
-        let ranked = search.ranked(&candidates, &alive, false);
+        let ranked = search.ranked(&candidates, &alive);
         ranked.into_iter().map(|it| tried.partition_point(|&other| other < it)).collect()
     });
     for (&it, dropped) in tried.iter().zip(dropped) {
