@@ -115,11 +115,7 @@ pub fn plain(value: f64, quantity: Quantity) -> String {
 }
 
 fn interval(value: &Summary) -> Option<f64> {
-<<<<<<< HEAD
     // What is left of a difference of equal numbers is the rounding of their sum.
-=======
-    // What is the same in every run has a mean that is rounded, and differs from it in the last bit.
->>>>>>> baeac2369dd4e8364de7f89d230625e9a5ebd0ec
     Some(value.half()).filter(|half| half.is_finite() && *half > 1e-12 * value.mean.abs())
 }
 
