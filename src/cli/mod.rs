@@ -157,13 +157,16 @@ struct How {
     /// Try the first remedy of each point, and compare: the same runs once more with the value that the diagnosis proposes.
     #[arg(long)]
     try_remedies: bool,
-    /// Keep so many requests of the first seed of each point as traces, spread evenly over the run.
-    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Keep so many requests of the first seed of each point as traces, at most 100,000, spread evenly over the run.
+    #[arg(long, value_name = "REQUESTS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trace: Option<u32>,
     /// Run only part I of N of the points, and leave it for `merge`: 2/3.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
 }
+
+/// Waterfalls that the report shows.
+const MOST_WATERFALLS: usize = 12;
 
 const ALL_WELL: u8 = 0;
 const CLAIM_FAILED: u8 = 1;
@@ -339,6 +342,10 @@ fn work_on(work: &Work, scenario: &Scenario, options: &Options, how: &How) -> Re
     bar.set_style(style.expect("the template is well-formed"));
     let rows = |point: &PointResult| report::rows(scenario, point).expect("rows can be written to memory");
     let ended = work.run(scenario, how.shard, &rows, &shown, &|before| {
+        // Remedies are runs too, and not known before.
+        if bar.position() >= bar.length().unwrap_or(0) {
+            bar.inc_length(1);
+        }
         bar.inc(1);
         if before {
             // What was done before says nothing about how long the rest will take.
@@ -368,7 +375,9 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     work.traces(&mut |number, trace| {
         followed += trace.requests().count();
         if work.charts() {
-            waterfalls.extend(report::waterfall(folder, scenario, number, trace)?);
+            let drawn = report::waterfall(folder, scenario, number, trace)?;
+            // The others are in their files: a page of hundreds would be read by nobody.
+            waterfalls.extend(drawn.filter(|_| waterfalls.len() < MOST_WATERFALLS));
         }
         report::trace::write(folder, number, trace)
     })?;

@@ -367,6 +367,12 @@ impl Work {
         if let Some(seed) = self.job.options.seed {
             option("--seed", &seed.to_string());
         }
+        if self.job.options.trace > 0 {
+            option("--trace", &self.job.options.trace.to_string());
+        }
+        if self.job.options.try_remedies {
+            words.push("--try-remedies".to_owned());
+        }
         words.join(" ")
     }
 

@@ -32,6 +32,9 @@ pub(crate) use recorder::{Note, UNTRACED};
 pub(crate) use run::columns;
 pub use run::{Column, Life, LifeStrip, Run, Strip};
 
+/// Moves of breakers, and of processes, that are kept one by one: enough for any strip that a person can read. Figures count them all.
+pub(crate) const MOST_MOVES: usize = 100_000;
+
 /// Services with more instances than this have no figures for each instance.
 pub(crate) const MOST_INSTANCES: u32 = 16;
 
@@ -491,8 +494,14 @@ impl Measure {
         }
     }
 
+    /// Whether any request is followed.
+    pub(crate) fn follows(&self) -> bool {
+        self.recorder.is_some()
+    }
+
     /// Something happened to a request that carries this number.
     #[cold]
+    #[inline(never)]
     pub(crate) fn tell(&mut self, now: Time, request: u32, note: Note) {
         if let Some(recorder) = &mut self.recorder {
             recorder.note(now, request, note);
@@ -533,7 +542,7 @@ impl Measure {
             Fact::Closed { client, bucket, outcome, took } => self.on_closed(client, bucket as usize, outcome, took),
             Fact::Life { host, life } => {
                 // Enough for any strip that a person can read.
-                if self.host_gauges[host as usize].is_some() && self.lives.len() < 100_000 {
+                if self.host_gauges[host as usize].is_some() && self.lives.len() < MOST_MOVES {
                     self.lives.push((now, host, life));
                 }
             }
@@ -701,8 +710,7 @@ impl Measure {
                 Position::HalfOpen => self.change(half_open, now, delta),
             }
         }
-        // Enough for any strip that a person can read; the shares above count them all.
-        if self.breaker_moves.len() < 100_000 {
+        if self.breaker_moves.len() < MOST_MOVES {
             self.breaker_moves.push((now, breaker, from, to));
         }
     }

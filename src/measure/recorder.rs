@@ -98,7 +98,8 @@ pub(crate) struct Recorder {
     kept: Vec<u32>,
     /// By number; those that are not followed any more are empty.
     stories: Vec<Option<Box<Story>>>,
-    breakers: Vec<Moved>,
+    /// When a breaker moved, which, at which host, and to where.
+    breakers: Vec<(Time, u32, Option<u32>, Position)>,
     /// When a fault, by number, began or ended.
     faults: Vec<(Time, u32, bool)>,
 }
@@ -241,9 +242,10 @@ impl Recorder {
 
     /// A breaker moved, at this host.
     pub(crate) fn breaker(&mut self, now: Time, breaker: u32, host: Option<u32>, to: Position) {
-        let breaker = self.names.breakers[breaker as usize].clone();
-        let instance = host.map(|host| self.names.hosts[host as usize].1);
-        self.breakers.push(Moved { at: now, breaker, instance, to });
+        // As many as strips have.
+        if self.breakers.len() < super::MOST_MOVES {
+            self.breakers.push((now, breaker, host, to));
+        }
     }
 
     /// Something happened to a request that carries this number.
@@ -256,11 +258,16 @@ impl Recorder {
 
     /// The run is over.
     pub(crate) fn finish(mut self, plan: &Plan, now: Time) -> Trace {
+        let names = &self.names;
+        let moved = |&(at, breaker, host, to): &(Time, u32, Option<u32>, Position)| {
+            let instance = host.map(|host: u32| names.hosts[host as usize].1);
+            Moved { at, breaker: names.breakers[breaker as usize].clone(), instance, to }
+        };
         let mut trace = Trace {
             seed: self.seed,
             of: self.counted,
+            breakers: self.breakers.iter().map(moved).collect(),
             parts: self.names.parts,
-            breakers: self.breakers,
             faults: faults(plan, &self.faults),
             until: now,
             ..Trace::default()

@@ -2,8 +2,8 @@
 //!
 //! A test suite for the experiment, a test case for each claim at each point it is about, and one that says whether all runs came to
 //! their end. A claim that does not hold, or cannot be decided, is a failure, whose `type` says which; a run that a limit has stopped is
-//! an error. No times and no machine: equal inputs, equal bytes. The form is that of Jenkins' and Surefire's schema, which other
-//! programs read too.
+//! an error. No times and no machine: equal inputs, equal bytes. The form is that of Jenkins' schema, which other programs
+//! read too.
 
 use std::io;
 

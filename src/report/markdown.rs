@@ -9,8 +9,11 @@ use super::words;
 use crate::experiment::{Holds, Swept};
 use crate::scenario::Scenario;
 
-/// Points that are told one by one. Platforms cut comments at 65,536 characters.
+/// Points that are told one by one.
 const MOST_POINTS: usize = 50;
+
+/// Platforms take comments of at most 65,536 characters: where so many bytes are told, the rest is in the tables.
+const MOST_BYTES: usize = 50_000;
 
 /// Claims that are told one by one.
 const MOST_CLAIMS: usize = 100;
@@ -28,7 +31,12 @@ pub(super) fn write(scenario: &Scenario, swept: &Swept) -> String {
         let _ = writeln!(text, "- **{}{}**: {}", escaped(&place), escaped(&claim.claim), escaped(&said));
     }
     text.push_str("\n| point | how its runs ended | what was at work, and what to try first |\n|---|---|---|\n");
+    let mut told = 0;
     for (number, point) in swept.points.iter().enumerate().take(MOST_POINTS) {
+        if text.len() > MOST_BYTES {
+            break;
+        }
+        told += 1;
         let place = words::place(scenario, number);
         let place = place.trim_end_matches(": ");
         let mut at_work = words::diagnosed(point).unwrap_or_default();
@@ -47,12 +55,17 @@ pub(super) fn write(scenario: &Scenario, swept: &Swept) -> String {
             escaped(&at_work)
         );
     }
-    more(&mut text, swept.points.len(), MOST_POINTS, "points");
+    more(&mut text, swept.points.len(), told, "points");
     if !swept.claims.is_empty() {
         text.push_str(
             "\n<details><summary>All claims</summary>\n\n| claim | is | claimed | holds |\n|---|---|---|---|\n",
         );
+        let mut told = 0;
         for claim in swept.claims.iter().take(MOST_CLAIMS) {
+            if text.len() > MOST_BYTES {
+                break;
+            }
+            told += 1;
             let place = words::place(scenario, claim.point);
             let _ = writeln!(
                 text,
@@ -64,7 +77,7 @@ pub(super) fn write(scenario: &Scenario, swept: &Swept) -> String {
                 claim.holds.name()
             );
         }
-        more(&mut text, swept.claims.len(), MOST_CLAIMS, "claims");
+        more(&mut text, swept.claims.len(), told, "claims");
         text.push_str("\n</details>\n");
     }
     text

@@ -201,7 +201,11 @@ fn remedies(scenario: &Scenario, points: &[Facts]) -> io::Result<Option<Vec<u8>>
         let start: Vec<String> = std::iter::once(number.to_string())
             .chain(labels)
             .chain([tried.diagnosis.mechanism.name().to_owned(), text(path), text(value)])
-            .chain([tried.verdicts.len().to_string(), came_back.to_string(), tried.refused.clone().unwrap_or_default()])
+            .chain([
+                tried.verdicts.len().to_string(),
+                came_back.to_string(),
+                text(tried.refused.as_deref().unwrap_or_default()),
+            ])
             .collect();
         let rows = tried.rows();
         let figures = rows.iter().map(|row| {

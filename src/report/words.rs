@@ -2,7 +2,7 @@
 
 use crate::experiment::compare::{Finding, Row};
 use crate::experiment::statistics::{digits, proportion};
-use crate::experiment::{Facts, Holds, Judged, Mechanism, Remedy, Summary, Told, Tried, Verdict, states};
+use crate::experiment::{Facts, Holds, Judged, Mechanism, Remedy, Summary, Told, Tried, Verdict, quoted, states};
 use crate::measure::Quantity;
 use crate::scenario::Scenario;
 
@@ -68,7 +68,8 @@ pub fn diagnosed(point: &Facts) -> Option<String> {
 /// What to try, and the value that does it: `a budget for … (--set '…')`.
 #[must_use]
 pub fn remedy(remedy: &Remedy) -> String {
-    let set = remedy.set.as_ref().map_or_else(String::new, |(path, value)| format!(" (--set '{path}={value}')"));
+    let set = remedy.set.as_ref();
+    let set = set.map_or_else(String::new, |(path, value)| format!(" (--set {})", quoted(&format!("{path}={value}"))));
     format!("{}{set}", remedy.text)
 }
 
@@ -76,7 +77,7 @@ pub fn remedy(remedy: &Remedy) -> String {
 #[must_use]
 pub fn tried(it: &Tried) -> Vec<String> {
     let (path, value) = it.set();
-    let set = format!("--set '{path}={value}'");
+    let set = format!("--set {}", quoted(&format!("{path}={value}")));
     if let Some(why) = &it.refused {
         return vec![format!("{set}: it cannot be set here, {why}")];
     }

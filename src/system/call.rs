@@ -345,9 +345,7 @@ impl Calls {
         let (host, trace) = (caller.host, caller.about.trace);
         caller.state = State::Calling(leg);
         cx.note(Fact::CallOpened { edge });
-        if trace != UNTRACED {
-            cx.tell(trace, Note::Called { task: cx.trunk(task), leg, edge, host });
-        }
+        cx.tell(trace, |cx| Note::Called { task: cx.trunk(task), leg, edge, host });
         self.clear_frames(leg);
         self.inward(cx, leg, 0)
     }
@@ -379,7 +377,7 @@ impl Calls {
         };
         let (trace, runner) = (runner.trace, self.legs.insert(runner));
         self.legs[id].runners = runner;
-        cx.tell(trace, Note::Runs { leg: runner, runs_for: id, spare });
+        cx.tell(trace, |_| Note::Runs { leg: runner, runs_for: id, spare });
         self.clear_frames(runner);
         self.inward(cx, runner, layer + 1)
     }
@@ -388,7 +386,7 @@ impl Calls {
     fn on_run(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Option<Done> {
         let Leg { runs_for, base, before, replica, task, trace, .. } = self.legs[id];
         if runs_for == Handle::NONE {
-            cx.tell(trace, Note::Ended { leg: id, outcome });
+            cx.tell(trace, |_| Note::Ended { leg: id, outcome });
             self.legs.remove(id);
             return Some(Done { task, outcome });
         }
@@ -495,7 +493,7 @@ impl Calls {
         let frame = self.frame(leg, layer);
         frame.timer = Key::NONE;
         frame.overdue = false;
-        cx.tell(trace, if frame.at == At::Inside { Note::TimedOut { leg, layer } } else { Note::GoesOn { leg } });
+        cx.tell(trace, |_| if frame.at == At::Inside { Note::TimedOut { leg, layer } } else { Note::GoesOn { leg } });
         match frame.at {
             At::Delayed => {
                 let slot = self.stacks[self.legs[leg].stack as usize].slots[layer];
@@ -517,7 +515,7 @@ impl Calls {
                 let slot = &mut self.slots[self.stacks[self.legs[leg].stack as usize].slots[layer] as usize];
                 slot.leave_line(leg, self.legs[leg].key);
                 let refused = Outcome::RefusedBy(slot.refuser);
-                cx.tell(trace, Note::Refused { leg, layer, outcome: refused });
+                cx.tell(trace, |_| Note::Refused { leg, layer, outcome: refused });
                 self.outward(cx, leg, layer, refused)
             }
             At::Given => {
@@ -542,7 +540,7 @@ impl Calls {
             waits.is_none_or(|leg| matches!(cx.tasks[leg.task].count, Count::Background(Purpose::Thread { .. })));
         cx.note(Fact::Answered { edge, bucket, work, late: for_nobody });
         if for_nobody {
-            cx.tell(trace, Note::Late { task: request, outcome });
+            cx.tell(trace, |_| Note::Late { task: request, outcome });
         }
         waits?;
         self.ended(id, cx, outcome)
@@ -565,8 +563,7 @@ impl Calls {
         if self.legs[id].base == 0 {
             self.close(cx, id, Outcome::Cancelled);
         } else {
-            let trace = self.legs[id].trace;
-            cx.tell(trace, Note::Ended { leg: id, outcome: Outcome::Cancelled });
+            cx.tell(self.legs[id].trace, |_| Note::Ended { leg: id, outcome: Outcome::Cancelled });
             self.legs.remove(id);
         }
     }
@@ -641,7 +638,7 @@ impl Calls {
     fn ended(&mut self, id: CallId, cx: &mut Context<'_>, outcome: Outcome) -> Option<Done> {
         let leg = &mut self.legs[id];
         leg.request = Handle::NONE;
-        cx.tell(leg.trace, Note::Returned { leg: id, outcome });
+        cx.tell(leg.trace, |_| Note::Returned { leg: id, outcome });
         let stack = &self.stacks[leg.stack as usize];
         let layers = stack.slots.len();
         if cx.plan.edges[leg.edge as usize].probes.is_none() {
@@ -682,16 +679,16 @@ impl Calls {
                 Enter::Wait { at_most } => {
                     frame.at = At::InLine;
                     frame.timer = cx.engine.after(at_most, timer);
-                    let waits = Note::Waits { leg: id, layer, wait: Wait::Line, time: at_most, outcome: None };
-                    cx.tell(leg.trace, waits);
+                    let (wait, time) = (Wait::Line, at_most);
+                    cx.tell(leg.trace, |_| Note::Waits { leg: id, layer, wait, time, outcome: None });
                     slot.stand_in_line(id, leg.key);
                     return None;
                 }
                 Enter::Delay(wait) => {
                     frame.at = At::Delayed;
                     frame.timer = cx.engine.after(wait, timer);
-                    let waits = Note::Waits { leg: id, layer, wait: Wait::Turn, time: wait, outcome: None };
-                    cx.tell(leg.trace, waits);
+                    let (turn, time) = (Wait::Turn, wait);
+                    cx.tell(leg.trace, |_| Note::Waits { leg: id, layer, wait: turn, time, outcome: None });
                     return None;
                 }
                 Enter::Race(race) => {
@@ -704,7 +701,7 @@ impl Calls {
                 }
                 Enter::Refuse => {
                     let refused = Outcome::RefusedBy(slot.refuser);
-                    cx.tell(leg.trace, Note::Refused { leg: id, layer, outcome: refused });
+                    cx.tell(leg.trace, |_| Note::Refused { leg: id, layer, outcome: refused });
                     return self.outward(cx, id, layer, refused);
                 }
             }
@@ -731,7 +728,7 @@ impl Calls {
                 Leave::Pass => {}
                 Leave::Replace(other) => {
                     outcome = other;
-                    cx.tell(leg.trace, Note::Replaced { leg: id, layer, outcome });
+                    cx.tell(leg.trace, |_| Note::Replaced { leg: id, layer, outcome });
                 }
                 Leave::ReplaceAfter { outcome, after } | Leave::Later { outcome, after } => {
                     leg.given = outcome;
@@ -739,7 +736,7 @@ impl Calls {
                     let timer = super::Event::Call(Event { leg: id, layer: layer as u8 });
                     frame.timer = cx.engine.after(after, timer);
                     let (wait, given) = (Wait::Fallback, Some(outcome));
-                    cx.tell(leg.trace, Note::Waits { leg: id, layer, wait, time: after, outcome: given });
+                    cx.tell(leg.trace, |_| Note::Waits { leg: id, layer, wait, time: after, outcome: given });
                     if matches!(answer, Leave::Later { .. }) {
                         self.put_off(cx, id, slot_id);
                     }
@@ -751,7 +748,7 @@ impl Calls {
                     frame.at = At::Delayed;
                     frame.timer = cx.engine.after(after, super::Event::Call(Event { leg: id, layer: layer as u8 }));
                     let (wait, failed) = (Wait::Backoff, Some(outcome));
-                    cx.tell(leg.trace, Note::Waits { leg: id, layer, wait, time: after, outcome: failed });
+                    cx.tell(leg.trace, |_| Note::Waits { leg: id, layer, wait, time: after, outcome: failed });
                     return None;
                 }
             }
@@ -771,7 +768,7 @@ impl Calls {
         let leg = &mut self.legs[id];
         let stack = leg.stack as usize;
         let request = std::mem::take(&mut leg.request);
-        cx.tell(leg.trace, Note::Abandoned { leg: id, outcome: why.outcome() });
+        cx.tell(leg.trace, |_| Note::Abandoned { leg: id, outcome: why.outcome() });
         if request != Handle::NONE {
             let edge = &cx.plan.edges[leg.edge as usize];
             if edge.probes.is_none() {
@@ -883,7 +880,7 @@ impl Calls {
         let (edge, token, task) = (leg.edge, leg.token, &cx.tasks[leg.task]);
         let (about, pc) = (About { key: leg.key, ..task.about }, task.pc);
         let number = self.put_off_at(slot).add(about, pc, token);
-        cx.tell(about.trace, Note::PutOff { leg: id, slot: slot as u32, number });
+        cx.tell(about.trace, |_| Note::PutOff { leg: id, slot: slot as u32, number });
         cx.effects.join(about.effects);
         cx.note(Fact::PutOff { edge });
         cx.note(Fact::Backlog { edge, delta: 1 });
@@ -1003,12 +1000,12 @@ impl Calls {
         let task = self.background_task(cx, host, pc, about, purpose);
         cx.tasks[task].token = token;
         if let Purpose::PutOff { slot, number } = purpose {
-            cx.tell(about.trace, Note::TakenUp { task, slot, number });
+            cx.tell(about.trace, |_| Note::TakenUp { task, slot, number });
         }
         let trace = about.trace;
         let leg = Leg { replica, key: about.key, token, base, trace, ..Leg::new(task, edge, stack, bucket, now) };
         let leg = self.legs.insert(leg);
-        cx.tell(trace, Note::Called { task, leg, edge, host });
+        cx.tell(trace, |_| Note::Called { task, leg, edge, host });
         cx.tasks[task].state = State::Calling(leg);
         if base == 0 {
             cx.note(Fact::CallOpened { edge });
@@ -1043,7 +1040,7 @@ impl Calls {
             tell(balancer, *service, cx);
             let Some(replica) = picked else {
                 let layers = stack.slots.len();
-                cx.tell(leg.trace, Note::NoReplica { leg: id });
+                cx.tell(leg.trace, |_| Note::NoReplica { leg: id });
                 return self.outward(cx, id, layers, Outcome::Unavailable);
             };
             balancer.sent(replica);
@@ -1078,7 +1075,7 @@ impl Calls {
             ..Task::new(number, host, bucket, about, now)
         });
         leg.request = request;
-        cx.tell(leg.trace, Note::Sent { leg: id, task: request, replica: leg.replica });
+        cx.tell(leg.trace, |_| Note::Sent { leg: id, task: request, replica: leg.replica });
         cx.note(Fact::AttemptSent { edge: leg.edge, bucket: leg.bucket, root: about.root });
         if let Some(zone) = stack.zone
             && service.zones[leg.replica as usize % service.zones.len()] != zone
@@ -1093,7 +1090,7 @@ impl Calls {
         let leg = &self.legs[id];
         let done = Done { task: leg.task, outcome };
         let took = cx.engine.now() - leg.opened;
-        cx.tell(leg.trace, Note::Ended { leg: id, outcome });
+        cx.tell(leg.trace, |_| Note::Ended { leg: id, outcome });
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
         self.legs.remove(id);
         done

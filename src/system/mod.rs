@@ -207,18 +207,21 @@ impl Context<'_> {
         self.measure.note(self.engine.now(), fact);
     }
 
-    /// Something happens to a request that carries this number: heard only if it is followed.
-    #[inline]
-    fn tell(&mut self, request: u32, note: Note) {
+    /// Something happens to a request that carries this number: heard only if it is followed, and not put together otherwise.
+    #[inline(always)]
+    fn tell(&mut self, request: u32, note: impl FnOnce(&Self) -> Note) {
         if request != UNTRACED {
+            let note = note(self);
             self.measure.tell(self.engine.now(), request, note);
         }
     }
 
     /// As [`Context::tell`], of what a task is made for.
-    #[inline]
-    fn tell_of(&mut self, task: Handle, note: Note) {
-        self.tell(self.tasks[task].about.trace, note);
+    #[inline(always)]
+    fn tell_of(&mut self, task: Handle, note: impl FnOnce(&Self) -> Note) {
+        if self.measure.follows() {
+            self.tell(self.tasks[task].about.trace, note);
+        }
     }
 
     fn begin(&mut self, task: Task) -> Handle {
@@ -269,7 +272,7 @@ impl Context<'_> {
         let edge = &self.plan.edges[self.tasks[id].edge as usize];
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].request;
         if !self.send(edge.out, bytes, network::Event::Request(id)) {
-            self.tell_of(id, Note::Lost { task: id, answer: false });
+            self.tell_of(id, |_| Note::Lost { task: id, answer: false });
             self.forget(id);
         }
     }
@@ -283,7 +286,7 @@ impl Context<'_> {
         let bytes = self.plan.services[edge.service as usize].operations[edge.operation as usize].response;
         if !self.send(edge.back, bytes, network::Event::Answer(id)) {
             self.note(Fact::Wasted { edge: edge_number, bucket, work });
-            self.tell_of(id, Note::Lost { task: id, answer: true });
+            self.tell_of(id, |_| Note::Lost { task: id, answer: true });
             self.forget(id);
         }
     }
@@ -586,7 +589,7 @@ impl<'p> World<'p> {
             ..Task::new(number, host, bucket, about, now)
         });
         self.cx.note(Fact::Opened { client });
-        self.cx.tell(trace, Note::Opened { task, host });
+        self.cx.tell(trace, |_| Note::Opened { task, host });
         self.cx.ready.push(task);
     }
 
@@ -603,7 +606,7 @@ impl<'p> World<'p> {
             }
             Admission::Refused(outcome) => self.refuse(task, outcome),
             Admission::Lost => {
-                self.cx.tell_of(task, Note::Lost { task, answer: false });
+                self.cx.tell_of(task, |_| Note::Lost { task, answer: false });
                 self.cx.forget(task);
             }
         }
@@ -640,7 +643,7 @@ impl<'p> World<'p> {
             }
             let work = self.cx.tasks[id].work;
             self.cx.note(Fact::Wasted { edge, bucket, work });
-            self.cx.tell_of(id, Note::Replied { task: id, outcome: Some(Outcome::Cancelled), work });
+            self.cx.tell_of(id, |_| Note::Replied { task: id, outcome: Some(Outcome::Cancelled), work });
             self.cx.forget(id);
         }
     }
@@ -820,7 +823,7 @@ impl<'p> World<'p> {
         if was_done && self.cx.plan.services[edge.service as usize].operations[edge.operation as usize].effect {
             let again = self.cx.effects.happen(task.about.effects, task.about.identity);
             self.cx.note(Fact::Effect { service: edge.service, again });
-            self.cx.tell_of(id, Note::Effect { task: id, again });
+            self.cx.tell_of(id, |_| Note::Effect { task: id, again });
         }
     }
 
@@ -917,7 +920,7 @@ impl<'p> World<'p> {
             let (bucket, count, trace) = (task.bucket, task.count, task.about.trace);
             self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
-            self.cx.tell(trace, Note::Closed { task: id, outcome });
+            self.cx.tell(trace, |_| Note::Closed { task: id, outcome });
             if let Count::User(user) = count {
                 self.clients[client as usize].on_done(user, &mut self.cx.engine);
             }
@@ -945,7 +948,7 @@ impl<'p> World<'p> {
     fn answer(&mut self, id: Handle, outcome: Outcome) {
         let task = &self.cx.tasks[id];
         let (trace, work) = (task.about.trace, task.work);
-        self.cx.tell(trace, Note::Replied { task: id, outcome: Some(outcome), work });
+        self.cx.tell(trace, |_| Note::Replied { task: id, outcome: Some(outcome), work });
         if outcome == Outcome::Cancelled {
             self.cx.forget(id);
         } else {
@@ -983,7 +986,7 @@ impl<'p> World<'p> {
                 self.instances.at(host).stop(id, &mut self.cx);
             }
             // One that is queued is passed over when its turn comes.
-            State::Queued => self.cx.tell_of(id, Note::WaitsNoMore { task: id }),
+            State::Queued => self.cx.tell_of(id, |_| Note::WaitsNoMore { task: id }),
             State::Travelling | State::Ready | State::WaitsForFirst | State::Answered(_) => {}
         }
         self.let_go_for_good(id);
@@ -1118,10 +1121,10 @@ impl<'p> World<'p> {
             let (edge, bucket, work) = (task.edge, task.bucket, task.work);
             let service = self.cx.plan.edges[edge as usize].service;
             self.cx.note(Fact::Dropped { service });
-            self.cx.tell_of(id, Note::Crashed { task: id });
+            self.cx.tell_of(id, |_| Note::Crashed { task: id });
             if silent {
                 self.cx.note(Fact::Wasted { edge, bucket, work });
-                self.cx.tell_of(id, Note::Replied { task: id, outcome: None, work });
+                self.cx.tell_of(id, |_| Note::Replied { task: id, outcome: None, work });
                 self.cx.forget(id);
             } else {
                 self.answer(id, Outcome::Unreachable);

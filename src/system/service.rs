@@ -205,7 +205,7 @@ impl Instance {
             Life::Down { .. } | Life::Starting { .. } => return Admission::Refused(Outcome::Unreachable),
         }
         cx.note(Fact::Arrived { service: self.service, host });
-        cx.tell(trace, Note::Received { task, host });
+        cx.tell(trace, |_| Note::Received { task, host });
         // The news that nobody waits can overtake the request.
         if spec.cancel != Cancel::None && cx.tasks[task].abandoned {
             self.drops(task, Outcome::Cancelled, cx);
@@ -252,7 +252,7 @@ impl Instance {
                     cx.tasks[task].state = State::Queued;
                     self.blocked.push_back(task);
                     cx.note(Fact::Blocked { service: self.service, delta: 1 });
-                    cx.tell_of(task, Note::Queued { task, blocked: true });
+                    cx.tell_of(task, |_| Note::Queued { task, blocked: true });
                     return Admission::Queued;
                 }
                 WhenFull::Refuse => None,
@@ -283,7 +283,7 @@ impl Instance {
         }
         self.queue.push(Waiting { task, since: now, class, deadline, patience, again: false });
         cx.note(Fact::Queue { service: self.service, host: self.host, delta: 1 });
-        cx.tell_of(task, Note::Queued { task, blocked: false });
+        cx.tell_of(task, |_| Note::Queued { task, blocked: false });
     }
 
     /// Those who have waited at the door for the longest time join the queue, as far as it has room or workers are free.
@@ -302,13 +302,13 @@ impl Instance {
     /// A request is refused at the door, or driven out of the queue.
     fn turns_away(&self, task: Handle, why: Refusal, cx: &mut Context<'_>) {
         cx.note(Fact::Refused { service: self.service, why });
-        cx.tell_of(task, Note::TurnedAway { task, why });
+        cx.tell_of(task, |_| Note::TurnedAway { task, why });
     }
 
     /// A request is given up.
     fn drops(&self, task: Handle, outcome: Outcome, cx: &mut Context<'_>) {
         cx.note(Fact::Dropped { service: self.service });
-        cx.tell_of(task, Note::Dropped { task, outcome });
+        cx.tell_of(task, |_| Note::Dropped { task, outcome });
     }
 
     /// The wait that is asked of a request that comes too early.
@@ -339,7 +339,7 @@ impl Instance {
         let (host, wait, bucket, trace) = (task.host, now - task.arrived, task.bucket, task.about.trace);
         cx.note(Fact::Busy { service: self.service, host, delta: 1 });
         cx.note(Fact::Started { service: self.service, bucket, wait });
-        cx.tell(trace, Note::Started { task: id });
+        cx.tell(trace, |_| Note::Started { task: id });
         match self.fails(true, now) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
@@ -354,7 +354,7 @@ impl Instance {
         task.state = State::Ready;
         let bucket = task.bucket;
         cx.note(Fact::Started { service: self.service, bucket, wait: Duration::ZERO });
-        cx.tell_of(id, Note::Started { task: id });
+        cx.tell_of(id, |_| Note::Started { task: id });
         match self.fails(true, cx.engine.now()) {
             Some(outcome) => cx.failed.push((id, outcome)),
             None => cx.ready.push(id),
@@ -371,7 +371,7 @@ impl Instance {
             self.busy += 1;
             cx.tasks[task].worker = Worker::Held;
             cx.note(Fact::Busy { service: self.service, host, delta: 1 });
-            cx.tell_of(task, Note::WaitsNoMore { task });
+            cx.tell_of(task, |_| Note::WaitsNoMore { task });
             return true;
         }
         let since = cx.engine.now();
@@ -383,7 +383,7 @@ impl Instance {
         }
         self.queue.push(Waiting { task, since, class, deadline, patience: Duration::FOREVER, again: true });
         cx.note(Fact::Queue { service: self.service, host, delta: 1 });
-        cx.tell_of(task, Note::QueuedAgain { task, of: cx.trunk(task) });
+        cx.tell_of(task, |cx| Note::QueuedAgain { task, of: cx.trunk(task) });
         false
     }
 

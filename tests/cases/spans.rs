@@ -76,11 +76,12 @@ fn number(value: &Value, key: &str) -> u64 {
     value[key].as_u64().unwrap_or_else(|| panic!("no number `{key}` in {value}"))
 }
 
-/// On each thread, slices begin and end like brackets, none lasts longer than the one around it, and arrows have both ends.
+/// On each thread, slices begin and end like brackets, as the spans do that they stand for; and arrows have both ends.
 fn perfetto(trace: &Trace, file: &Value) {
     let events = file["traceEvents"].as_array().expect("there are events");
-    let mut open: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
-    let (mut begun, mut latest) = (0, 0.0);
+    let mut open: BTreeMap<(u64, u64), Vec<(f64, bool)>> = BTreeMap::new();
+    let (mut slices, mut latest) = (Vec::new(), 0.0);
+    let nanos = |ts: f64| (ts * 1000.0).round() as u64;
     let (mut processes, mut threads) = (BTreeSet::new(), BTreeSet::new());
     let mut arrows: BTreeMap<u64, usize> = BTreeMap::new();
     for event in events {
@@ -101,15 +102,18 @@ fn perfetto(trace: &Trace, file: &Value) {
         let stack = open.entry(place).or_default();
         match text(event, "ph") {
             "B" => {
-                begun += usize::from(text(event, "cat") != "run");
-                stack.push(ts);
+                stack.push((ts, text(event, "cat") != "run"));
             }
             "E" => {
-                stack.pop().unwrap_or_else(|| panic!("{event} ends nothing"));
+                let (from, is_span) = stack.pop().unwrap_or_else(|| panic!("{event} ends nothing"));
+                slices.extend(is_span.then(|| (nanos(from), nanos(ts))));
             }
-            "s" => assert!(stack.last() == Some(&ts) && arrows.insert(number(event, "id"), 1).is_none(), "{event}"),
+            "s" => assert!(
+                stack.last().is_some_and(|it| it.0 == ts) && arrows.insert(number(event, "id"), 1).is_none(),
+                "{event}"
+            ),
             "f" => {
-                assert!(stack.last() == Some(&ts) && text(event, "bp") == "e", "{event}");
+                assert!(stack.last().is_some_and(|it| it.0 == ts) && text(event, "bp") == "e", "{event}");
                 *arrows.get_mut(&number(event, "id")).expect("it began somewhere") += 1;
             }
             "i" => assert_eq!(text(event, "s"), "t"),
@@ -118,7 +122,10 @@ fn perfetto(trace: &Trace, file: &Value) {
     }
     assert!(open.values().all(Vec::is_empty), "slices that do not end");
     assert!(arrows.values().all(|&ends| ends == 2), "{arrows:?}");
-    assert_eq!(begun, trace.spans.len());
+    let mut spans: Vec<_> = trace.spans.iter().map(|span| (span.from.nanos(), span.until.nanos())).collect();
+    spans.sort_unstable();
+    slices.sort_unstable();
+    assert_eq!(slices, spans);
 }
 
 /// The fields that the protocol asks for. Returns the ids of all spans, with those of their traces.

@@ -196,7 +196,12 @@ fn groups(points: &[Facts]) -> Vec<Group<'_>> {
 fn mechanisms(point: &Facts) -> Vec<(Mechanism, usize)> {
     let has = |verdict: &Verdict, mechanism| verdict.diagnoses.iter().any(|it| it.mechanism == mechanism);
     let times = |mechanism| point.verdicts.iter().filter(|verdict| has(verdict, mechanism)).count();
-    Mechanism::ALL.into_iter().map(|it| (it, times(it))).filter(|it| it.1 > 0).collect()
+    let mut all: Vec<_> = Mechanism::ALL.into_iter().map(|it| (it, times(it))).filter(|it| it.1 > 0).collect();
+    // First the one that is told on the terminal.
+    if let Some(told) = point.told() {
+        all.sort_by_key(|it| it.0 != told.diagnosis.mechanism);
+    }
+    all
 }
 
 fn card(page: &Page, group: &Group) -> String {
