@@ -758,7 +758,11 @@ fn a_sweep_that_is_killed_goes_on_and_ends_with_the_same_bytes() {
     sweeping(&base, "one", &["--jobs", "1"]).assert().success();
     let whole = files_below(&base.join("whole"));
     assert!(whole == files_below(&base.join("one")), "one thread and two");
-    assert!(whole.len() == 8 + 4, "tables, manifest, report, charts and nothing else: {}", whole.len());
+    assert!(
+        whole.len() == 10 + 4,
+        "tables, claims as tests, summary, manifest, report, charts and nothing else: {}",
+        whole.len()
+    );
     let stale = base.join("killed/x/.work/0123456789abcdef");
     fs::create_dir_all(&stale).expect("the folder can be made");
     let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("blackstart"))
