@@ -559,6 +559,41 @@ fn a_model_is_checked_alone_and_a_wrong_path_leads_to_the_right_one() {
     assert!(said.contains("did you mean `experiments/retry-storm.yaml`?"), "{said}");
 }
 
+/// What is varied cannot be set for all points: rows would say what was not run.
+#[test]
+fn what_an_axis_varies_has_one_value_at_each_point() {
+    let base = folder("varied");
+    let model = "services:\n  s: { workers: 1, operations: { get: [ work: 1ms ] } }\nclients:\n  \
+                 c: { calls: s.get, arrivals: { constant: 10/s } }\n";
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    let lesson = "long ".repeat(50_000);
+    let axis = "{ path: clients.c.arrivals.constant, values: [20/s, 30/s] }";
+    let write = |vary: &str| {
+        let text = format!(
+            "model: m.yaml\nlesson: {lesson}\nlength: 1s\nseeds: 1\nvary: {{ {vary} }}\ncharts: [ timeline: {{ metric: goodput }} ]\n"
+        );
+        fs::write(base.join("e.yaml"), text).expect("the file can be written");
+    };
+    let sweep = |more: &[&str]| {
+        blackstart().arg("sweep").arg(base.join("e.yaml")).args(more).arg("--out").arg(&base).output().expect("it runs")
+    };
+    write(&format!("load: {axis}"));
+    let set = sweep(&["--set", "clients.c.arrivals.constant=50/s"]);
+    let said = String::from_utf8_lossy(&set.stderr).into_owned();
+    assert_eq!(set.status.code(), Some(2), "{said}");
+    assert!(said.contains("`--vary clients.c.arrivals.constant=50/s`"), "{said}");
+    // The name stays; a queue that nobody has written can be reached.
+    let varied = sweep(&["--vary", "clients.c.arrivals.constant=40/s,50/s", "--set", "services.s.queue.capacity=5"]);
+    assert_eq!(varied.status.code(), Some(0), "{}", String::from_utf8_lossy(&varied.stderr));
+    let table = fs::read_to_string(base.join("e/verdicts.csv")).expect("it was written");
+    let rows: Vec<&str> = table.lines().map(|line| line.split(",never").next().unwrap_or(line)).collect();
+    assert_eq!(rows, ["point,load,seed,verdict,since,evidence", "0,40/s,1", "1,50/s,1"]);
+    write(&format!("a: {axis}, b: {axis}"));
+    let twice = sweep(&[]);
+    let said = String::from_utf8_lossy(&twice.stderr).into_owned();
+    assert!(twice.status.code() == Some(2) && said.contains("the axis `a` varies"), "{said}");
+}
+
 /// What a program that gathers tests reads, and what a pull request is told; texts from files stay texts in both.
 #[test]
 fn claims_are_told_as_tests_and_as_a_summary() {

@@ -20,7 +20,7 @@ use super::statistics::sequential::Wanted;
 use super::statistics::{paired, proportion};
 use super::{Facts, PointResult, statistics::Summary};
 use crate::measure::{Quantity, metric};
-use crate::scenario::experiment::{Claim, Experiment};
+use crate::scenario::experiment::{Claim, Experiment, VerdictName};
 use crate::scenario::source::Spanned;
 use crate::scenario::tree::Node;
 use crate::scenario::units::{Rate, Share, Span};
@@ -227,6 +227,11 @@ fn judge_at(scenario: &Scenario, points: &[Facts], point: usize, claim: (usize, 
         let all = values_here.iter().all(|&it| it == exactly || (it - exactly).abs() <= 1e-9 * exactly.abs());
         holds = holds.and(if all { Holds::Yes } else { Holds::No });
         words.push(format!("= {}", label(&claim.equals)));
+    }
+    // A run that nobody could judge has not shown that it did not end so.
+    let not_judged = |it: &crate::experiment::Verdict| it.name == VerdictName::NotJudged;
+    if of_runs && claim.verdict != Some(VerdictName::NotJudged) && points[point].verdicts.iter().any(not_judged) {
+        holds = holds.and(Holds::Undecided);
     }
     // The slowest of them; none, if one of them stays open for ever.
     let seeds_to_decide = to_decide.into_iter().collect::<Option<Vec<_>>>().and_then(|seeds| seeds.into_iter().max());

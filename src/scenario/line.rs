@@ -46,7 +46,22 @@ pub(super) fn vary(text: &str, experiment: &mut Node, sources: &mut Sources, fou
                 Err(diagnostics) => return found.extend(diagnostics),
             }
         };
-    put(experiment, "vary", path, value, place);
+    // An axis with a name of its own keeps it.
+    let named = experiment.get("vary").and_then(|vary| match &vary.value {
+        Value::Map(entries) => entries.iter().find(|it| it.value.get("path").and_then(Node::as_str) == Some(path)),
+        _ => None,
+    });
+    let Some(name) = named.map(|entry| entry.key.clone()) else {
+        return put(experiment, "vary", path, value, place);
+    };
+    let mut axis = match value.value {
+        Value::Map(_) => value,
+        _ => Node::map([("values", value)]).at(place),
+    };
+    if let Value::Map(entries) = &mut axis.value {
+        entries.push(Entry { key: "path".to_owned(), key_place: place, value: Node::str(path).at(place) });
+    }
+    put(experiment, "vary", &name, axis, place);
 }
 
 /// `sobol:256` or `lhs:100`.

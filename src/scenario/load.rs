@@ -355,6 +355,19 @@ impl Scenario {
             }
         };
         let (axes, drawn) = axes(&experiment, found);
+        for (path, value) in &changes {
+            // A value that is the same at every point would make its rows say what was not run.
+            let varied = experiment.vary.iter().find(|(key, vary)| {
+                let own = vary.path.as_ref().unwrap_or(key);
+                Path::parse(&own.value).is_ok_and(|own| own == *path)
+            });
+            if let Some((key, vary)) = varied {
+                let own = &vary.path.as_ref().unwrap_or(key).value;
+                let what = format!("`{own}` is varied by the axis `{}`, and cannot be set for all points", key.value);
+                let help = format!("give the axis this value alone: `--vary {own}={}`", value.label());
+                found.push(Diagnostic::error(value.place, what).help(help));
+            }
+        }
         let name = file.file_stem().map_or_else(|| "experiment".to_owned(), |stem| stem.to_string_lossy().into_owned());
         if name.chars().all(|c| c == '.') {
             let what = format!("`{name}` cannot be the name of an experiment: it is that of its folder of results");
@@ -481,6 +494,15 @@ impl Scenario {
         lists::fill_in_uses(&mut model, found);
         for (path, value, written) in changes {
             let in_model = ["services", "clients", "network", "about"].contains(&first(&path).as_str());
+            // A queue is there, whether or not it is written.
+            if let [services, name, queue, _, ..] = path.segments()
+                && (services.name.as_str(), queue.name.as_str()) == ("services", "queue")
+                && model.get("services").is_some_and(|it| it.get(&name.name).is_some())
+                && let Some(services) = section(&mut model, "services")
+                && let Some(service) = section(services, &name.name)
+            {
+                section(service, "queue");
+            }
             let target = if in_model { &mut model } else { &mut experiment };
             if let Err(error) = path::set(target, &path, value) {
                 found.push(error.diagnostic(written));
@@ -799,6 +821,15 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
             None if taken(&axes, parsed.last()) => path.value.clone(),
             None => parsed.last().to_owned(),
         };
+        let same = |(other, it): &(&Spanned<String>, &Vary)| {
+            other.value != key.value && it.path.as_ref().unwrap_or(other).value == path.value
+        };
+        if let Some((other, _)) =
+            experiment.vary.iter().map(|(key, vary)| (key, vary)).take_while(|it| it.0.value != key.value).find(same)
+        {
+            let what = format!("the axis `{}` varies `{}` too", other.value, path.value);
+            found.push(Diagnostic::error(key.place, what).help("a path has one axis"));
+        }
         if COLUMNS.contains(&name.as_str()) {
             let what = format!("`{name}` is a column of every table, and cannot be an axis");
             found.push(Diagnostic::error(key.place, what).help("for several seeds give `seeds`"));

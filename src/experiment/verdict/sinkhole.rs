@@ -78,8 +78,8 @@ fn ejecting(service: &str, balance: &Spec) -> (String, String) {
         _ => "least_requests".to_owned(),
     };
     if *balance == (Spec { by: balance.by.clone(), ..Spec::default() }) {
-        (path, format!("{{ by: {by}, outlier_ejection: {{}} }}"))
+        (path, format!("{{ by: {by}, outlier_ejection: {{ always_eject_one: true }} }}"))
     } else {
-        (format!("{path}.outlier_ejection"), "{}".to_owned())
+        (format!("{path}.outlier_ejection"), "{ always_eject_one: true }".to_owned())
     }
 }

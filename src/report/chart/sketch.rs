@@ -254,10 +254,14 @@ pub fn wrap(words: &str, size: f64, room: f64, lines: usize) -> Vec<String> {
     done
 }
 
+/// More letters than fit on any line.
+const MOST_LETTERS: usize = 1_000;
+
 /// Without characters that draw nothing: control characters are no XML, and invisible ones can turn a text around.
 pub fn clean(words: &str) -> String {
     words
         .chars()
+        .take(MOST_LETTERS)
         .filter_map(|letter| match letter {
             '\t' | '\n' | '\r' => Some(' '),
             '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => None,
