@@ -942,6 +942,17 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
     let out = String::from_utf8_lossy(&out);
     assert!(out.contains("claims: 0 of 2 hold") && out.contains("does not hold (attempts 2): too much"), "{out}");
     assert!(out.contains("there is no boundary"), "{out}");
+    // A range that falls is the same range.
+    let rising = fs::read_to_string(&file).expect("it can be read");
+    fs::write(&file, rising.replace("from: 20/s, to: 90/s", "from: 90/s, to: 20/s")).expect("it can be written");
+    let falling = mapped("falling", &[]).success().get_output().stdout.clone();
+    let falling = String::from_utf8_lossy(&falling);
+    let until = |text: &str| text.lines().take_while(|line| !line.contains(" runs; ")).map(str::to_owned).collect();
+    let (before, after): (Vec<String>, Vec<String>) = (until(&text), until(&falling));
+    assert_eq!(before, after);
+    let table = fs::read_to_string(base.join("falling/e/map.csv")).expect("it can be read");
+    assert!(table.contains("2,load,boundary,below,"), "{table}");
+    fs::write(&file, rising).expect("it can be written");
     // With one seed everything is counted, and the line says where to look.
     let json = mapped(
         "json",

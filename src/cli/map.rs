@@ -126,7 +126,9 @@ impl<'a> Shown<'a> {
 
 fn words(scenario: &Scenario, map: &Map, folder: &Path) -> String {
     let axis = &scenario.axes[map.along];
-    let ends = [0.0, 1.0].map(|share| axis.at(share).map_or_else(String::new, |it| it.label));
+    // The lower first: a range may fall.
+    let shares = if axis.number(0.0) <= axis.number(1.0) { [0.0, 1.0] } else { [1.0, 0.0] };
+    let ends = shares.map(|share| axis.at(share).map_or_else(String::new, |it| it.label));
     let shown = Shown::new(scenario, map);
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {

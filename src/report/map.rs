@@ -116,11 +116,7 @@ fn regions(row: &Row) -> Vec<((f64, f64), StripState)> {
     }
     let mut regions = Vec::new();
     let mut from = f64::NEG_INFINITY;
-    // In order of values, which is that of shares turned round if the range falls.
-    let first = |it: &Boundary| it.interval().0.max(f64::MIN);
-    let mut found: Vec<&Boundary> = row.boundaries.iter().collect();
-    found.sort_by(|a, b| first(a).total_cmp(&first(b)));
-    for (number, it) in found.iter().enumerate() {
+    for (number, it) in row.boundaries.iter().enumerate() {
         let ends = if it.below { [it.all, it.none] } else { [it.none, it.all] };
         let sides = [StripState::Good, StripState::Bad];
         let [left, right] = if it.below { sides } else { [sides[1], sides[0]] };
@@ -128,7 +124,7 @@ fn regions(row: &Row) -> Vec<((f64, f64), StripState)> {
         let until = ends[1].unwrap_or(f64::INFINITY);
         regions.push(((from, begins), left));
         regions.push(((begins, until), StripState::Between));
-        if number + 1 == found.len() {
+        if number + 1 == row.boundaries.len() {
             regions.push(((until, f64::INFINITY), right));
         }
         from = until;
@@ -199,6 +195,7 @@ fn inside(boundary: &Boundary, value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::map::search::{Ended, boundaries};
     use crate::scenario::Point;
 
     fn row(boundaries: Vec<Boundary>) -> Row {
@@ -223,5 +220,25 @@ mod tests {
         let open = Boundary { below: true, all: Some(30.0), half: [Some(30.0), None], none: None };
         let ends = regions(&row(vec![open]));
         assert_eq!(ends, [((-inf, 30.0), good), ((30.0, inf), between), ((inf, inf), bad)]);
+    }
+
+    #[test]
+    fn regions_of_a_range_that_falls_lie_where_its_values_are() {
+        // From 100 to 0: it comes back up to 25, at 50 in half of the runs, and from 75 never.
+        let probe = |(place, back): (usize, usize)| {
+            let runs = (0..12).map(|run| Ended { back: run < back, after: 1.0 }).collect();
+            let share = place as f64 / 4.0;
+            Probe { share, value: 100.0 * (1.0 - share), runs }
+        };
+        let probes: Vec<Probe> = [0, 0, 6, 12, 12].into_iter().enumerate().map(probe).collect();
+        let found = boundaries(&probes, &[0.0, 0.25, 0.5, 0.75, 1.0]);
+        let wanted = [
+            ((f64::NEG_INFINITY, 25.0), StripState::Good),
+            ((25.0, 75.0), StripState::Between),
+            ((75.0, f64::INFINITY), StripState::Bad),
+        ];
+        assert_eq!(regions(&row(found.clone())), wanted);
+        let falling = Row { probes, ..row(found.clone()) };
+        assert_eq!(closest(&falling, &found[0]).map(|it| it.value), Some(50.0));
     }
 }

@@ -63,9 +63,9 @@ pub struct Map {
 pub struct Row {
     /// Its values; that of the axis along which was searched means nothing.
     pub point: Point,
-    /// What was tried, in order of values.
+    /// What was tried, in order of values along the range, which may fall.
     pub probes: Vec<Probe>,
-    /// What was found.
+    /// What was found, in order of values.
     pub boundaries: Vec<Boundary>,
     /// Runs that were stopped by a limit, which count as not having come back.
     pub stopped: usize,
