@@ -232,7 +232,9 @@ fn make(
         let boundaries = boundaries(&probes, &coarse);
         Ok(Row { point, probes, boundaries, stopped })
     };
-    let rows: Vec<Row> = rows(scenario, along).into_par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?;
+    // Through a list, so that of several mistakes it is always the first that is told.
+    let rows: Vec<Result<Row, _>> = rows(scenario, along).into_par_iter().with_max_len(1).map(one).collect();
+    let rows: Vec<Row> = rows.into_iter().collect::<Result<_, _>>()?;
     let grid_runs = grid_points(axis, within, &rows) * rows.len() as f64 * runs as f64;
     let claims = spec.map_or_else(Vec::new, |spec| claims::judge(scenario, along, &spec.expect, &rows));
     Ok(Map { along, within, runs, seed, rows, grid_runs, claims })

@@ -516,9 +516,10 @@ impl Search<'_> {
         let (mut wrong, mut bounded, mut count) = (None, false, 0);
         let mut figure = |places: &[Vec<f64>]| {
             count = places.len();
-            let built: Result<Vec<Vec<Plan>>, Diagnostics> =
+            // Through a list, so that of several mistakes it is always the first that is told.
+            let built: Vec<Result<Vec<Plan>, _>> =
                 places.par_iter().map(|shares| self.plans(&space.at(shares))).collect();
-            let plans = match built {
+            let plans: Vec<Vec<Plan>> = match built.into_iter().collect() {
                 Ok(plans) => plans,
                 Err(found) => {
                     wrong = Some(found);
