@@ -1005,4 +1005,5 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
     assert!(code == Some(2) && text.contains("`--within`"), "{text}");
     let (code, text) = mapped(&["--vary", "clients.c.policies.timeout=1s..2s"]);
     assert!(code == Some(2) && text.contains("several ranges"), "{text}");
+    assert!(!base.join("e").exists(), "nothing was run, and no folder is there");
 }

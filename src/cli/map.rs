@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
 use crate::experiment::map::search::{Boundary, FEWEST, Probe};
-use crate::experiment::map::{Asked, Map, Row, State, explore};
+use crate::experiment::map::{Asked, Map, Row, State, check_asked, explore_checked};
 use crate::experiment::statistics::quantile::quantile;
 use crate::experiment::statistics::{digits, proportion};
 use crate::experiment::{Holds, Options, folder};
@@ -59,24 +59,33 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     }
     let changes = Changes { set: arguments.set.clone(), vary: arguments.vary.clone(), ..Changes::default() };
     let Some(scenario) = load(&arguments.file, &changes) else { return WRONG_INPUT };
+    let asked = Asked { along: arguments.along.clone(), within: arguments.within.map(|it| it.0) };
+    let found = check_asked(&scenario, &asked);
+    if !found.is_empty() {
+        show(&found, &scenario.sources);
+    }
+    if found.has_errors() {
+        return WRONG_INPUT;
+    }
     let folder = folder(&arguments.out, &scenario);
     // Better now than after an hour of work.
     if let Err(error) = std::fs::create_dir_all(&folder) {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let asked = Asked { along: arguments.along.clone(), within: arguments.within.map(|it| it.0) };
     let options = Options { seeds: arguments.seeds, seed: arguments.seed, ..Options::default() };
     // How many runs it will take is not known before.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{spinner} {pos} runs  {per_sec}");
     bar.set_style(style.expect("the template is well-formed"));
-    let explored = explore(&scenario, &asked, &options, &|| bar.inc(1));
+    let explored = explore_checked(&scenario, &asked, &options, &|| bar.inc(1));
     bar.finish_and_clear();
     let map = match explored {
         Ok(map) => map,
         Err(found) => {
             show(&found, &scenario.sources);
+            // An empty folder would only puzzle.
+            let _ = std::fs::remove_dir(&folder);
             return WRONG_INPUT;
         }
     };

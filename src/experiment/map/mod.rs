@@ -177,6 +177,16 @@ fn grid_points(axis: &Axis, within: f64, found: &[Row]) -> f64 {
     points.min(axis.whole_values().unwrap_or(f64::INFINITY))
 }
 
+/// Checks a scenario, and what is asked besides. Nothing is run.
+#[must_use]
+pub(crate) fn check_asked(scenario: &Scenario, asked: &Asked) -> Diagnostics {
+    let mut found = super::check(scenario);
+    if let Some((_, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
+        check::asked(scenario, &experiment, asked, &mut found);
+    }
+    found
+}
+
 /// Makes the map. `tick` is told of each run that has ended.
 ///
 /// # Errors
@@ -187,25 +197,20 @@ pub fn explore(
     options: &Options,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Map, Diagnostics> {
-    let mut found = super::check(scenario);
-    if let Some((_, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
-        check::asked(scenario, &experiment, asked, &mut found);
-        if !found.has_errors()
-            && let Some(axis) = along(scenario, &experiment, asked)
-        {
-            return make(scenario, &experiment, (axis, asked), options, tick);
-        }
-    }
-    Err(found)
+    let found = check_asked(scenario, asked);
+    if found.has_errors() { Err(found) } else { explore_checked(scenario, asked, options, tick) }
 }
 
-fn make(
+/// The same for what [`check_asked`] has found nothing wrong with.
+pub(crate) fn explore_checked(
     scenario: &Scenario,
-    experiment: &Experiment,
-    (along, asked): (usize, &Asked),
+    asked: &Asked,
     options: &Options,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Map, Diagnostics> {
+    let mut found = Diagnostics::new();
+    let Some((_, experiment)) = scenario.plan(&scenario.point(0), &mut found) else { return Err(found) };
+    let Some(along) = along(scenario, &experiment, asked) else { return Err(found) };
     let spec = experiment.map.as_ref().map(|map| &map.value);
     let within = asked.within.or(spec.and_then(|spec| spec.within.as_ref()).map(|it| it.0)).unwrap_or(WITHIN);
     let recovers = spec.and_then(|spec| spec.recovers.as_ref()).map_or(&RECOVERS[..], |it| &it.value);
