@@ -936,6 +936,9 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains("attempts 1: recovers everywhere") && text.contains("claims: 2 of 2 hold"), "{text}");
     assert!(text.contains("attempts 2: all runs come back up to"), "{text}");
+    // A chart of an earlier map does not stay beside the tables of a later one.
+    mapped("two", &["--no-charts"]).success();
+    assert_eq!(files_below(&base.join("two")).len(), 2);
     // One claim that cannot hold, and one on a row without a boundary.
     let wrong = "map.expect=[ { claim: too much, where: { attempts: 2 }, at_least: 80/s }, { claim: none, where: { attempts: 1 }, at_most: 80/s } ]";
     let out = mapped("wrong", &["--set", wrong, "--no-charts"]).code(1).get_output().stdout.clone();

@@ -1,5 +1,6 @@
 //! A stability map as tables and as a chart.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,11 +12,17 @@ use crate::experiment::statistics::proportion::wilson;
 use crate::experiment::statistics::quantile::quantile;
 use crate::scenario::Scenario;
 
-/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart.
+/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart. That of an earlier map is removed.
 ///
 /// # Errors
 /// When a file cannot be written or the chart cannot be drawn.
 pub fn write(folder: &Path, scenario: &Scenario, map: &Map, with_chart: bool) -> io::Result<()> {
+    for old in ["charts/map.svg", "charts/map.png"] {
+        match fs::remove_file(folder.join(old)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     put(folder, "map.csv", &rows(scenario, map)?)?;
     put(folder, "map-probes.csv", &probes(scenario, map)?)?;
     if with_chart {
