@@ -417,6 +417,10 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
     // The search: the setting as it is takes part in every round, and is never dropped.
     let dropped = halving::halve(tried.len(), finalists, &rounds, |alive, seeds| {
         let alive: Vec<usize> = alive.iter().map(|&it| tried[it]).collect();
+        // What was dropped is not run again.
+        for &it in tried.iter().filter(|it| alive.binary_search(it).is_err()) {
+            plans[it] = Vec::new();
+        }
         let with: Vec<usize> = std::iter::once(0).chain(alive.iter().copied()).collect();
         let some: Vec<&[Plan]> = with.iter().map(|&it| plans[it].as_slice()).collect();
         let values = search.run(&some, seeds.start as u64..seeds.end as u64);
