@@ -292,7 +292,7 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
 /// The other finalists, or the frontier.
 fn others(text: &mut String, tuned: &Tuned) {
     if !tuned.rivals.is_empty() {
-        text.push_str("\n  against the others that were left and keep to the constraints, on the same seeds:");
+        text.push_str("\n  against the others that were left and do not break the constraints, on the same seeds:");
         let rows = tuned.rivals.iter().map(|(number, row)| {
             let said = against(row, &tuned.goals[0], &format!("setting {number}"));
             vec![said, values(tuned, *number)]

@@ -149,7 +149,7 @@ pub struct Tuned {
     pub best: usize,
     /// For each objective, the setting as it is against the best, on the seeds that were held back. Nothing if they are the same.
     pub gains: Vec<Row>,
-    /// The other finalists that keep to the constraints: their numbers, and the best against each, in the first objective.
+    /// The other finalists that do not break the constraints, as far as one can tell: their numbers, and the best against each, in the first objective.
     pub rivals: Vec<(usize, Row)>,
     /// With two objectives: the numbers of the settings of which no other is better in both, by the first.
     pub frontier: Vec<usize>,
