@@ -284,6 +284,7 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
         (Decision::Better, _) => format!("{by}: better, at 95 %"),
         (Decision::Worse, _) => format!("{by}: worse, at 95 %"),
         (Decision::Same | Decision::AsItIs, _) => format!("the same as {other} in every run"),
+        (Decision::Nothing, _) => format!("nothing to compare with {other}: no run has it, or it never comes"),
         (Decision::Undecided, Some(seeds)) => format!("{by}: cannot be told apart; about {} seeds would", about(seeds)),
         (Decision::Undecided, None) => format!("{by}: cannot be told apart"),
     }

@@ -59,6 +59,13 @@ impl Told {
         if value.is_nan() && self.bound.is_none() { self.worst() } else { value }
     }
 
+    /// An objective, for tests of what is made of its values.
+    #[cfg(test)]
+    pub(super) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
+        let (of, window) = (vec!["client/c".to_owned()], "all".to_owned());
+        Self { metric: metric.to_owned(), of, window, quantity, more, bound: None, verdict: None }
+    }
+
     fn worst(&self) -> f64 {
         if self.more { f64::NEG_INFINITY } else { f64::INFINITY }
     }

@@ -172,6 +172,8 @@ pub enum Decision {
     Worse,
     /// The same in every run.
     Same,
+    /// No pair of runs has it on both sides.
+    Nothing,
     /// These seeds cannot tell.
     Undecided,
     /// Nothing that was tried did better than the setting as it is.
@@ -186,6 +188,7 @@ impl Decision {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::Same => "same",
+            Self::Nothing => "nothing",
             Self::Undecided => "undecided",
             Self::AsItIs => "as_it_is",
         }
@@ -231,6 +234,7 @@ pub fn decision(row: &Row, goal: &Told) -> Decision {
     match (row.finding(), goal.more) {
         (Finding::More, true) | (Finding::Less, false) => Decision::Better,
         (Finding::More | Finding::Less, _) => Decision::Worse,
+        (Finding::Same | Finding::Nothing, _) if row.difference.paired.n == 0 => Decision::Nothing,
         (Finding::Same | Finding::Nothing, _) => Decision::Same,
         (Finding::Undecided, _) => Decision::Undecided,
     }
@@ -555,4 +559,22 @@ fn nothing_to_tune() -> Diagnostics {
     Diagnostic::error(crate::scenario::source::Place::NOWHERE, "the file does not say what to tune for")
         .help("give it a section, e.g. `tune: { maximise: { metric: goodput } }`, and ranges in `vary`")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Quantity;
+
+    #[test]
+    fn what_no_run_has_is_not_called_the_same() {
+        let goal = Told::goal_of("latency.p99", Quantity::Seconds, false);
+        let decided = |a: &[f64], b: &[f64]| decision(&compare::row("c".into(), "latency.p99", a, b), &goal);
+        let never = f64::INFINITY;
+        assert_eq!(decided(&[never; 3], &[never; 3]), Decision::Nothing);
+        assert_eq!(decided(&[f64::NAN; 3], &[1.0; 3]), Decision::Nothing);
+        assert_eq!(decided(&[0.0; 3], &[0.0; 3]), Decision::Same);
+        assert_eq!(decided(&[2.0; 3], &[2.0; 3]), Decision::Same);
+        assert_eq!(decided(&[never; 8], &[2.0; 8]), Decision::Better);
+    }
 }
