@@ -70,8 +70,14 @@ impl Told {
         if self.more { f64::NEG_INFINITY } else { f64::INFINITY }
     }
 
-    /// Its value with a seed, from those in all circumstances.
+    /// Its value with a seed, from those in all circumstances. There is no mean of an objective that is as bad as can be in one and as
+    /// good as can be in another: it is as bad as can be.
     fn of_all(&self, values: &[f64], take: Take) -> f64 {
+        let value = self.taken(values, take);
+        if value.is_nan() && self.bound.is_none() { self.worst() } else { value }
+    }
+
+    fn taken(&self, values: &[f64], take: Take) -> f64 {
         if take == Take::Mean && self.verdict.is_none() {
             return values.iter().sum::<f64>() / values.len() as f64;
         }
@@ -280,6 +286,11 @@ mod tests {
         assert_eq!(goal.of_all(&[3.0, 1.0, 2.0], Take::Mean), 2.0);
         assert_eq!(limit.of_all(&[3.0, 1.0, 2.0], Take::Worst), 3.0);
         assert!(limit.of_all(&[3.0, f64::NAN], Take::Worst).is_nan());
+        // Infinite for better and for worse: there is no mean.
+        let both = [f64::INFINITY, f64::NEG_INFINITY];
+        assert_eq!(goal.of_all(&both, Take::Mean), f64::NEG_INFINITY);
+        assert_eq!(Told { more: false, ..goal.clone() }.of_all(&both, Take::Mean), f64::INFINITY);
+        assert!(limit.of_all(&both, Take::Mean).is_nan());
         assert_eq!(limit.violation(&[5.0, 5.0]), 0.25);
         assert_eq!(limit.violation(&[3.0, 5.0]), 0.0);
         assert_eq!(limit.violation(&[3.0, f64::NAN]), f64::INFINITY);
