@@ -391,7 +391,7 @@ fn matters(text: &mut String, scenario: &Scenario, tuned: &Tuned, sensitive: &Se
     }
     if sensitive.bounded {
         text.push_str(
-            "\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0",
+            "\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0 or as its worst",
         );
     }
     text.push('\n');

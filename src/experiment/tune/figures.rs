@@ -139,11 +139,12 @@ impl Told {
         }
     }
 
-    /// An objective as a finite number, for what must have a variance: a time that never comes lasts as long as the run, and what there
-    /// is nothing of is 0, or, as a share of which less is better, 1.
+    /// An objective as a finite number, for what must have a variance: a time that never comes lasts as long as the run, and so does one
+    /// that is missing where less is better; what else there is nothing of is 0, or, as a share of which less is better, 1.
     pub(super) fn bounded(&self, value: f64, length: f64) -> f64 {
         match self.quantity {
             _ if value.is_finite() => value,
+            Quantity::Seconds if self.more && value < 0.0 => 0.0,
             Quantity::Seconds => length,
             Quantity::Share if !self.more => 1.0,
             _ => 0.0,
@@ -277,6 +278,15 @@ mod tests {
         let recovered = Told { verdict: Some(VerdictName::Recovered), more: true, ..at_most(0.8) };
         assert_eq!(recovered.judge(&[1.0; 10]).1, Holds::Undecided, "10 of 10: [72 %, 100 %]");
         assert_eq!(recovered.judge(&[1.0; 20]).1, Holds::Yes, "20 of 20: [84 %, 100 %]");
+    }
+
+    #[test]
+    fn what_is_missing_is_never_the_best_that_a_run_can_have() {
+        let bounded = |quantity, more, value: f64| Told::goal_of("x", quantity, more).bounded(value, 60.0);
+        let (inf, missing) = (f64::INFINITY, f64::NEG_INFINITY);
+        assert_eq!([bounded(Quantity::Seconds, true, missing), bounded(Quantity::Seconds, true, inf)], [0.0, 60.0]);
+        assert_eq!([bounded(Quantity::Seconds, false, inf), bounded(Quantity::Seconds, false, 2.0)], [60.0, 2.0]);
+        assert_eq!([bounded(Quantity::Share, true, missing), bounded(Quantity::Share, false, inf)], [0.0, 1.0]);
     }
 
     #[test]
