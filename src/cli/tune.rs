@@ -380,9 +380,11 @@ fn matters(text: &mut String, scenario: &Scenario, tuned: &Tuned, sensitive: &Se
                 goal.metric
             );
             let rows = axes.iter().map(|(axis, it)| {
-                // No share is less than nothing or more than all, whatever an interval says.
-                let within =
-                    |it: &Summary| Summary { low: it.low.clamp(0.0, 1.0), high: it.high.clamp(0.0, 1.0), ..*it };
+                // No share is less than nothing or more than all, whatever an estimate or its interval says.
+                let within = |it: &Summary| {
+                    let [mean, low, high] = [it.mean, it.low, it.high].map(|share| share.clamp(0.0, 1.0));
+                    Summary { mean, low, high, ..*it }
+                };
                 let [total, alone] = [&it.total, &it.alone].map(|it| digits::with_ends(&within(it), Quantity::Share));
                 vec![(*axis).clone(), format!("in all {total}"), format!("alone {alone}")]
             });

@@ -192,9 +192,11 @@ fn frontier_chart(scenario: &Scenario, tuned: &Tuned) -> Chart {
 }
 
 fn tornado(scenario: &Scenario, tuned: &Tuned, sensitive: &Sensitive) -> Chart {
-    // What is drawn are sizes and shares: none is below zero, whatever its interval says.
-    let bar =
-        |name: &str, it: &Summary| Bar { name: name.to_owned(), value: it.mean, low: it.low.max(0.0), high: it.high };
+    // What is drawn are sizes and shares: none is below zero, whatever an estimate or its interval says.
+    let bar = |name: &str, it: &Summary| {
+        let [value, low, high] = [it.mean, it.low, it.high].map(|end| end.max(0.0));
+        Bar { name: name.to_owned(), value, low, high }
+    };
     let goal = &tuned.goals[0];
     let (x, names) = match sensitive.way {
         Sensitivity::Morris => (
