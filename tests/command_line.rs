@@ -963,6 +963,7 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
     );
     let json: serde_json::Value = serde_json::from_slice(&json.success().get_output().stdout).expect("it is JSON");
     assert_eq!((&json["seeds"], &json["rows"][1]["state"]), (&1.into(), &"boundary".into()));
+    assert!(json["confidence"].is_null(), "one run has no interval");
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn words(scenario: &Scenario, map: &Map, folder: &Path) -> String {
             let _ = write!(text, "\n    {} runs did not finish; they count as not having come back", row.stopped);
         }
     }
-    if map.runs < FEWEST {
+    if map.confidence().is_none() {
         let _ = write!(
             text,
             "\n  with fewer than {FEWEST} seeds nothing is sure to 95 %: the places are those at which all and none of them came back"
@@ -328,6 +328,7 @@ fn json(scenario: &Scenario, map: &Map) -> String {
     let axis = &scenario.axes[map.along];
     let all = serde_json::json!({
         "experiment": scenario.name, "along": axis.name, "unit": axis.unit(), "within": map.within, "seeds": map.runs,
+        "confidence": map.confidence(),
         "first_seed": map.seed, "rows": map.rows.iter().map(row).collect::<Vec<_>>(), "runs": map.runs_made(),
         "grid_runs": map.grid_runs, "claims": map.claims.iter().map(claim).collect::<Vec<_>>(),
     });

@@ -52,8 +52,18 @@ fn rows(scenario: &Scenario, map: &Map) -> io::Result<Vec<u8>> {
     let label = |value: Option<f64>| value.map_or_else(String::new, |value| text(&format!("{}{unit}", cell(value))));
     let mut table = csv::Writer::from_writer(Vec::new());
     let other = scenario.axes.iter().enumerate().filter(|(axis, _)| *axis != map.along).map(|(_, it)| text(&it.name));
-    let after =
-        ["along", "state", "recovers", "all_recover", "half_low", "half_high", "none_recovers", "runs", "seeds"];
+    let after = [
+        "along",
+        "state",
+        "recovers",
+        "all_recover",
+        "half_low",
+        "half_high",
+        "none_recovers",
+        "runs",
+        "seeds",
+        "confidence",
+    ];
     table.write_record(["row".to_owned()].into_iter().chain(other).chain(after.map(str::to_owned)))?;
     for (number, row) in map.rows.iter().enumerate() {
         let found: Vec<Option<&Boundary>> = match row.boundaries[..] {
@@ -70,7 +80,8 @@ fn rows(scenario: &Scenario, map: &Map) -> io::Result<Vec<u8>> {
             let start = [number.to_string()].into_iter();
             let values = others(scenario, map, row).into_iter().map(|it| text(it.1));
             let state = [text(&scenario.axes[map.along].name), row.state().name().to_owned()];
-            let last = [row.runs().to_string(), map.runs.to_string()];
+            let confidence = map.confidence().map_or_else(String::new, cell);
+            let last = [row.runs().to_string(), map.runs.to_string(), confidence];
             table.write_record(start.chain(values).chain(state).chain(figures).chain(last))?;
         }
     }

@@ -121,6 +121,12 @@ impl Row {
 }
 
 impl Map {
+    /// How sure the intervals of its boundaries are, as a share; [`None`] if there are too few seeds, and runs are counted.
+    #[must_use]
+    pub fn confidence(&self) -> Option<f64> {
+        (self.runs >= search::FEWEST).then_some(0.95)
+    }
+
     /// How many runs it took.
     #[must_use]
     pub fn runs_made(&self) -> usize {

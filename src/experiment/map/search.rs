@@ -27,7 +27,7 @@ use crate::experiment::statistics::quantile::ranks;
 /// The fewest runs that can be clear at 95 %: 2 × 2⁻⁶ is less than 5 %.
 pub const FEWEST: usize = 6;
 
-/// Halvings of one interval at most.
+/// The narrowest interval that is halved, as a share of the range: 2⁻²⁴.
 const NARROWEST: f64 = 1.0 / 16_777_216.0;
 
 /// How a run ended.
@@ -158,7 +158,8 @@ pub struct Boundary {
     /// Up to here, seen from where it comes back, all runs do. [`None`] if that is not so even at the end of the range.
     pub all: Option<f64>,
     /// The 95 % interval of the place at which half of the runs come back: first the end on the side where it comes back. [`None`] where
-    /// the range ends before it is clear.
+    /// the range ends before it is clear. With fewer than [`FEWEST`] runs at a place it is no interval: they are counted, and these are the
+    /// places at which all and none came back.
     pub half: [Option<f64>; 2],
     /// From here on none does.
     pub none: Option<f64>,
