@@ -12,7 +12,7 @@ use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
     Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune,
 };
-use crate::experiment::{Holds, check_tune, folder};
+use crate::experiment::{Holds, check_tune, folder, quoted};
 use crate::measure::Quantity;
 use crate::report;
 use crate::scenario::source::Diagnostics;
@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         return NOT_FINISHED;
     }
     match arguments.format {
-        Format::Text => say(&text(&scenario, &tuned, &arguments.file, &folder)),
+        Format::Text => say(&text(&scenario, &tuned, arguments, &folder)),
         Format::Json => say(&json(&scenario, &tuned)),
     }
     if tuned.stopped > 0 {
@@ -131,7 +131,7 @@ fn values(tuned: &Tuned, number: usize) -> String {
 /// The paths and values of a setting, as options.
 fn options(tuned: &Tuned, number: usize) -> Vec<String> {
     let settings = tuned.candidates[number].values.iter().flat_map(|value| value.settings());
-    settings.map(|(path, value)| format!("--set '{path}={value}'")).collect()
+    settings.map(|(path, value)| format!("--set {}", quoted(&format!("{path}={value}")))).collect()
 }
 
 /// A figure over seeds, with what there is instead of a mean if some are infinite.
@@ -147,7 +147,7 @@ fn figure(value: &Summary, quantity: Quantity) -> String {
     digits::plus_minus(value, quantity)
 }
 
-fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> String {
+fn text(scenario: &Scenario, tuned: &Tuned, arguments: &Arguments, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
         let _ = write!(text, ": {}", lesson.trim());
@@ -172,7 +172,9 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     if let Some(seeds) = tuned.seeds_to_decide() {
         let seeds = about(seeds);
         if seeds <= MOST_SEEDS {
-            let _ = write!(text, "\n  to be surer: blackstart tune {} --seeds {seeds}", file.display());
+            let file = quoted(&arguments.file.display().to_string());
+            let _ = write!(text, "\n  to be surer: blackstart tune {file} --seeds {seeds}");
+            arguments.set.iter().for_each(|set| text.extend([" --set ", &quoted(set)]));
         }
     }
     let _ = write!(text, "\n  results: {}", folder.display());
