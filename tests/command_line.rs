@@ -996,6 +996,14 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
         assert_eq!(output.status.code(), Some(2), "{map}: {shown}");
         assert!(wanted.iter().all(|it| shown.contains(it)), "{map}: {shown}");
     }
+    // A range of one value.
+    let base = small_map("map-narrow", "{ along: load }");
+    let text = fs::read_to_string(base.join("e.yaml")).expect("it can be read").replace("to: 90/s", "to: 20/s");
+    fs::write(base.join("e.yaml"), text).expect("it can be written");
+    let output = blackstart().arg("check").arg(base.join("e.yaml")).output().expect("it runs");
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+    let wanted = ["begins and ends at 20/s", "or look along another axis", "e.yaml:7:61"];
+    assert!(output.status.code() == Some(2) && wanted.iter().all(|it| shown.contains(it)), "{shown}");
     // The line is checked as well, and what has no map can be mapped.
     let base = small_map("map-line", "{}");
     let mapped = |more: &[&str]| {
