@@ -10,7 +10,7 @@ use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say
 use crate::experiment::compare::Row;
 use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
-    Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune,
+    Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune_checked,
 };
 use crate::experiment::{Holds, check_tune, folder, quoted};
 use crate::measure::Quantity;
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
-    let tuned = tune(&scenario, &asked, &|progress| match progress {
+    let tuned = tune_checked(&scenario, &asked, &|progress| match progress {
         Progress::Planned(runs) => bar.set_length(runs),
         Progress::Ran => bar.inc(1),
     });

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use super::claims::Holds;
 use super::compare::{self, Finding, Row};
 use super::statistics::Summary;
-use crate::scenario::source::{Diagnostic, Diagnostics};
+use crate::scenario::source::{Diagnostic, Diagnostics, Place};
 use crate::scenario::tune::{Sensitivity, Take, Tune};
 use crate::scenario::{Axis, AxisValue, Scenario};
 use crate::system::plan::Plan;
@@ -54,7 +54,7 @@ const SEEDS_OF_PLACES: usize = 8;
 /// What is asked besides the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
-    /// Seeds for each setting at most, if not those of the file.
+    /// Seeds for each setting at most, if not those of the file: at least 2, and fewer than [`HELD_BACK`].
     pub seeds: Option<u32>,
     /// The first seed, if not that of the file.
     pub seed: Option<u64>,
@@ -367,11 +367,22 @@ impl Standing {
 /// Searches. `progress` is told of the runs.
 ///
 /// # Errors
-/// When the file has no section `tune`, something is wrong with it, or nothing can be built.
+/// When the file has no section `tune`, something is wrong with it or with what is asked, or nothing can be built.
 pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + Sync)) -> Result<Tuned, Diagnostics> {
-    let mut found = super::check_tune(scenario);
-    if found.has_errors() {
-        return Err(found);
+    let found = super::check_tune(scenario);
+    if found.has_errors() { Err(found) } else { tune_checked(scenario, asked, progress) }
+}
+
+/// The same for a scenario that [`super::check_tune`] has found nothing wrong with.
+pub(crate) fn tune_checked(
+    scenario: &Scenario,
+    asked: &Asked,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Tuned, Diagnostics> {
+    let mut found = Diagnostics::new();
+    if let Some(seeds) = asked.seeds.filter(|&seeds| !(2..HELD_BACK).contains(&u64::from(seeds))) {
+        let help = format!("at least 2, for an interval, and less than {HELD_BACK}, where those begin that are held back");
+        return Err(Diagnostic::error(Place::NOWHERE, format!("{seeds} seeds for a setting")).help(help).into());
     }
     let (_, over_axis) = scenario.experiment.tune.as_ref().map_or((Vec::new(), None), |tune| split(scenario, tune));
     let first: Vec<&AxisValue> = over_axis.iter().filter_map(|axis| axis.values.first()).collect();
@@ -379,7 +390,7 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
     let Some(spec) = experiment.tune else { return Err(nothing_to_tune()) };
     let (axes, over_axis) = split(scenario, &spec);
     let Some(figures) = Figures::of(&spec, &plan) else { return Err(nothing_to_tune()) };
-    let most = asked.seeds.or(spec.seeds.as_ref().map(|it| it.value)).unwrap_or(SEEDS).max(2) as usize;
+    let most = asked.seeds.or(spec.seeds.as_ref().map(|it| it.value)).unwrap_or(SEEDS) as usize;
     let way = asked.sensitivity.or(spec.sensitivity);
     let space = Space { axes };
     let over: Vec<AxisValue> = over_axis.map_or_else(Vec::new, |axis| axis.values.clone());
@@ -556,7 +567,7 @@ impl Search<'_> {
 }
 
 fn nothing_to_tune() -> Diagnostics {
-    Diagnostic::error(crate::scenario::source::Place::NOWHERE, "the file does not say what to tune for")
+    Diagnostic::error(Place::NOWHERE, "the file does not say what to tune for")
         .help("give it a section, e.g. `tune: { maximise: { metric: goodput } }`, and ranges in `vary`")
         .into()
 }
