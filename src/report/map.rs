@@ -201,7 +201,8 @@ fn chart(scenario: &Scenario, map: &Map) -> Chart {
 pub fn closest<'r>(row: &'r Row, boundary: &Boundary) -> Option<&'r Probe> {
     let mixed = row.probes.iter().filter(|it| !it.all() && !it.none() && inside(boundary, it.value));
     let off = |it: &Probe| (it.back() as f64 / it.runs.len() as f64 - 0.5).abs();
-    mixed.min_by(|a, b| off(a).total_cmp(&off(b)))
+    // Of two that are as close the lower, whichever way the range goes.
+    mixed.min_by(|a, b| off(a).total_cmp(&off(b)).then(a.value.total_cmp(&b.value)))
 }
 
 /// Whether a value lies between the edges of a boundary.

@@ -325,8 +325,7 @@ pub fn next(probes: &[Probe], goal: &Goal) -> Option<Ask> {
 /// The boundaries in order of values, by what was seen, which is in order of shares.
 #[must_use]
 pub fn boundaries(probes: &[Probe], coarse: &[f64]) -> Vec<Boundary> {
-    let mut found: Vec<Boundary> =
-        crossings(probes, coarse).iter().map(|crossing| crossing.boundary(probes)).collect();
+    let mut found: Vec<Boundary> = crossings(probes, coarse).iter().map(|crossing| crossing.boundary(probes)).collect();
     if !rises(probes) {
         found.reverse();
     }

@@ -381,7 +381,8 @@ pub(crate) fn tune_checked(
 ) -> Result<Tuned, Diagnostics> {
     let mut found = Diagnostics::new();
     if let Some(seeds) = asked.seeds.filter(|&seeds| !(2..HELD_BACK).contains(&u64::from(seeds))) {
-        let help = format!("at least 2, for an interval, and less than {HELD_BACK}, where those begin that are held back");
+        let help =
+            format!("at least 2, for an interval, and less than {HELD_BACK}, where those begin that are held back");
         return Err(Diagnostic::error(Place::NOWHERE, format!("{seeds} seeds for a setting")).help(help).into());
     }
     let (_, over_axis) = scenario.experiment.tune.as_ref().map_or((Vec::new(), None), |tune| split(scenario, tune));
