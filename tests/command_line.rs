@@ -981,12 +981,26 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
     let text = String::from_utf8_lossy(&text);
     assert!(text.contains("attempts 1: recovers everywhere") && text.contains("claims: 2 of 2 hold"), "{text}");
     assert!(text.contains("attempts 2: all runs come back up to"), "{text}");
+    // A chart of an earlier map does not stay beside the tables of a later one.
+    mapped("two", &["--no-charts"]).success();
+    assert_eq!(files_below(&base.join("two")).len(), 2);
     // One claim that cannot hold, and one on a row without a boundary.
     let wrong = "map.expect=[ { claim: too much, where: { attempts: 2 }, at_least: 80/s }, { claim: none, where: { attempts: 1 }, at_most: 80/s } ]";
     let out = mapped("wrong", &["--set", wrong, "--no-charts"]).code(1).get_output().stdout.clone();
     let out = String::from_utf8_lossy(&out);
     assert!(out.contains("claims: 0 of 2 hold") && out.contains("does not hold (attempts 2): too much"), "{out}");
     assert!(out.contains("there is no boundary"), "{out}");
+    // A range that falls is the same range.
+    let rising = fs::read_to_string(&file).expect("it can be read");
+    fs::write(&file, rising.replace("from: 20/s, to: 90/s", "from: 90/s, to: 20/s")).expect("it can be written");
+    let falling = mapped("falling", &[]).success().get_output().stdout.clone();
+    let falling = String::from_utf8_lossy(&falling);
+    let until = |text: &str| text.lines().take_while(|line| !line.contains(" runs; ")).map(str::to_owned).collect();
+    let (before, after): (Vec<String>, Vec<String>) = (until(&text), until(&falling));
+    assert_eq!(before, after);
+    let table = fs::read_to_string(base.join("falling/e/map.csv")).expect("it can be read");
+    assert!(table.contains("2,load,boundary,below,"), "{table}");
+    fs::write(&file, rising).expect("it can be written");
     // With one seed everything is counted, and the line says where to look.
     let json = mapped(
         "json",
@@ -994,6 +1008,7 @@ fn a_map_is_the_same_with_one_thread_or_two_and_its_claims_decide_how_it_ends() 
     );
     let json: serde_json::Value = serde_json::from_slice(&json.success().get_output().stdout).expect("it is JSON");
     assert_eq!((&json["seeds"], &json["rows"][1]["state"]), (&1.into(), &"boundary".into()));
+    assert!(json["confidence"].is_null(), "one run has no interval");
 }
 
 #[test]
@@ -1026,6 +1041,14 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
         assert_eq!(output.status.code(), Some(2), "{map}: {shown}");
         assert!(wanted.iter().all(|it| shown.contains(it)), "{map}: {shown}");
     }
+    // A range of one value.
+    let base = small_map("map-narrow", "{ along: load }");
+    let text = fs::read_to_string(base.join("e.yaml")).expect("it can be read").replace("to: 90/s", "to: 20/s");
+    fs::write(base.join("e.yaml"), text).expect("it can be written");
+    let output = blackstart().arg("check").arg(base.join("e.yaml")).output().expect("it runs");
+    let shown = String::from_utf8_lossy(&output.stderr).into_owned();
+    let wanted = ["begins and ends at 20/s", "or look along another axis", "e.yaml:7:61"];
+    assert!(output.status.code() == Some(2) && wanted.iter().all(|it| shown.contains(it)), "{shown}");
     // The line is checked as well, and what has no map can be mapped.
     let base = small_map("map-line", "{}");
     let mapped = |more: &[&str]| {
@@ -1039,4 +1062,5 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
     assert!(code == Some(2) && text.contains("`--within`"), "{text}");
     let (code, text) = mapped(&["--vary", "clients.c.policies.timeout=1s..2s"]);
     assert!(code == Some(2) && text.contains("several ranges"), "{text}");
+    assert!(!base.join("e").exists(), "nothing was run, and no folder is there");
 }

@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
 use crate::experiment::map::search::{Boundary, FEWEST, Probe};
-use crate::experiment::map::{Asked, Map, Row, State, explore};
+use crate::experiment::map::{Asked, Map, Row, State, check_asked, explore_checked};
 use crate::experiment::statistics::quantile::quantile;
 use crate::experiment::statistics::{digits, proportion};
 use crate::experiment::{Holds, Options, folder};
@@ -59,24 +59,33 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     }
     let changes = Changes { set: arguments.set.clone(), vary: arguments.vary.clone(), ..Changes::default() };
     let Some(scenario) = load(&arguments.file, &changes) else { return WRONG_INPUT };
+    let asked = Asked { along: arguments.along.clone(), within: arguments.within.map(|it| it.0) };
+    let found = check_asked(&scenario, &asked);
+    if !found.is_empty() {
+        show(&found, &scenario.sources);
+    }
+    if found.has_errors() {
+        return WRONG_INPUT;
+    }
     let folder = folder(&arguments.out, &scenario);
     // Better now than after an hour of work.
     if let Err(error) = std::fs::create_dir_all(&folder) {
         tell(&format!("error: results cannot be written to {}: {error}", folder.display()));
         return WRONG_INPUT;
     }
-    let asked = Asked { along: arguments.along.clone(), within: arguments.within.map(|it| it.0) };
     let options = Options { seeds: arguments.seeds, seed: arguments.seed, ..Options::default() };
     // How many runs it will take is not known before.
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{spinner} {pos} runs  {per_sec}");
     bar.set_style(style.expect("the template is well-formed"));
-    let explored = explore(&scenario, &asked, &options, &|| bar.inc(1));
+    let explored = explore_checked(&scenario, &asked, &options, &|| bar.inc(1));
     bar.finish_and_clear();
     let map = match explored {
         Ok(map) => map,
         Err(found) => {
             show(&found, &scenario.sources);
+            // An empty folder would only puzzle.
+            let _ = std::fs::remove_dir(&folder);
             return WRONG_INPUT;
         }
     };
@@ -126,7 +135,9 @@ impl<'a> Shown<'a> {
 
 fn words(scenario: &Scenario, map: &Map, folder: &Path) -> String {
     let axis = &scenario.axes[map.along];
-    let ends = [0.0, 1.0].map(|share| axis.at(share).map_or_else(String::new, |it| it.label));
+    // The lower first: a range may fall.
+    let shares = if axis.number(0.0) <= axis.number(1.0) { [0.0, 1.0] } else { [1.0, 0.0] };
+    let ends = shares.map(|share| axis.at(share).map_or_else(String::new, |it| it.label));
     let shown = Shown::new(scenario, map);
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
@@ -147,7 +158,7 @@ fn words(scenario: &Scenario, map: &Map, folder: &Path) -> String {
             let _ = write!(text, "\n    {} runs did not finish; they count as not having come back", row.stopped);
         }
     }
-    if map.runs < FEWEST {
+    if map.confidence().is_none() {
         let _ = write!(
             text,
             "\n  with fewer than {FEWEST} seeds nothing is sure to 95 %: the places are those at which all and none of them came back"
@@ -317,6 +328,7 @@ fn json(scenario: &Scenario, map: &Map) -> String {
     let axis = &scenario.axes[map.along];
     let all = serde_json::json!({
         "experiment": scenario.name, "along": axis.name, "unit": axis.unit(), "within": map.within, "seeds": map.runs,
+        "confidence": map.confidence(),
         "first_seed": map.seed, "rows": map.rows.iter().map(row).collect::<Vec<_>>(), "runs": map.runs_made(),
         "grid_runs": map.grid_runs, "claims": map.claims.iter().map(claim).collect::<Vec<_>>(),
     });

@@ -10,9 +10,9 @@ use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say
 use crate::experiment::compare::Row;
 use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
-    Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune,
+    Asked, Decision, HELD_BACK, Known, Matters, Progress, Sensitive, Told, Tuned, decision, tune_checked,
 };
-use crate::experiment::{Holds, check_tune, folder};
+use crate::experiment::{Holds, check_tune, folder, quoted};
 use crate::measure::Quantity;
 use crate::report;
 use crate::scenario::source::Diagnostics;
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
-    let tuned = tune(&scenario, &asked, &|progress| match progress {
+    let tuned = tune_checked(&scenario, &asked, &|progress| match progress {
         Progress::Planned(runs) => bar.set_length(runs),
         Progress::Ran => bar.inc(1),
     });
@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         return NOT_FINISHED;
     }
     match arguments.format {
-        Format::Text => say(&text(&scenario, &tuned, &arguments.file, &folder)),
+        Format::Text => say(&text(&scenario, &tuned, arguments, &folder)),
         Format::Json => say(&json(&scenario, &tuned)),
     }
     if tuned.stopped > 0 {
@@ -131,7 +131,7 @@ fn values(tuned: &Tuned, number: usize) -> String {
 /// The paths and values of a setting, as options.
 fn options(tuned: &Tuned, number: usize) -> Vec<String> {
     let settings = tuned.candidates[number].values.iter().flat_map(|value| value.settings());
-    settings.map(|(path, value)| format!("--set '{path}={value}'")).collect()
+    settings.map(|(path, value)| format!("--set {}", quoted(&format!("{path}={value}")))).collect()
 }
 
 /// A figure over seeds, with what there is instead of a mean if some are infinite.
@@ -147,7 +147,7 @@ fn figure(value: &Summary, quantity: Quantity) -> String {
     digits::plus_minus(value, quantity)
 }
 
-fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> String {
+fn text(scenario: &Scenario, tuned: &Tuned, arguments: &Arguments, folder: &Path) -> String {
     let mut text = scenario.name.clone();
     if let Some(lesson) = &scenario.experiment.lesson {
         let _ = write!(text, ": {}", lesson.trim());
@@ -172,7 +172,9 @@ fn text(scenario: &Scenario, tuned: &Tuned, file: &Path, folder: &Path) -> Strin
     if let Some(seeds) = tuned.seeds_to_decide() {
         let seeds = about(seeds);
         if seeds <= MOST_SEEDS {
-            let _ = write!(text, "\n  to be surer: blackstart tune {} --seeds {seeds}", file.display());
+            let file = quoted(&arguments.file.display().to_string());
+            let _ = write!(text, "\n  to be surer: blackstart tune {file} --seeds {seeds}");
+            arguments.set.iter().for_each(|set| text.extend([" --set ", &quoted(set)]));
         }
     }
     let _ = write!(text, "\n  results: {}", folder.display());
@@ -284,6 +286,7 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
         (Decision::Better, _) => format!("{by}: better, at 95 %"),
         (Decision::Worse, _) => format!("{by}: worse, at 95 %"),
         (Decision::Same | Decision::AsItIs, _) => format!("the same as {other} in every run"),
+        (Decision::Nothing, _) => format!("nothing to compare with {other}: no run has it, or it never comes"),
         (Decision::Undecided, Some(seeds)) => format!("{by}: cannot be told apart; about {} seeds would", about(seeds)),
         (Decision::Undecided, None) => format!("{by}: cannot be told apart"),
     }
@@ -292,7 +295,7 @@ fn against(row: &Row, goal: &Told, other: &str) -> String {
 /// The other finalists, or the frontier.
 fn others(text: &mut String, tuned: &Tuned) {
     if !tuned.rivals.is_empty() {
-        text.push_str("\n  against the others that were left and keep to the constraints, on the same seeds:");
+        text.push_str("\n  against the others that were left and do not break the constraints, on the same seeds:");
         let rows = tuned.rivals.iter().map(|(number, row)| {
             let said = against(row, &tuned.goals[0], &format!("setting {number}"));
             vec![said, values(tuned, *number)]
@@ -379,9 +382,11 @@ fn matters(text: &mut String, scenario: &Scenario, tuned: &Tuned, sensitive: &Se
                 goal.metric
             );
             let rows = axes.iter().map(|(axis, it)| {
-                // No share is less than nothing or more than all, whatever an interval says.
-                let within =
-                    |it: &Summary| Summary { low: it.low.clamp(0.0, 1.0), high: it.high.clamp(0.0, 1.0), ..*it };
+                // No share is less than nothing or more than all, whatever an estimate or its interval says.
+                let within = |it: &Summary| {
+                    let [mean, low, high] = [it.mean, it.low, it.high].map(|share| share.clamp(0.0, 1.0));
+                    Summary { mean, low, high, ..*it }
+                };
                 let [total, alone] = [&it.total, &it.alone].map(|it| digits::with_ends(&within(it), Quantity::Share));
                 vec![(*axis).clone(), format!("in all {total}"), format!("alone {alone}")]
             });
@@ -390,7 +395,7 @@ fn matters(text: &mut String, scenario: &Scenario, tuned: &Tuned, sensitive: &Se
     }
     if sensitive.bounded {
         text.push_str(
-            "\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0",
+            "\n    a time that never comes counts as the length of a run here, and what there is nothing of as 0 or as its worst",
         );
     }
     text.push('\n');

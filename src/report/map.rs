@@ -1,5 +1,6 @@
 //! A stability map as tables and as a chart.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -11,11 +12,17 @@ use crate::experiment::statistics::proportion::wilson;
 use crate::experiment::statistics::quantile::quantile;
 use crate::scenario::Scenario;
 
-/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart.
+/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart. That of an earlier map is removed.
 ///
 /// # Errors
 /// When a file cannot be written or the chart cannot be drawn.
 pub fn write(folder: &Path, scenario: &Scenario, map: &Map, with_chart: bool) -> io::Result<()> {
+    for old in ["charts/map.svg", "charts/map.png"] {
+        match fs::remove_file(folder.join(old)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
     put(folder, "map.csv", &rows(scenario, map)?)?;
     put(folder, "map-probes.csv", &probes(scenario, map)?)?;
     if with_chart {
@@ -45,8 +52,18 @@ fn rows(scenario: &Scenario, map: &Map) -> io::Result<Vec<u8>> {
     let label = |value: Option<f64>| value.map_or_else(String::new, |value| text(&format!("{}{unit}", cell(value))));
     let mut table = csv::Writer::from_writer(Vec::new());
     let other = scenario.axes.iter().enumerate().filter(|(axis, _)| *axis != map.along).map(|(_, it)| text(&it.name));
-    let after =
-        ["along", "state", "recovers", "all_recover", "half_low", "half_high", "none_recovers", "runs", "seeds"];
+    let after = [
+        "along",
+        "state",
+        "recovers",
+        "all_recover",
+        "half_low",
+        "half_high",
+        "none_recovers",
+        "runs",
+        "seeds",
+        "confidence",
+    ];
     table.write_record(["row".to_owned()].into_iter().chain(other).chain(after.map(str::to_owned)))?;
     for (number, row) in map.rows.iter().enumerate() {
         let found: Vec<Option<&Boundary>> = match row.boundaries[..] {
@@ -63,7 +80,8 @@ fn rows(scenario: &Scenario, map: &Map) -> io::Result<Vec<u8>> {
             let start = [number.to_string()].into_iter();
             let values = others(scenario, map, row).into_iter().map(|it| text(it.1));
             let state = [text(&scenario.axes[map.along].name), row.state().name().to_owned()];
-            let last = [row.runs().to_string(), map.runs.to_string()];
+            let confidence = map.confidence().map_or_else(String::new, cell);
+            let last = [row.runs().to_string(), map.runs.to_string(), confidence];
             table.write_record(start.chain(values).chain(state).chain(figures).chain(last))?;
         }
     }
@@ -116,11 +134,7 @@ fn regions(row: &Row) -> Vec<((f64, f64), StripState)> {
     }
     let mut regions = Vec::new();
     let mut from = f64::NEG_INFINITY;
-    // In order of values, which is that of shares turned round if the range falls.
-    let first = |it: &Boundary| it.interval().0.max(f64::MIN);
-    let mut found: Vec<&Boundary> = row.boundaries.iter().collect();
-    found.sort_by(|a, b| first(a).total_cmp(&first(b)));
-    for (number, it) in found.iter().enumerate() {
+    for (number, it) in row.boundaries.iter().enumerate() {
         let ends = if it.below { [it.all, it.none] } else { [it.none, it.all] };
         let sides = [StripState::Good, StripState::Bad];
         let [left, right] = if it.below { sides } else { [sides[1], sides[0]] };
@@ -128,7 +142,7 @@ fn regions(row: &Row) -> Vec<((f64, f64), StripState)> {
         let until = ends[1].unwrap_or(f64::INFINITY);
         regions.push(((from, begins), left));
         regions.push(((begins, until), StripState::Between));
-        if number + 1 == found.len() {
+        if number + 1 == row.boundaries.len() {
             regions.push(((until, f64::INFINITY), right));
         }
         from = until;
@@ -187,7 +201,8 @@ fn chart(scenario: &Scenario, map: &Map) -> Chart {
 pub fn closest<'r>(row: &'r Row, boundary: &Boundary) -> Option<&'r Probe> {
     let mixed = row.probes.iter().filter(|it| !it.all() && !it.none() && inside(boundary, it.value));
     let off = |it: &Probe| (it.back() as f64 / it.runs.len() as f64 - 0.5).abs();
-    mixed.min_by(|a, b| off(a).total_cmp(&off(b)))
+    // Of two that are as close the lower, whichever way the range goes.
+    mixed.min_by(|a, b| off(a).total_cmp(&off(b)).then(a.value.total_cmp(&b.value)))
 }
 
 /// Whether a value lies between the edges of a boundary.
@@ -199,6 +214,7 @@ fn inside(boundary: &Boundary, value: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::map::search::{Ended, boundaries};
     use crate::scenario::Point;
 
     fn row(boundaries: Vec<Boundary>) -> Row {
@@ -223,5 +239,25 @@ mod tests {
         let open = Boundary { below: true, all: Some(30.0), half: [Some(30.0), None], none: None };
         let ends = regions(&row(vec![open]));
         assert_eq!(ends, [((-inf, 30.0), good), ((30.0, inf), between), ((inf, inf), bad)]);
+    }
+
+    #[test]
+    fn regions_of_a_range_that_falls_lie_where_its_values_are() {
+        // From 100 to 0: it comes back up to 25, at 50 in half of the runs, and from 75 never.
+        let probe = |(place, back): (usize, usize)| {
+            let runs = (0..12).map(|run| Ended { back: run < back, after: 1.0 }).collect();
+            let share = place as f64 / 4.0;
+            Probe { share, value: 100.0 * (1.0 - share), runs }
+        };
+        let probes: Vec<Probe> = [0, 0, 6, 12, 12].into_iter().enumerate().map(probe).collect();
+        let found = boundaries(&probes, &[0.0, 0.25, 0.5, 0.75, 1.0]);
+        let wanted = [
+            ((f64::NEG_INFINITY, 25.0), StripState::Good),
+            ((25.0, 75.0), StripState::Between),
+            ((75.0, f64::INFINITY), StripState::Bad),
+        ];
+        assert_eq!(regions(&row(found.clone())), wanted);
+        let falling = Row { probes, ..row(found.clone()) };
+        assert_eq!(closest(&falling, &found[0]).map(|it| it.value), Some(50.0));
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::chart::{self, Axis, Bar, BarGroup, Better, Chart, Dot, Kind, Scatter, Unit};
 use super::draw::unit_of;
 use super::tables::{cell, put, text};
-use crate::experiment::tune::{Candidate, Decision, Known, Sensitive, Told, Tuned, decision};
+use crate::experiment::tune::{Candidate, Known, Sensitive, Told, Tuned, decision};
 use crate::experiment::{Holds, Summary};
 use crate::measure::Quantity;
 use crate::scenario::Scenario;
@@ -114,17 +114,14 @@ fn figures(tuned: &Tuned, known: &Known) -> Vec<String> {
 fn frontier(tuned: &Tuned) -> io::Result<Vec<u8>> {
     let mut table = Table::from_writer(Vec::new());
     let before = ["candidate".to_owned()].into_iter().chain(tuned.axes.iter().map(|axis| text(axis)));
-    let after = ["better_than_next", "knee", "seeds", "kept"].map(str::to_owned);
+    let after = ["than_next", "knee", "seeds", "kept"].map(str::to_owned);
     table.write_record(before.chain(objectives(tuned)).chain(after))?;
     for (place, &number) in tuned.frontier.iter().enumerate() {
         let (candidate, known) = (&tuned.candidates[number], tuned.held_back(number));
         let start = [number.to_string()].into_iter().chain(labels(tuned, candidate));
         let objectives = known.judged[..tuned.goals.len()].iter().flat_map(|(value, _)| interval(value));
         let knee = if tuned.knee == Some(number) { "yes" } else { "no" };
-        let better = tuned.steps.get(place).map_or("", |row| match decision(row, &tuned.goals[0]) {
-            Decision::Better => "yes",
-            _ => "undecided",
-        });
+        let better = tuned.steps.get(place).map_or("", |row| decision(row, &tuned.goals[0]).name());
         let after = [better.to_owned(), knee.to_owned(), known.seeds().to_string(), known.holds().name().to_owned()];
         table.write_record(start.chain(objectives).chain(after))?;
     }
@@ -195,9 +192,11 @@ fn frontier_chart(scenario: &Scenario, tuned: &Tuned) -> Chart {
 }
 
 fn tornado(scenario: &Scenario, tuned: &Tuned, sensitive: &Sensitive) -> Chart {
-    // What is drawn are sizes and shares: none is below zero, whatever its interval says.
-    let bar =
-        |name: &str, it: &Summary| Bar { name: name.to_owned(), value: it.mean, low: it.low.max(0.0), high: it.high };
+    // What is drawn are sizes and shares: none is below zero, whatever an estimate or its interval says.
+    let bar = |name: &str, it: &Summary| {
+        let [value, low, high] = [it.mean, it.low, it.high].map(|end| end.max(0.0));
+        Bar { name: name.to_owned(), value, low, high }
+    };
     let goal = &tuned.goals[0];
     let (x, names) = match sensitive.way {
         Sensitivity::Morris => (

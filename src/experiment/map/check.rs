@@ -67,7 +67,7 @@ fn find(scenario: &Scenario, along: Option<(&str, Place)>, place: Place, found: 
     }
     let Some((name, place)) = along else {
         return match ranges[..] {
-            [_] => {}
+            [name] => wide(scenario, name, place, found),
             [] => error(
                 place,
                 "no axis is a range, along which a boundary could be looked for".to_owned(),
@@ -81,7 +81,7 @@ fn find(scenario: &Scenario, along: Option<(&str, Place)>, place: Place, found: 
         };
     };
     match scenario.axes.iter().find(|axis| axis.name == name) {
-        Some(axis) if axis.is_range() => {}
+        Some(axis) if axis.is_range() => wide(scenario, name, place, found),
         Some(_) => error(
             place,
             format!("`{name}` is a list of values, and nothing lies between them"),
@@ -96,6 +96,20 @@ fn find(scenario: &Scenario, along: Option<(&str, Place)>, place: Place, found: 
             error(place, format!("`{name}`: no axis has this name"), help);
         }
     }
+}
+
+/// A range along which is searched has two ends. What is wrong is shown at its end, if it is in a file.
+fn wide(scenario: &Scenario, name: &str, place: Place, found: &mut Diagnostics) {
+    let Some(axis) = scenario.axes.iter().find(|axis| axis.name == name && axis.number(0.0) == axis.number(1.0)) else {
+        return;
+    };
+    let value = axis.at(0.0).map_or_else(String::new, |it| it.label);
+    let written = scenario.experiment.vary.iter().find(|(key, _)| key.value.ends_with(name));
+    let place = written.and_then(|(_, vary)| vary.to.as_ref()).map_or(place, |to| to.place);
+    found.push(
+        Diagnostic::error(place, format!("the range `{name}` begins and ends at {value}: nothing lies between"))
+            .help("give it an end at which the system does not come back, or look along another axis"),
+    );
 }
 
 fn claim(scenario: &Scenario, along: usize, claim: &Spanned<Claim>, found: &mut Diagnostics) {

@@ -63,9 +63,9 @@ pub struct Map {
 pub struct Row {
     /// Its values; that of the axis along which was searched means nothing.
     pub point: Point,
-    /// What was tried, in order of values.
+    /// What was tried, in order of values along the range, which may fall.
     pub probes: Vec<Probe>,
-    /// What was found.
+    /// What was found, in order of values.
     pub boundaries: Vec<Boundary>,
     /// Runs that were stopped by a limit, which count as not having come back.
     pub stopped: usize,
@@ -121,6 +121,12 @@ impl Row {
 }
 
 impl Map {
+    /// How sure the intervals of its boundaries are, as a share; [`None`] if there are too few seeds, and runs are counted.
+    #[must_use]
+    pub fn confidence(&self) -> Option<f64> {
+        (self.runs >= search::FEWEST).then_some(0.95)
+    }
+
     /// How many runs it took.
     #[must_use]
     pub fn runs_made(&self) -> usize {
@@ -177,6 +183,16 @@ fn grid_points(axis: &Axis, within: f64, found: &[Row]) -> f64 {
     points.min(axis.whole_values().unwrap_or(f64::INFINITY))
 }
 
+/// Checks a scenario, and what is asked besides. Nothing is run.
+#[must_use]
+pub(crate) fn check_asked(scenario: &Scenario, asked: &Asked) -> Diagnostics {
+    let mut found = super::check(scenario);
+    if let Some((_, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
+        check::asked(scenario, &experiment, asked, &mut found);
+    }
+    found
+}
+
 /// Makes the map. `tick` is told of each run that has ended.
 ///
 /// # Errors
@@ -187,25 +203,20 @@ pub fn explore(
     options: &Options,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Map, Diagnostics> {
-    let mut found = super::check(scenario);
-    if let Some((_, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
-        check::asked(scenario, &experiment, asked, &mut found);
-        if !found.has_errors()
-            && let Some(axis) = along(scenario, &experiment, asked)
-        {
-            return make(scenario, &experiment, (axis, asked), options, tick);
-        }
-    }
-    Err(found)
+    let found = check_asked(scenario, asked);
+    if found.has_errors() { Err(found) } else { explore_checked(scenario, asked, options, tick) }
 }
 
-fn make(
+/// The same for what [`check_asked`] has found nothing wrong with.
+pub(crate) fn explore_checked(
     scenario: &Scenario,
-    experiment: &Experiment,
-    (along, asked): (usize, &Asked),
+    asked: &Asked,
     options: &Options,
     tick: &(dyn Fn() + Sync),
 ) -> Result<Map, Diagnostics> {
+    let mut found = Diagnostics::new();
+    let Some((_, experiment)) = scenario.plan(&scenario.point(0), &mut found) else { return Err(found) };
+    let Some(along) = along(scenario, &experiment, asked) else { return Err(found) };
     let spec = experiment.map.as_ref().map(|map| &map.value);
     let within = asked.within.or(spec.and_then(|spec| spec.within.as_ref()).map(|it| it.0)).unwrap_or(WITHIN);
     let recovers = spec.and_then(|spec| spec.recovers.as_ref()).map_or(&RECOVERS[..], |it| &it.value);
@@ -232,7 +243,9 @@ fn make(
         let boundaries = boundaries(&probes, &coarse);
         Ok(Row { point, probes, boundaries, stopped })
     };
-    let rows: Vec<Row> = rows(scenario, along).into_par_iter().with_max_len(1).map(one).collect::<Result<_, _>>()?;
+    // Through a list, so that of several mistakes it is always the first that is told.
+    let rows: Vec<Result<Row, _>> = rows(scenario, along).into_par_iter().with_max_len(1).map(one).collect();
+    let rows: Vec<Row> = rows.into_iter().collect::<Result<_, _>>()?;
     let grid_runs = grid_points(axis, within, &rows) * rows.len() as f64 * runs as f64;
     let claims = spec.map_or_else(Vec::new, |spec| claims::judge(scenario, along, &spec.expect, &rows));
     Ok(Map { along, within, runs, seed, rows, grid_runs, claims })

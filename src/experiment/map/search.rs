@@ -27,7 +27,7 @@ use crate::experiment::statistics::quantile::ranks;
 /// The fewest runs that can be clear at 95 %: 2 × 2⁻⁶ is less than 5 %.
 pub const FEWEST: usize = 6;
 
-/// Halvings of one interval at most.
+/// The narrowest interval that is halved, as a share of the range: 2⁻²⁴.
 const NARROWEST: f64 = 1.0 / 16_777_216.0;
 
 /// How a run ended.
@@ -153,12 +153,13 @@ pub struct Ask {
 /// Where the system stops coming back, or begins to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Boundary {
-    /// Whether it comes back below the boundary, and not above it.
+    /// Whether it comes back at values below the boundary, and not at those above it.
     pub below: bool,
     /// Up to here, seen from where it comes back, all runs do. [`None`] if that is not so even at the end of the range.
     pub all: Option<f64>,
     /// The 95 % interval of the place at which half of the runs come back: first the end on the side where it comes back. [`None`] where
-    /// the range ends before it is clear.
+    /// the range ends before it is clear. With fewer than [`FEWEST`] runs at a place it is no interval: they are counted, and these are the
+    /// places at which all and none came back.
     pub half: [Option<f64>; 2],
     /// From here on none does.
     pub none: Option<f64>,
@@ -176,6 +177,7 @@ impl Boundary {
 
 /// The places around a crossing, in order from where it comes back to where it does not.
 struct Crossing {
+    /// Whether it comes back at the lower shares.
     below: bool,
     order: Vec<usize>,
 }
@@ -207,7 +209,8 @@ impl Crossing {
     fn boundary(&self, probes: &[Probe]) -> Boundary {
         let value = |place: Option<usize>| place.map(|place| self.at(probes, place).value);
         let ((low, high), (all, none)) = (self.half(probes), self.edges(probes));
-        Boundary { below: self.below, all: value(all), half: [value(low), value(high)], none: value(none) }
+        let below = self.below == rises(probes);
+        Boundary { below, all: value(all), half: [value(low), value(high)], none: value(none) }
     }
 
     fn next(&self, probes: &[Probe], goal: &Goal) -> Option<Ask> {
@@ -238,6 +241,11 @@ impl Crossing {
         });
         edge.or_else(|| (all.map_or(0, |all| all + 1)..none.unwrap_or(end)).find_map(more))
     }
+}
+
+/// Whether the values rise along the range: its end may be lower than its beginning.
+fn rises(probes: &[Probe]) -> bool {
+    probes.first().zip(probes.last()).is_none_or(|(first, last)| first.value <= last.value)
 }
 
 /// Coarse probes in a row that agree.
@@ -314,10 +322,14 @@ pub fn next(probes: &[Probe], goal: &Goal) -> Option<Ask> {
     crossings.iter().find_map(|crossing| crossing.next(probes, goal))
 }
 
-/// The boundaries, by what was seen; in order of shares.
+/// The boundaries in order of values, by what was seen, which is in order of shares.
 #[must_use]
 pub fn boundaries(probes: &[Probe], coarse: &[f64]) -> Vec<Boundary> {
-    crossings(probes, coarse).iter().map(|crossing| crossing.boundary(probes)).collect()
+    let mut found: Vec<Boundary> = crossings(probes, coarse).iter().map(|crossing| crossing.boundary(probes)).collect();
+    if !rises(probes) {
+        found.reverse();
+    }
+    found
 }
 
 /// Searches: tries what is to be tried until nothing is left. `run` makes the runs at a share with the seeds from one number to below
@@ -368,7 +380,7 @@ mod tests {
         let mut run = |share: f64, seeds: std::ops::Range<usize>| -> Result<Vec<Ended>, ()> {
             let one = |seed: usize| {
                 let mut stream = streams.named(&format!("{name}/{share}/{seed}"));
-                let back = stream.unit() < chance(value(share));
+                let back = stream.unit() < chance((goal.value)(share));
                 Ended { back, after: if back { 1.0 } else { f64::INFINITY } }
             };
             Ok(seeds.map(one).collect())
@@ -424,6 +436,28 @@ mod tests {
         assert!(first.below && !second.below, "{found:?}");
         let ((a, b), (c, d)) = (first.interval(), second.interval());
         assert!(a < 40.0 && 40.0 <= b && c < 70.0 && 70.0 <= d, "{found:?}");
+    }
+
+    /// From 100 to 10.
+    fn falling(share: f64) -> f64 {
+        100.0 - 90.0 * share
+    }
+
+    #[test]
+    fn along_a_range_that_falls_the_same_is_found_in_order_of_values() {
+        let goal = Goal { value: &falling, ..goal(10, 0.01) };
+        for below in [true, false] {
+            let probes = explore(&goal, "falling", |x| f64::from(u8::from((x < 33.3) == below)));
+            let [it] = boundaries(&probes, &COARSE)[..] else { panic!("one boundary") };
+            let (low, high) = it.interval();
+            assert!(it.below == below && low < 33.3 && 33.3 <= high && high - low < 0.4, "{it:?}");
+            let wanted = if below { (Some(low), Some(high)) } else { (Some(high), Some(low)) };
+            assert_eq!((it.all, it.none), wanted);
+        }
+        let probes = explore(&goal, "island", |x| f64::from(u8::from(!(40.0..70.0).contains(&x))));
+        let found = boundaries(&probes, &COARSE);
+        let [first, second] = found[..] else { panic!("two boundaries, not {found:?}") };
+        assert!(first.below && !second.below && first.interval().1 < second.interval().0, "{found:?}");
     }
 
     #[test]

@@ -40,11 +40,13 @@ impl Space<'_> {
         let names: Vec<&str> = self.axes.iter().map(|axis| axis.name.as_str()).collect();
         let way = if names.len() <= MOST_DIMENSIONS { Sample::Sobol(count) } else { Sample::LatinHypercube(count) };
         let drawn = draw(way, &names);
-        // The sequence never gets to the far end of a range, where the best is more often than anywhere else.
+        // Sobol's sequence begins at the near end of each range and never gets to the far one, where the best is more often than anywhere
+        // else. A Latin hypercube keeps as far from both.
         let slices = f64::from(count.max(2).next_power_of_two());
+        let stretch = if matches!(way, Sample::Sobol(_)) { slices / (slices - 1.0) } else { 1.0 };
         let share = |axis: usize, point: usize| {
             let share = drawn[axis][point];
-            if self.axes[axis].at(0.0).is_some() { share * slices / (slices - 1.0) } else { share }
+            if self.axes[axis].at(0.0).is_some() { share * stretch } else { share }
         };
         let mut seen = BTreeSet::new();
         let points =

@@ -59,12 +59,25 @@ impl Told {
         if value.is_nan() && self.bound.is_none() { self.worst() } else { value }
     }
 
+    /// An objective, for tests of what is made of its values.
+    #[cfg(test)]
+    pub(super) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
+        let (of, window) = (vec!["client/c".to_owned()], "all".to_owned());
+        Self { metric: metric.to_owned(), of, window, quantity, more, bound: None, verdict: None }
+    }
+
     fn worst(&self) -> f64 {
         if self.more { f64::NEG_INFINITY } else { f64::INFINITY }
     }
 
-    /// Its value with a seed, from those in all circumstances.
+    /// Its value with a seed, from those in all circumstances. There is no mean of an objective that is as bad as can be in one and as
+    /// good as can be in another: it is as bad as can be.
     fn of_all(&self, values: &[f64], take: Take) -> f64 {
+        let value = self.taken(values, take);
+        if value.is_nan() && self.bound.is_none() { self.worst() } else { value }
+    }
+
+    fn taken(&self, values: &[f64], take: Take) -> f64 {
         if take == Take::Mean && self.verdict.is_none() {
             return values.iter().sum::<f64>() / values.len() as f64;
         }
@@ -126,11 +139,12 @@ impl Told {
         }
     }
 
-    /// An objective as a finite number, for what must have a variance: a time that never comes lasts as long as the run, and what there
-    /// is nothing of is 0, or, as a share of which less is better, 1.
+    /// An objective as a finite number, for what must have a variance: a time that never comes lasts as long as the run, and so does one
+    /// that is missing where less is better; what else there is nothing of is 0, or, as a share of which less is better, 1.
     pub(super) fn bounded(&self, value: f64, length: f64) -> f64 {
         match self.quantity {
             _ if value.is_finite() => value,
+            Quantity::Seconds if self.more && value < 0.0 => 0.0,
             Quantity::Seconds => length,
             Quantity::Share if !self.more => 1.0,
             _ => 0.0,
@@ -267,12 +281,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_never_the_best_that_a_run_can_have() {
+        let bounded = |quantity, more, value: f64| Told::goal_of("x", quantity, more).bounded(value, 60.0);
+        let (inf, missing) = (f64::INFINITY, f64::NEG_INFINITY);
+        assert_eq!([bounded(Quantity::Seconds, true, missing), bounded(Quantity::Seconds, true, inf)], [0.0, 60.0]);
+        assert_eq!([bounded(Quantity::Seconds, false, inf), bounded(Quantity::Seconds, false, 2.0)], [60.0, 2.0]);
+        assert_eq!([bounded(Quantity::Share, true, missing), bounded(Quantity::Share, false, inf)], [0.0, 1.0]);
+    }
+
+    #[test]
     fn the_worst_of_all_circumstances_is_what_counts_and_a_missing_figure_is_missing() {
         let (goal, limit) = (Told { bound: None, more: true, ..at_most(0.0) }, at_most(4.0));
         assert_eq!(goal.of_all(&[3.0, 1.0, 2.0], Take::Worst), 1.0);
         assert_eq!(goal.of_all(&[3.0, 1.0, 2.0], Take::Mean), 2.0);
         assert_eq!(limit.of_all(&[3.0, 1.0, 2.0], Take::Worst), 3.0);
         assert!(limit.of_all(&[3.0, f64::NAN], Take::Worst).is_nan());
+        // Infinite for better and for worse: there is no mean.
+        let both = [f64::INFINITY, f64::NEG_INFINITY];
+        assert_eq!(goal.of_all(&both, Take::Mean), f64::NEG_INFINITY);
+        assert_eq!(Told { more: false, ..goal.clone() }.of_all(&both, Take::Mean), f64::INFINITY);
+        assert!(limit.of_all(&both, Take::Mean).is_nan());
         assert_eq!(limit.violation(&[5.0, 5.0]), 0.25);
         assert_eq!(limit.violation(&[3.0, 5.0]), 0.0);
         assert_eq!(limit.violation(&[3.0, f64::NAN]), f64::INFINITY);

@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use super::claims::Holds;
 use super::compare::{self, Finding, Row};
 use super::statistics::Summary;
-use crate::scenario::source::{Diagnostic, Diagnostics};
+use crate::scenario::source::{Diagnostic, Diagnostics, Place};
 use crate::scenario::tune::{Sensitivity, Take, Tune};
 use crate::scenario::{Axis, AxisValue, Scenario};
 use crate::system::plan::Plan;
@@ -54,7 +54,7 @@ const SEEDS_OF_PLACES: usize = 8;
 /// What is asked besides the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked {
-    /// Seeds for each setting at most, if not those of the file.
+    /// Seeds for each setting at most, if not those of the file: at least 2, and fewer than [`HELD_BACK`].
     pub seeds: Option<u32>,
     /// The first seed, if not that of the file.
     pub seed: Option<u64>,
@@ -149,7 +149,7 @@ pub struct Tuned {
     pub best: usize,
     /// For each objective, the setting as it is against the best, on the seeds that were held back. Nothing if they are the same.
     pub gains: Vec<Row>,
-    /// The other finalists that keep to the constraints: their numbers, and the best against each, in the first objective.
+    /// The other finalists that do not break the constraints, as far as one can tell: their numbers, and the best against each, in the first objective.
     pub rivals: Vec<(usize, Row)>,
     /// With two objectives: the numbers of the settings of which no other is better in both, by the first.
     pub frontier: Vec<usize>,
@@ -172,6 +172,8 @@ pub enum Decision {
     Worse,
     /// The same in every run.
     Same,
+    /// No pair of runs has it on both sides.
+    Nothing,
     /// These seeds cannot tell.
     Undecided,
     /// Nothing that was tried did better than the setting as it is.
@@ -186,6 +188,7 @@ impl Decision {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::Same => "same",
+            Self::Nothing => "nothing",
             Self::Undecided => "undecided",
             Self::AsItIs => "as_it_is",
         }
@@ -231,6 +234,7 @@ pub fn decision(row: &Row, goal: &Told) -> Decision {
     match (row.finding(), goal.more) {
         (Finding::More, true) | (Finding::Less, false) => Decision::Better,
         (Finding::More | Finding::Less, _) => Decision::Worse,
+        (Finding::Same | Finding::Nothing, _) if row.difference.paired.n == 0 => Decision::Nothing,
         (Finding::Same | Finding::Nothing, _) => Decision::Same,
         (Finding::Undecided, _) => Decision::Undecided,
     }
@@ -363,11 +367,23 @@ impl Standing {
 /// Searches. `progress` is told of the runs.
 ///
 /// # Errors
-/// When the file has no section `tune`, something is wrong with it, or nothing can be built.
+/// When the file has no section `tune`, something is wrong with it or with what is asked, or nothing can be built.
 pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + Sync)) -> Result<Tuned, Diagnostics> {
-    let mut found = super::check_tune(scenario);
-    if found.has_errors() {
-        return Err(found);
+    let found = super::check_tune(scenario);
+    if found.has_errors() { Err(found) } else { tune_checked(scenario, asked, progress) }
+}
+
+/// The same for a scenario that [`super::check_tune`] has found nothing wrong with.
+pub(crate) fn tune_checked(
+    scenario: &Scenario,
+    asked: &Asked,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Tuned, Diagnostics> {
+    let mut found = Diagnostics::new();
+    if let Some(seeds) = asked.seeds.filter(|&seeds| !(2..HELD_BACK).contains(&u64::from(seeds))) {
+        let help =
+            format!("at least 2, for an interval, and less than {HELD_BACK}, where those begin that are held back");
+        return Err(Diagnostic::error(Place::NOWHERE, format!("{seeds} seeds for a setting")).help(help).into());
     }
     let (_, over_axis) = scenario.experiment.tune.as_ref().map_or((Vec::new(), None), |tune| split(scenario, tune));
     let first: Vec<&AxisValue> = over_axis.iter().filter_map(|axis| axis.values.first()).collect();
@@ -375,7 +391,7 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
     let Some(spec) = experiment.tune else { return Err(nothing_to_tune()) };
     let (axes, over_axis) = split(scenario, &spec);
     let Some(figures) = Figures::of(&spec, &plan) else { return Err(nothing_to_tune()) };
-    let most = asked.seeds.or(spec.seeds.as_ref().map(|it| it.value)).unwrap_or(SEEDS).max(2) as usize;
+    let most = asked.seeds.or(spec.seeds.as_ref().map(|it| it.value)).unwrap_or(SEEDS) as usize;
     let way = asked.sensitivity.or(spec.sensitivity);
     let space = Space { axes };
     let over: Vec<AxisValue> = over_axis.map_or_else(Vec::new, |axis| axis.values.clone());
@@ -417,6 +433,10 @@ pub fn tune(scenario: &Scenario, asked: &Asked, progress: &(dyn Fn(Progress) + S
     // The search: the setting as it is takes part in every round, and is never dropped.
     let dropped = halving::halve(tried.len(), finalists, &rounds, |alive, seeds| {
         let alive: Vec<usize> = alive.iter().map(|&it| tried[it]).collect();
+        // What was dropped is not run again.
+        for &it in tried.iter().filter(|it| alive.binary_search(it).is_err()) {
+            plans[it] = Vec::new();
+        }
         let with: Vec<usize> = std::iter::once(0).chain(alive.iter().copied()).collect();
         let some: Vec<&[Plan]> = with.iter().map(|&it| plans[it].as_slice()).collect();
         let values = search.run(&some, seeds.start as u64..seeds.end as u64);
@@ -516,9 +536,10 @@ impl Search<'_> {
         let (mut wrong, mut bounded, mut count) = (None, false, 0);
         let mut figure = |places: &[Vec<f64>]| {
             count = places.len();
-            let built: Result<Vec<Vec<Plan>>, Diagnostics> =
+            // Through a list, so that of several mistakes it is always the first that is told.
+            let built: Vec<Result<Vec<Plan>, _>> =
                 places.par_iter().map(|shares| self.plans(&space.at(shares))).collect();
-            let plans = match built {
+            let plans: Vec<Vec<Plan>> = match built.into_iter().collect() {
                 Ok(plans) => plans,
                 Err(found) => {
                     wrong = Some(found);
@@ -547,7 +568,25 @@ impl Search<'_> {
 }
 
 fn nothing_to_tune() -> Diagnostics {
-    Diagnostic::error(crate::scenario::source::Place::NOWHERE, "the file does not say what to tune for")
+    Diagnostic::error(Place::NOWHERE, "the file does not say what to tune for")
         .help("give it a section, e.g. `tune: { maximise: { metric: goodput } }`, and ranges in `vary`")
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Quantity;
+
+    #[test]
+    fn what_no_run_has_is_not_called_the_same() {
+        let goal = Told::goal_of("latency.p99", Quantity::Seconds, false);
+        let decided = |a: &[f64], b: &[f64]| decision(&compare::row("c".into(), "latency.p99", a, b), &goal);
+        let never = f64::INFINITY;
+        assert_eq!(decided(&[never; 3], &[never; 3]), Decision::Nothing);
+        assert_eq!(decided(&[f64::NAN; 3], &[1.0; 3]), Decision::Nothing);
+        assert_eq!(decided(&[0.0; 3], &[0.0; 3]), Decision::Same);
+        assert_eq!(decided(&[2.0; 3], &[2.0; 3]), Decision::Same);
+        assert_eq!(decided(&[never; 8], &[2.0; 8]), Decision::Better);
+    }
 }
