@@ -5,6 +5,7 @@ use crate::scenario::Scenario;
 use crate::scenario::experiment::Experiment;
 use crate::scenario::map::{Claim, Spec};
 use crate::scenario::source::{Diagnostic, Diagnostics, Place, Spanned, did_you_mean};
+use crate::system::plan::Plan;
 
 /// How closely can be looked.
 const WITHIN: std::ops::RangeInclusive<f64> = 0.0001..=0.5;
@@ -13,7 +14,10 @@ const WITHIN: std::ops::RangeInclusive<f64> = 0.0001..=0.5;
 pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment, found: &mut Diagnostics) {
     let Some(map) = &experiment.map else { return };
     let Spec { along, within, recovers, .. } = &map.value;
-    find(scenario, along.as_ref().map(|it| (it.value.as_str(), it.place)), map.place, found);
+    // One that is not named may be on the command line.
+    if let Some(along) = along {
+        find(scenario, Some((along.value.as_str(), along.place)), map.place, found);
+    }
     if let Some(within) = within
         && !WITHIN.contains(&within.0)
     {
@@ -31,6 +35,25 @@ pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment,
     if let Some(axis) = super::along(scenario, experiment, &Asked::default()) {
         map.expect.iter().for_each(|it| claim(scenario, axis, it, found));
     }
+}
+
+/// Coming back is from something, to something: without that, no run could be judged.
+pub(super) fn disturbed(plan: &Plan, found: &mut Diagnostics) {
+    let schedule = &plan.schedule;
+    let (what, help) = match schedule.disturbed {
+        None => ("no fault has times that are planned", "give the experiment one, with `at` and `for`"),
+        Some((_, ends)) if ends >= schedule.length => (
+            "a fault lasts to the end: nothing can come back from it",
+            "give it a `for`, and the run some time after it",
+        ),
+        Some((begins, _)) if begins <= schedule.warmup => {
+            ("the faults leave no time before them: there is nothing to come back to", "begin them after the `warmup`")
+        }
+        Some(_) => return,
+    };
+    found.push(
+        Diagnostic::error(Place::NOWHERE, format!("a map shows where a system comes back, and {what}")).help(help),
+    );
 }
 
 /// What the command line asks for, together with what the file says.

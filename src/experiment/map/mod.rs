@@ -187,8 +187,9 @@ fn grid_points(axis: &Axis, within: f64, found: &[Row]) -> f64 {
 #[must_use]
 pub(crate) fn check_asked(scenario: &Scenario, asked: &Asked) -> Diagnostics {
     let mut found = super::check(scenario);
-    if let Some((_, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
+    if let Some((plan, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
         check::asked(scenario, &experiment, asked, &mut found);
+        check::disturbed(&plan, &mut found);
     }
     found
 }
