@@ -824,9 +824,7 @@ fn axes(experiment: &Experiment, found: &mut Diagnostics) -> (Vec<Axis>, Option<
         let same = |(other, it): &(&Spanned<String>, &Vary)| {
             other.value != key.value && it.path.as_ref().unwrap_or(other).value == path.value
         };
-        if let Some((other, _)) =
-            experiment.vary.iter().map(|(key, vary)| (key, vary)).take_while(|it| it.0.value != key.value).find(same)
-        {
+        if let Some((other, _)) = experiment.vary.iter().take_while(|it| it.0.value != key.value).find(same) {
             let what = format!("the axis `{}` varies `{}` too", other.value, path.value);
             found.push(Diagnostic::error(key.place, what).help("a path has one axis"));
         }
