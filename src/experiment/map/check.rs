@@ -14,10 +14,7 @@ const WITHIN: std::ops::RangeInclusive<f64> = 0.0001..=0.5;
 pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment, found: &mut Diagnostics) {
     let Some(map) = &experiment.map else { return };
     let Spec { along, within, recovers, .. } = &map.value;
-    // One that is not named may be on the command line.
-    if let Some(along) = along {
-        find(scenario, Some((along.value.as_str(), along.place)), map.place, found);
-    }
+    find(scenario, along.as_ref().map(|it| (it.value.as_str(), it.place)), map.place, found);
     if let Some(within) = within
         && !WITHIN.contains(&within.0)
     {
