@@ -107,6 +107,8 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("whose-queue-grows", "block", "cascade"),
     ("whose-queue-grows", "credits", "cascade"),
     ("whose-queue-grows", "one by one", "cascade"),
+    // The corners of its ranges: calls that are given up after 20 ms, where half of them take longer.
+    ("tune-shop", "*", "goodput_collapse?"),
     // 810 of 900 a second: what waits is worked off at 90 a second, or not, as the users who give up have it.
     ("zone-loss", "no zones, 810/s", "goodput_collapse?"),
     ("zone-loss", "spill over, 810/s", "slow_drain goodput_collapse?"),
