@@ -75,9 +75,9 @@ describe("the page", () => {
     test(`of ${name} is quiet, asks nobody, and has the sections in their order`, async () => {
       const { page, done } = await open(name);
       const headings = await page.locator("main h2").allTextContents();
-      const wanted = ["Verdict", "Charts", "Claims", "Figures", "How sure is this?", "Run it again"];
+      const wanted = ["The system", "Verdict", "Charts", "Claims", "Figures", "How sure is this?", "Run it again"];
       assert.deepEqual(headings, wanted.filter((it) => headings.includes(it)));
-      for (const it of ["Verdict", "Figures", "How sure is this?", "Run it again"]) assert.ok(headings.includes(it), it);
+      for (const it of ["The system", "Verdict", "Figures", "How sure is this?", "Run it again"]) assert.ok(headings.includes(it), it);
       const text = readFileSync(join(folder, "out", name, "report.html"), "utf8");
       assert.ok(!/https?:\/\/(?!www\.w3\.org\/2000\/svg)/.test(text.replaceAll(/<pre[\s\S]*?<\/pre>/g, "")), "no address but that of SVG");
       assert.ok(!text.includes(folder) && !text.includes(ROOT), "no path");
@@ -118,7 +118,7 @@ describe("the page", () => {
   test("has the verdict, claims, figures and pictures without scripts", async () => {
     const { page, done } = await open("retry-storm", { javaScriptEnabled: false });
     await assertVisible(page, [".card", ".claims", "#figures table", ".picture svg", "#inputs pre"]);
-    assert.equal(await page.locator(".picture svg:visible").count(), 6);
+    assert.equal(await page.locator(".picture svg:visible").count(), 9); // the system and eight charts
     assert.equal(await page.locator("button:visible, .plot").count(), 0);
     await done();
   });
@@ -326,7 +326,7 @@ describe("everybody", () => {
     await page.emulateMedia({ media: "print", colorScheme: "dark" });
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
     for (const section of await page.locator("main > section").all()) assert.ok(await section.isVisible());
-    assert.equal(await page.locator(".picture svg:visible").count(), 6);
+    assert.equal(await page.locator(".picture svg:visible").count(), 9);
     assert.equal(await page.locator("#inputs pre:visible").count(), 3);
     assert.equal(await page.locator("button:visible, select:visible, .plot:visible, nav:visible").count(), 0);
     assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), "rgb(0, 0, 0)");
