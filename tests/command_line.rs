@@ -559,6 +559,21 @@ fn a_model_is_checked_alone_and_a_wrong_path_leads_to_the_right_one() {
     assert!(said.contains("did you mean `experiments/retry-storm.yaml`?"), "{said}");
 }
 
+/// A fault from the very start leaves nothing to compare with: such runs do not show that none is stuck.
+#[test]
+fn runs_that_nobody_could_judge_decide_no_claim() {
+    let base = folder("not-judged");
+    let model = "services:\n  s: { workers: 1, operations: { get: [ work: 1ms ] } }\nclients:\n  \
+                 c: { calls: s.get, arrivals: { constant: 10/s } }\n";
+    fs::write(base.join("m.yaml"), model).expect("the file can be written");
+    let text = "model: m.yaml\nlength: 10s\nseeds: 2\nfaults: [ { at: 0s, for: 1s, slow: { service: s, factor: 2 } } ]\n\
+                expect: [ { claim: never stuck, verdict: metastable, at_most: 0% } ]\n";
+    fs::write(base.join("e.yaml"), text).expect("the file can be written");
+    blackstart().arg("run").arg(base.join("e.yaml")).arg("--out").arg(&base).assert().code(1);
+    let claims = fs::read_to_string(base.join("e/claims.csv")).expect("the table was written");
+    assert!(claims.lines().any(|line| line.ends_with(",undecided")), "{claims}");
+}
+
 /// What is varied cannot be set for all points: rows would say what was not run.
 #[test]
 fn what_an_axis_varies_has_one_value_at_each_point() {
