@@ -17,10 +17,11 @@ use crate::scenario::model::{Operation, Service};
 use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
+use crate::system::cache;
 use crate::{admission, balance};
 
 /// Every fault, with one line.
-const FAULTS: [(&str, &str); 7] = [
+const FAULTS: [(&str, &str); 9] = [
     ("slow", "work that begins takes longer, at a service, a replica or a share of the replicas"),
     ("errors", "a share of the requests fails, after their work or before it"),
     ("crash", "the process is gone with what it held, and starts afresh"),
@@ -28,10 +29,12 @@ const FAULTS: [(&str, &str); 7] = [
     ("partition", "messages between two parts are lost, both ways or one way"),
     ("link", "a link is slower, lossier or narrower"),
     ("surge", "a client's load is multiplied"),
+    ("disconnect", "members of a fleet are gone, and start again when it is over"),
+    ("flush", "a cache is emptied, or some of its tables"),
 ];
 
 /// Every failure mode that has a page: its name, one line, and the page.
-const FAILURES: [(&str, &str, &str); 2] = [
+const FAILURES: [(&str, &str, &str); 4] = [
     (
         "retry-storm",
         "retries multiply the load, and keep an outage alive after its cause is gone",
@@ -42,14 +45,24 @@ const FAILURES: [(&str, &str, &str); 2] = [
         "a slow service takes the threads of all above it, and of who shares them",
         include_str!("../../docs/failures/cascade.md"),
     ),
+    (
+        "thundering-herd",
+        "many want the same thing at the same instant, for instance an entry that has expired",
+        include_str!("../../docs/failures/thundering-herd.md"),
+    ),
+    (
+        "cold-cache",
+        "a cache that was emptied stays empty, because what is behind it answers too late",
+        include_str!("../../docs/failures/cold-cache.md"),
+    ),
 ];
 
 /// The page of states and diagnoses.
 const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
-/// The patterns of callers, of servers and of balancers.
+/// The patterns of callers, of servers and of balancers, and the parts that are patterns themselves.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
-    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS)
+    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS)
 }
 
 /// Points that are told one by one.
@@ -233,6 +246,7 @@ pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
     let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
+    let parts = cache::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "parts"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
@@ -245,6 +259,7 @@ pub(super) fn explain(name: &str) -> u8 {
     let named = patterns
         .chain(servers)
         .chain(balancers)
+        .chain(parts)
         .chain(presets)
         .chain(faults)
         .chain(failures)
@@ -345,6 +360,7 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
+        "parts" => Reference::of::<cache::Spec>(),
         // An algorithm, or an option around it.
         "balancers" => {
             let (algorithms, options) = (Reference::of::<balance::By>(), Reference::of::<balance::Spec>());
@@ -365,12 +381,14 @@ fn manual(name: &str, kind: &str) -> Option<String> {
         _ => return None,
     };
     let mut mentioned = Vec::new();
-    let mut text = reference.manual(Some(reference.option(name)?), &mut mentioned);
+    // A part is what the reference is of, and no option of something else.
+    let root = if kind == "parts" { None } else { Some(reference.option(name)?) };
+    let mut text = reference.manual(root, &mut mentioned);
     let mut told: Vec<String> = Vec::new();
     mentioned.reverse();
     while let Some(inner) = mentioned.pop() {
-        // Laws of times have a manual of their own length; the reference page has it.
-        if inner != "Law" && !told.contains(&inner) {
+        // Laws of times and lists of policies have manuals of their own length; the reference page has them.
+        if inner != "Law" && inner != "Policy" && !told.contains(&inner) {
             let mut further = Vec::new();
             let _ = write!(text, "\n{inner}: {}", reference.manual(Some(&inner), &mut further));
             mentioned.extend(further.into_iter().rev());

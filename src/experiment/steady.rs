@@ -51,7 +51,7 @@ impl Steady {
         let even = |source: &Source| match source {
             Source::Open { load, .. } => load.is_empty(),
             Source::Closed { start_every, .. } => start_every.is_zero(),
-            Source::Replay(_) => false,
+            Source::Replay(_) | Source::Fleet(_) => false,
         };
         let stopped = runs.iter().any(|run| run.stopped.is_some());
         if stopped || !plan.faults.is_empty() || !plan.clients.iter().all(|client| even(&client.source)) {

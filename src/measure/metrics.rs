@@ -21,7 +21,7 @@ pub enum Quantity {
 pub struct Metric {
     /// Its name, as in files and tables.
     pub name: &'static str,
-    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `link`.
+    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `link`.
     pub of: &'static [&'static str],
     /// Its unit.
     pub quantity: Quantity,
@@ -46,7 +46,9 @@ const SERVICES: &[&str] = &["service"];
 const EDGES: &[&str] = &["edge"];
 const BOTH: &[&str] = &["service", "instance"];
 const BREAKERS: &[&str] = &["breaker"];
+const FLEETS: &[&str] = &["fleet"];
 const LINKS: &[&str] = &["link"];
+const CACHES: &[&str] = &["cache"];
 
 macro_rules! metrics {
     ($($name:literal, $of:expr, $quantity:ident, $in_time:literal, $meaning:literal;)*) => {
@@ -93,7 +95,7 @@ pub const METRICS: &[Metric] = metrics! {
     "duration.p99", CALLS, Seconds, false, "time to the end of all requests, failed ones included, 99th percentile";
     "late", CALLS, PerSecond, false, "answers that came when nobody waited any more";
     "wasted_share", CALLS, Share, true, "share of the work done below for attempts whose answer nobody got";
-    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput is back at 95 % of before, to stay; inf if never; only in window `all`";
+    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput (of a fleet: the share of its members that are served) is back at 95 % of before, to stay; inf if never; only in window `all`";
     "unfinished", CALLS, Count, false, "begun, and not ended when the run was over";
     "arrivals", BOTH, PerSecond, true, "requests that came in";
     "arrivals.peak", SERVICES, Count, true, "the most requests that came within 10 ms";
@@ -136,6 +138,28 @@ pub const METRICS: &[Metric] = metrics! {
     "put_off", QUEUES, PerSecond, true, "calls that a fallback put off, to be made later; one that fails again is not counted twice";
     "caught_up", QUEUES, PerSecond, true, "calls that had been put off and have ended well";
     "backlog.mean", QUEUES, Count, true, "calls that wait to be made later, over all instances of the caller";
+    "served", FLEETS, Share, true, "members that have had an answer since they started, mean share of all";
+    "served_after.p50", FLEETS, Seconds, false, "from the start of the window until half of the members were served; inf if never";
+    "served_after.p90", FLEETS, Seconds, false, "until 90 % were";
+    "served_after.p99", FLEETS, Seconds, false, "until 99 % were";
+    "served_after.max", FLEETS, Seconds, false, "until all were";
+    "lookups", CACHES, PerSecond, true, "keys looked up; each is one of the hits, stale, negative hits, coalesced, misses, or misses that were unreachable";
+    "hits", CACHES, PerSecond, true, "lookups that found a fresh entry";
+    "hit_ratio", CACHES, Share, true, "share of the lookups that were given an entry at once, fresh or stale";
+    "stale", CACHES, PerSecond, true, "lookups that were given an expired or deleted entry at once";
+    "stale.on_error", CACHES, PerSecond, false, "times that an expired entry was given after its fetch had failed";
+    "negative_hits", CACHES, PerSecond, false, "lookups that were given a failure which was remembered";
+    "coalesced", CACHES, PerSecond, true, "lookups that waited for the fetch of another one, or for the end of a lease";
+    "misses", CACHES, PerSecond, true, "lookups that found nothing, and fetched";
+    "misses.unreachable", CACHES, PerSecond, true, "lookups that fetched because the instance with the entry could not be read";
+    "fetches", CACHES, PerSecond, true, "fetches that were begun, those in the background included";
+    "fetches.early", CACHES, PerSecond, false, "fetches that were begun while the entry was fresh";
+    "early_lead.mean", CACHES, Seconds, false, "from the first early fetch of an entry to its expiry, mean";
+    "expired", CACHES, PerSecond, true, "entries that had expired when they were looked up";
+    "evictions", CACHES, PerSecond, true, "entries that have made room for others";
+    "entries.mean", CACHES, Count, true, "entries, over all tables; expired ones are among them until they are looked up";
+    "writes.behind", CACHES, Count, true, "writes that are under way in the background, mean";
+    "writes.lost", CACHES, PerSecond, false, "writes in the background that failed, or died with their instance";
     "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
     "lost", LINKS, PerSecond, false, "messages lost on the link";
     "bytes", LINKS, PerSecond, false, "bytes of the messages carried";

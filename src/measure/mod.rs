@@ -23,7 +23,7 @@ use crate::admission::Refusal;
 use crate::engine::{Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Position;
-use crate::system::plan::{Edge, Plan};
+use crate::system::plan::{self, Edge, Plan};
 use recorder::Recorder;
 
 pub use histogram::Histogram;
@@ -98,8 +98,48 @@ pub(crate) enum Fact {
     Limit { service: u32, delta: i64 },
     /// The concurrency limit of a caller moved.
     CallerLimit { edge: u32, delta: i64 },
+    /// So many more members of a fleet have had an answer since they started.
+    Served { client: u32, delta: i64 },
     /// A breaker moved; it belongs to this host, or is shared.
     BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
+    /// Something happened at a cache.
+    Cache { cache: u32, what: CacheFact },
+}
+
+/// What happened at a cache.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CacheFact {
+    /// A key was looked up.
+    Looked(Seen),
+    /// A fetch began; early, if its entry was still fresh.
+    Fetches { early: bool },
+    /// An entry is fetched early for the first time, so long before it expires.
+    Lead(Duration),
+    /// A stale entry was given because its fetch had failed.
+    Spared,
+    /// A fresh entry was looked up when it was fresh no more.
+    Expired,
+    /// An entry has made room.
+    Evicted,
+    /// The number of entries changed.
+    Entries(i64),
+    /// The number of writes in the background changed.
+    Behind(i64),
+    /// A write in the background has failed, or its instance has crashed.
+    LostWrite,
+}
+
+/// What a lookup has found: each is one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Hit,
+    Stale,
+    Negative,
+    /// Another one fetches it, or has done so a short while ago.
+    Coalesced,
+    Miss,
+    /// The instance that has it could not be read.
+    Unreachable,
 }
 
 /// Offsets of the counters of one entity within the row of a bucket.
@@ -182,6 +222,29 @@ mod at {
         pub(crate) const BACKLOG: usize = 2;
         pub(crate) const SIZE: usize = 3;
     }
+    pub(super) mod fleet {
+        /// Members that are served, as an integral over time.
+        pub(crate) const SERVED: usize = 0;
+        pub(crate) const SIZE: usize = 1;
+    }
+    pub(super) mod cache {
+        pub(crate) const LOOKUPS: usize = 0;
+        /// What the lookups have found.
+        pub(crate) const SEEN: usize = 1;
+        pub(crate) const FETCHES: usize = 7;
+        pub(crate) const EARLY: usize = 8;
+        /// How early, in all, and how many.
+        pub(crate) const LEAD: usize = 9;
+        pub(crate) const LEADS: usize = 10;
+        pub(crate) const SPARED: usize = 11;
+        pub(crate) const EXPIRED: usize = 12;
+        pub(crate) const EVICTED: usize = 13;
+        /// Integrals over time.
+        pub(crate) const ENTRIES: usize = 14;
+        pub(crate) const BEHIND: usize = 15;
+        pub(crate) const LOST: usize = 16;
+        pub(crate) const SIZE: usize = 17;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -201,7 +264,10 @@ struct Layout {
     breakers: usize,
     /// For each edge that puts calls off, the offset of its queue.
     queues: Vec<Option<usize>>,
+    /// For each client that is a fleet, the offset of its members.
+    fleets: Vec<Option<usize>>,
     links: usize,
+    caches: usize,
     width: usize,
 }
 
@@ -227,6 +293,14 @@ impl Layout {
             })
         });
         let queues = queues.collect();
+        let fleets = plan.clients.iter().map(|client| {
+            members(client).map(|_| {
+                links += at::fleet::SIZE;
+                links - at::fleet::SIZE
+            })
+        });
+        let fleets = fleets.collect();
+        let caches = links + plan.links.len() * at::link::SIZE;
         Self {
             clients,
             edges,
@@ -234,8 +308,10 @@ impl Layout {
             instances,
             breakers: next,
             queues,
+            fleets,
             links,
-            width: links + plan.links.len() * at::link::SIZE,
+            caches,
+            width: caches + plan.caches.len() * at::cache::SIZE,
         }
     }
 
@@ -253,6 +329,9 @@ impl Layout {
     }
     fn link(&self, link: u32) -> usize {
         self.links + link as usize * at::link::SIZE
+    }
+    fn cache(&self, cache: u32) -> usize {
+        self.caches + cache as usize * at::cache::SIZE
     }
 }
 
@@ -348,7 +427,11 @@ pub(crate) struct Measure {
     waiting: Vec<u32>,
     /// For each service: the present place on the grid of [`PEAK`], and how many came in it.
     peaks: Vec<(u64, u64)>,
+    /// For each client: its members, if it is a fleet.
+    fleets: Vec<Option<Members>>,
     breaker_gauges: Vec<(u32, u32)>,
+    /// For each cache: its entries, and its writes in the background.
+    cache_gauges: Vec<(u32, u32)>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     /// What became of which host, of those whose instances are listed.
     lives: Vec<(Time, u32, Life)>,
@@ -359,6 +442,28 @@ pub(crate) struct Measure {
     sojourns: Vec<Vec<Histogram>>,
     /// Follows some requests, if that was asked for.
     recorder: Option<Box<Recorder>>,
+}
+
+/// The members of a fleet that are served.
+#[derive(Debug)]
+struct Members {
+    gauge: u32,
+    /// How many are the shares of [`SERVED`].
+    marks: [i64; SERVED.len()],
+    /// For each segment: when that many were served for the first time.
+    reached: Vec<[Option<Time>; SERVED.len()]>,
+}
+
+/// The shares of a fleet for which it is told when they were served.
+pub(crate) const SERVED: [(&str, f64); 4] =
+    [("served_after.p50", 0.5), ("served_after.p90", 0.9), ("served_after.p99", 0.99), ("served_after.max", 1.0)];
+
+/// How many members a client has, if it is a fleet.
+pub(crate) fn members(client: &plan::Client) -> Option<u32> {
+    match &client.source {
+        plan::Source::Fleet(fleet) => Some(fleet.members),
+        _ => None,
+    }
 }
 
 /// Whether calls along this edge can be put off.
@@ -418,6 +523,15 @@ impl Measure {
         let unhealthy = services.clone().map(|s| gauge(layout.service(s) + at::service::UNHEALTHY)).collect();
         let ejected = services.map(|s| gauge(layout.service(s) + at::service::EJECTED)).collect();
         let backlogs = layout.queues.iter().map(|queue| queue.map(|at| gauge(at + at::queue::BACKLOG))).collect();
+        let fleets = plan.clients.iter().zip(&layout.fleets).map(|(client, at)| {
+            let members = f64::from(members(client)?);
+            Some(Members {
+                gauge: gauge((*at)? + at::fleet::SERVED),
+                marks: SERVED.map(|(_, share)| libm::ceil(share * members) as i64),
+                reached: vec![[None; SERVED.len()]; segments],
+            })
+        });
+        let fleets = fleets.collect();
         let host_gauges = layout
             .instances
             .iter()
@@ -428,6 +542,9 @@ impl Measure {
             .collect();
         let breaker_gauges = (0..breakers.len() as u32)
             .map(|b| (gauge(layout.breaker(b) + at::breaker::OPEN), gauge(layout.breaker(b) + at::breaker::HALF_OPEN)))
+            .collect();
+        let cache_gauges = (0..plan.caches.len() as u32)
+            .map(|it| (gauge(layout.cache(it) + at::cache::ENTRIES), gauge(layout.cache(it) + at::cache::BEHIND)))
             .collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
@@ -459,7 +576,9 @@ impl Measure {
             host_gauges,
             waiting: vec![0; layout.instances.len()],
             peaks: vec![(0, 0); plan.services.len()],
+            fleets,
             breaker_gauges,
+            cache_gauges,
             breaker_moves: Vec::new(),
             lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -643,6 +762,11 @@ impl Measure {
                     self.change(busy, now, delta);
                 }
             }
+            Fact::Served { client, delta } => {
+                let fleet = self.fleets[client as usize].as_ref().expect("only fleets have members");
+                self.change(fleet.gauge, now, delta);
+                self.watch_members(client as usize, now);
+            }
             Fact::Limit { service, delta } => self.move_limit(self.limits[service as usize], now, delta),
             Fact::CallerLimit { edge, delta } => self.move_limit(self.caller_limits[edge as usize], now, delta),
             Fact::BreakerMoved { breaker, host, from, to } => {
@@ -651,6 +775,32 @@ impl Measure {
                     recorder.breaker(now, breaker, host, to);
                 }
             }
+            Fact::Cache { cache, what } => self.on_cache(now, cache, what),
+        }
+    }
+
+    fn on_cache(&mut self, now: Time, cache: u32, what: CacheFact) {
+        let at = self.layout.cache(cache);
+        let (entries, behind) = self.cache_gauges[cache as usize];
+        match what {
+            CacheFact::Looked(seen) => {
+                self.count_now(at + at::cache::LOOKUPS, 1);
+                self.count_now(at + at::cache::SEEN + seen as usize, 1);
+            }
+            CacheFact::Fetches { early } => {
+                self.count_now(at + at::cache::FETCHES, 1);
+                self.count_now(at + at::cache::EARLY, u64::from(early));
+            }
+            CacheFact::Lead(lead) => {
+                self.count_now(at + at::cache::LEAD, lead.nanos());
+                self.count_now(at + at::cache::LEADS, 1);
+            }
+            CacheFact::Spared => self.count_now(at + at::cache::SPARED, 1),
+            CacheFact::Expired => self.count_now(at + at::cache::EXPIRED, 1),
+            CacheFact::Evicted => self.count_now(at + at::cache::EVICTED, 1),
+            CacheFact::Entries(delta) => self.change(entries, now, delta),
+            CacheFact::Behind(delta) => self.change(behind, now, delta),
+            CacheFact::LostWrite => self.count_now(at + at::cache::LOST, 1),
         }
     }
 
@@ -723,6 +873,18 @@ impl Measure {
         }
     }
 
+    /// Remembers the first time in a segment at which so many members of a fleet are served.
+    fn watch_members(&mut self, client: usize, now: Time) {
+        let Some(fleet) = &mut self.fleets[client] else { return };
+        let served = self.gauges[fleet.gauge as usize].value;
+        let segment = self.segment_of[self.bucket] as usize;
+        for (mark, reached) in fleet.marks.iter().zip(&mut fleet.reached[segment]) {
+            if served >= *mark {
+                reached.get_or_insert(now);
+            }
+        }
+    }
+
     /// Remembers the most arrivals within a [`PEAK`]; those on both sides of the end of a bucket count for the later.
     #[inline]
     fn watch_peak(&mut self, service: u32, now: Time) {
@@ -781,6 +943,9 @@ impl Measure {
             self.next_end = self.ends.get(self.bucket).copied().unwrap_or(Time::NEVER);
             for service in 0..self.workers.len() {
                 self.watch_workers(service, end);
+            }
+            for client in 0..self.fleets.len() {
+                self.watch_members(client, end);
             }
             for (service, &gauge) in self.queue.iter().enumerate() {
                 let at = self.layout.service(service as u32) + at::service::QUEUE_MAX;

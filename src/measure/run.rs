@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::trace::Trace;
 use super::{
-    Measure, at, breakers, caller_limit,
+    Measure, SERVED, Seen, at, breakers, caller_limit, members,
     metrics::{METRICS, metric},
     puts_off,
 };
@@ -306,6 +306,16 @@ impl Measure {
                     "opened and ended requests of {name} differ in bucket {bucket}"
                 );
             }
+            for (cache, spec) in plan.caches.iter().enumerate() {
+                let at = self.layout.cache(cache as u32);
+                let seen: u64 = row[at + at::cache::SEEN..at + at::cache::FETCHES].iter().sum();
+                assert_eq!(
+                    row[at + at::cache::LOOKUPS],
+                    seen,
+                    "lookups and what they found differ in {} in bucket {bucket}",
+                    spec.name
+                );
+            }
         }
     }
 }
@@ -359,6 +369,12 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     }
     for edge in plan.edges.iter().filter(|edge| puts_off(edge)) {
         add("queue", format!("queue/{}", edge.name));
+    }
+    for client in plan.clients.iter().filter(|client| members(client).is_some()) {
+        add("fleet", format!("fleet/{}", client.name));
+    }
+    for cache in &plan.caches {
+        add("cache", format!("cache/{}", cache.name));
     }
     if !in_time {
         for link in &plan.links {
@@ -448,6 +464,18 @@ impl Sums<'_> {
                 });
             }
         }
+        for (client, at) in layout.fleets.iter().enumerate().filter_map(|(client, at)| Some((client, (*at)?))) {
+            let all = members(&plan.clients[client]).map_or(f64::NAN, f64::from);
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"fleet") && timed(metric)) {
+                values.push(match SERVED.iter().position(|(name, _)| *name == metric.name) {
+                    Some(mark) => self.served_after(client, mark),
+                    None => ratio(self.row[at + at::fleet::SERVED] as f64 / 1e9, self.seconds * all),
+                });
+            }
+        }
+        for cache in 0..plan.caches.len() as u32 {
+            self.cache(cache, in_time, &mut values);
+        }
         if !in_time {
             for link in 0..plan.links.len() {
                 let at = layout.link(link as u32);
@@ -464,6 +492,35 @@ impl Sums<'_> {
         values
     }
 
+    fn cache(&self, cache: u32, in_time: bool, values: &mut Vec<f64>) {
+        let at = self.measure.layout.cache(cache);
+        let number = |offset: usize| self.row[at + offset] as f64;
+        let seen = |what: Seen| number(at::cache::SEEN + what as usize);
+        let rate = |count: f64| ratio(count, self.seconds);
+        for metric in METRICS.iter().filter(|it| it.of.contains(&"cache") && (!in_time || it.in_time)) {
+            values.push(match metric.name {
+                "lookups" => rate(number(at::cache::LOOKUPS)),
+                "hits" => rate(seen(Seen::Hit)),
+                "hit_ratio" => ratio(seen(Seen::Hit) + seen(Seen::Stale), number(at::cache::LOOKUPS)),
+                "stale" => rate(seen(Seen::Stale)),
+                "stale.on_error" => rate(number(at::cache::SPARED)),
+                "negative_hits" => rate(seen(Seen::Negative)),
+                "coalesced" => rate(seen(Seen::Coalesced)),
+                "misses" => rate(seen(Seen::Miss)),
+                "misses.unreachable" => rate(seen(Seen::Unreachable)),
+                "fetches" => rate(number(at::cache::FETCHES)),
+                "fetches.early" => rate(number(at::cache::EARLY)),
+                "early_lead.mean" => ratio(number(at::cache::LEAD) / 1e9, number(at::cache::LEADS)),
+                "expired" => rate(number(at::cache::EXPIRED)),
+                "evictions" => rate(number(at::cache::EVICTED)),
+                "entries.mean" => rate(number(at::cache::ENTRIES) / 1e9),
+                "writes.behind" => rate(number(at::cache::BEHIND) / 1e9),
+                "writes.lost" => rate(number(at::cache::LOST)),
+                other => unreachable!("a cache has no metric {other}"),
+            });
+        }
+    }
+
     /// Attempts on the edges that are meant, for each request of the clients from which they can come.
     fn calls_per_request(&self, plan: &Plan, edges: &[usize]) -> f64 {
         let layout = &self.measure.layout;
@@ -478,6 +535,13 @@ impl Sums<'_> {
     /// From the start of the window until all workers of a service were busy.
     fn exhausted_after(&self, service: usize) -> f64 {
         let first = self.measure.exhausted[service][self.segments.clone()].iter().find_map(|&time| time);
+        first.map_or(f64::INFINITY, |time| (time - self.from).as_secs())
+    }
+
+    /// From the start of the window until a share of a fleet was served.
+    fn served_after(&self, client: usize, mark: usize) -> f64 {
+        let reached = self.measure.fleets[client].as_ref().map_or(&[][..], |it| &it.reached[self.segments.clone()]);
+        let first = reached.iter().find_map(|times| times[mark]);
         first.map_or(f64::INFINITY, |time| (time - self.from).as_secs())
     }
 
@@ -658,7 +722,8 @@ impl Counts<'_> {
 /// For each step of time the answers are compared with what was to be expected: in an open loop, the requests of
 /// that same step times the success rate before the first fault; in a closed loop, the goodput before times the
 /// length of the step. A step is *back* if there are at least 95 % of that, less three standard deviations of the noise in
-/// such a count (in a closed loop as before the first fault); a step of fewer than 50 requests is judged together with those after it (at the end, with those before
+/// such a count (in a closed loop as before the first fault). Of a fleet it is not answers that are compared, but the time that members
+/// were served for: one that is served asks seldom, or no more. A step of fewer than 50 requests is judged together with those after it (at the end, with those before
 /// it). The time is that of the first step after the last fault from which on all are back, each and together.
 ///
 /// Returns the noise of each client.
@@ -674,10 +739,13 @@ fn recovery(
     let Some((begins, ends)) = plan.schedule.disturbed else { return noises };
     let warmup = plan.schedule.warmup;
     let layout = &measure.layout;
-    let mut fill = |entity: String, at: usize, open_loop: bool| {
+    let mut fill = |entity: String, at: usize, open_loop: bool, fleet: Option<usize>| {
         let column = column_of(columns, firsts, &entity, "recovery_time");
         let row = |bucket: usize, offset: usize| measure.rows[bucket * layout.width + at + offset] as f64;
-        let answered = |bucket: usize| row(bucket, 1) + row(bucket, 2);
+        let answered = |bucket: usize| match fleet {
+            Some(fleet) => measure.rows[bucket * layout.width + fleet + at::fleet::SERVED] as f64 / 1e9,
+            None => row(bucket, 1) + row(bucket, 2),
+        };
         let span = |bucket: usize| (measure.ends[bucket] - measure.start(bucket)).as_secs();
         let calm: Vec<usize> =
             (0..buckets).filter(|&b| measure.start(b) >= warmup && measure.ends[b] <= begins).collect();
@@ -693,7 +761,7 @@ fn recovery(
         let (share, rate) = (good / offered, good / seconds);
         let expected = |bucket: usize| if open_loop { row(bucket, 0) * share } else { rate * span(bucket) };
         // Without noise each step speaks for itself; otherwise so many requests together.
-        let enough = if open_loop && share == 1.0 { 0.0 } else { 50.0 };
+        let enough = if fleet.is_some() || (open_loop && share == 1.0) { 0.0 } else { 50.0 };
         // In an open loop each request fails or does not; in a closed one the noise is that of the time before, as far as
         // that was long enough to tell.
         let noise = if open_loop {
@@ -737,12 +805,13 @@ fn recovery(
         noise
     };
     for (client, spec) in plan.clients.iter().enumerate() {
-        let open_loop = !matches!(spec.source, Source::Closed { .. });
+        let open_loop = !matches!(spec.source, Source::Closed { .. } | Source::Fleet(_));
         let entity = format!("client/{}", spec.name);
-        noises.push((entity.clone(), fill(entity, layout.client(client as u32), open_loop)));
+        let fleet = layout.fleets[client];
+        noises.push((entity.clone(), fill(entity, layout.client(client as u32), open_loop, fleet)));
     }
     for edge in 0..plan.edges.len() {
-        fill(plan.edge_entity(edge), layout.edge(edge as u32), true);
+        fill(plan.edge_entity(edge), layout.edge(edge as u32), true, None);
     }
     noises
 }

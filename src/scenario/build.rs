@@ -3,11 +3,11 @@
 //! Nothing here stops at the first mistake. A part with a mistake is left out or stood in for, so that what follows
 //! can be looked at too; the plan is handed out only if nothing was wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::distribution::{self, whole_unless};
-use super::experiment::{Experiment, Fault, LinkFault, Partition};
+use super::experiment::{Experiment, Fault, Flush, LinkFault, Partition};
 use super::model::{self, Client, Load, Model};
 use super::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use super::units::{Share, Span};
@@ -15,11 +15,11 @@ use crate::admission::idempotency;
 use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::{self, Blueprint, When, Written};
-use crate::system::keys;
 use crate::system::plan::{
     self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
     Which, Window,
 };
+use crate::system::{cache, fleet, keys};
 
 /// Programs longer than this, after `repeat` is written out, are mistakes.
 const MOST_STEPS: usize = 2_000_000;
@@ -45,15 +45,19 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
         timeouts: Vec::new(),
         stacks: Vec::new(),
         zones: Vec::new(),
+        lookups: Vec::new(),
     };
     builder.parts();
     builder.lists();
+    builder.caches();
     builder.clients();
     builder.services();
     builder.links();
     builder.cycles();
     builder.inversions();
     builder.idle();
+    builder.unused();
+    builder.wait_for_themselves();
     builder.pairs();
     builder.waits_for_ever();
     builder.balancers();
@@ -77,6 +81,8 @@ struct Builder<'a> {
     stacks: Vec<(Vec<Spanned<Written>>, bool)>,
     /// The names of the zones, in the order of their numbers.
     zones: Vec<String>,
+    /// Lookups in caches: the step, and where it is written.
+    lookups: Vec<(usize, Place)>,
 }
 
 /// Steps of a time line if nobody says otherwise, in long runs: more than a chart can show, and little to keep.
@@ -105,6 +111,11 @@ fn is_weight(value: f64) -> bool {
     (0.0..=1e9).contains(&value)
 }
 
+/// What names are made of.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '-')
+}
+
 fn positive(value: f64) -> bool {
     value.is_finite() && value > 0.0
 }
@@ -126,8 +137,7 @@ impl Builder<'_> {
         for (name, _) in
             self.model.services.iter().map(|(n, _)| (n, ())).chain(self.model.clients.iter().map(|(n, _)| (n, ())))
         {
-            let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-            if name.value.is_empty() || !name.value.chars().all(plain) {
+            if name.value.is_empty() || !name.value.chars().all(is_plain) {
                 self.error(
                     name.place,
                     format!("`{}` cannot be the name of a part", name.value),
@@ -270,8 +280,8 @@ impl Builder<'_> {
     fn source(&mut self, name: &Spanned<String>, spec: &Client) -> Source {
         let stand_in = Source::Replay(Arc::from([]));
         let rate_of = |rate: super::units::Rate| rate.0;
-        match (&spec.arrivals, &spec.users) {
-            (Some(model::Arrivals::Replay(replay)), None) => {
+        match (&spec.arrivals, &spec.users, &spec.fleet) {
+            (Some(model::Arrivals::Replay(replay)), None, None) => {
                 if !spec.load.is_empty() || spec.batch.is_some() {
                     self.error(
                         name.place,
@@ -288,7 +298,7 @@ impl Builder<'_> {
                 }
                 Source::Replay(replay.times.clone().unwrap_or_else(|| Arc::from([])))
             }
-            (Some(arrivals), None) => {
+            (Some(arrivals), None, None) => {
                 let (rate, gaps) = match arrivals {
                     model::Arrivals::Poisson(rate) => (rate_of(*rate), Gaps::Exponential),
                     model::Arrivals::Constant(rate) => (rate_of(*rate), Gaps::Constant),
@@ -304,7 +314,7 @@ impl Builder<'_> {
                 let load = spec.load.iter().map(|load| self.load(name, load)).collect();
                 Source::Open { rate, gaps, batch: spec.batch.unwrap_or(1), load }
             }
-            (None, Some(users)) => {
+            (None, Some(users), None) => {
                 if !spec.load.is_empty() || spec.batch.is_some() {
                     self.error(
                         name.place,
@@ -325,17 +335,58 @@ impl Builder<'_> {
                     start_every: users.start_every.map_or(Duration::ZERO, |span| span.0),
                 }
             }
+            (None, None, Some(fleet)) => {
+                if !spec.load.is_empty() || spec.batch.is_some() {
+                    self.error(
+                        fleet.place,
+                        "`load` and `batch` go with `arrivals`, not with a `fleet`",
+                        "its members make the load",
+                    );
+                }
+                Source::Fleet(self.fleet(fleet))
+            }
             _ => {
                 self.error(
                     name.place,
                     format!(
-                        "client `{}` needs `arrivals` (an open loop) or `users` (a closed loop), one of the two",
+                        "client `{}` needs `arrivals` (an open loop), `users` (a closed loop) or a `fleet`, one of them",
                         name.value
                     ),
                     "e.g. `arrivals: { poisson: 100/s }`",
                 );
                 stand_in
             }
+        }
+    }
+
+    fn fleet(&mut self, spec: &Spanned<fleet::Spec>) -> fleet::Plan {
+        if spec.members == 0 || spec.members > MOST_USERS {
+            let message = format!("a fleet of {} members cannot be simulated", spec.members);
+            self.error(spec.place, message, format!("give `members` between 1 and {MOST_USERS}"));
+        }
+        if let Some(every) = spec.every.as_ref().filter(|every| every.value.0.is_zero()) {
+            self.error(
+                every.place,
+                "a time of zero between two requests",
+                "leave it out: who has had an answer then asks no more",
+            );
+        }
+        if let Some(jitter) = &spec.jitter
+            && spec.every.is_none()
+        {
+            self.error(
+                jitter.place,
+                "`jitter` is that of `every`, which is not there",
+                "spread the starts with `within`",
+            );
+        }
+        fleet::Plan {
+            members: spec.members,
+            starts: Time::ZERO + spec.starts.map_or(Duration::ZERO, |span| span.0),
+            within: spec.within.map_or(Duration::ZERO, |span| span.0),
+            every: spec.every.as_ref().map(|every| every.value.0),
+            jitter: spec.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
+            again: spec.again.as_ref().map(|law| self.dist(law)),
         }
     }
 
@@ -578,9 +629,20 @@ impl Builder<'_> {
                 }
                 Step::Choose(chances, entries) => Step::Choose(chances, entries.iter().map(|to| to + shift).collect()),
                 Step::Jump(to) => Step::Jump(to + shift),
-                same @ (Step::Work(_) | Step::Call { .. } | Step::Fail(_) | Step::Once | Step::Refuse | Step::End) => {
-                    same
+                Step::Look { cache, read, hit, miss, then } => {
+                    Step::Look { cache, read, hit: hit + shift, miss: miss + shift, then: then + shift }
                 }
+                Step::Behind { cache, branch, then, most } => {
+                    Step::Behind { cache, branch: branch + shift, then: then + shift, most }
+                }
+                same @ (Step::Work(_)
+                | Step::Call { .. }
+                | Step::Fail(_)
+                | Step::Once
+                | Step::Keep { .. }
+                | Step::EndBehind
+                | Step::Refuse
+                | Step::End) => same,
             });
             self.plan.steps.extend(moved);
         }
@@ -592,16 +654,23 @@ impl Builder<'_> {
             step.call.is_some(),
             step.parallel.is_some(),
             step.choice.is_some(),
-            step.steps.is_some(),
+            // What is written elsewhere belongs to a cache.
+            step.steps.is_some() && step.cache.is_none(),
             step.fail.is_some(),
+            step.cache.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
             self.error(
                 step.place,
                 "a step does exactly one thing",
-                "give one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`",
+                "give one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`, `cache`",
             );
             return;
+        }
+        let of_cache = [step.miss.is_some(), step.hit.is_some(), step.write.is_some(), step.at_most.is_some()];
+        if step.cache.is_none() && of_cache.contains(&true) {
+            let help = "put them at a step with `cache: <name>`";
+            self.error(step.place, "`miss`, `hit`, `write` and `at_most` go with `cache`", help);
         }
         let of_call = [step.optional.is_some(), step.keys.is_some(), step.idempotency_key.is_some()];
         if step.call.is_none() && (!step.policies.is_empty() || of_call.contains(&true)) {
@@ -631,6 +700,8 @@ impl Builder<'_> {
             self.fork(part, operation, step, branches);
         } else if let Some(branches) = &step.choice {
             self.choice(part, operation, step.place, branches);
+        } else if let Some(name) = &step.cache {
+            self.cache_step(part, operation, step, name);
         } else if let Some(steps) = &step.steps {
             self.steps(part, operation, steps, false);
         } else if let Some(how) = step.fail {
@@ -677,6 +748,171 @@ impl Builder<'_> {
             );
         }
         self.plan.steps[fork] = Step::Fork { branches: entries.into(), need, then: self.plan.steps.len() as u32 };
+    }
+
+    /// The caches, each of which may have a table at the instances of a service.
+    fn caches(&mut self) {
+        let model = self.model;
+        for (name, spec) in model.caches.iter() {
+            if name.value.is_empty() || !name.value.chars().all(is_plain) {
+                let message = format!("`{}` cannot be the name of a cache", name.value);
+                self.error(name.place, message, "use letters, digits, `_` and `-`");
+            }
+            for (what, way_out) in spec.problems() {
+                self.error(spec.place, what, way_out);
+            }
+            let at = spec.at.as_ref().and_then(|at| {
+                let service = self.service_number(&Spanned::new(at.service.clone(), at.place))?;
+                let operations = &model.services.get_index(service as usize).expect("it was found").1.operations;
+                for (key, operation) in [("read", &at.read), ("write", &at.write)] {
+                    if operations.get(operation).is_none() {
+                        let known = names(operations).collect::<Vec<_>>().join(", ");
+                        let message = format!("`{}` has no operation `{operation}` to {key} entries", at.service);
+                        self.error(at.place, message, format!("name one of its operations as `{key}`: {known}"));
+                    }
+                }
+                Some(service)
+            });
+            self.plan.caches.push(plan::Cache {
+                name: name.value.clone(),
+                spec: spec.value.clone(),
+                at,
+                users: Vec::new(),
+            });
+        }
+    }
+
+    /// Caches that no step uses.
+    fn unused(&mut self) {
+        let model = self.model;
+        for (number, (name, _)) in model.caches.iter().enumerate() {
+            if self.plan.caches[number].users.is_empty() {
+                let message = format!("no step uses the cache `{}`", name.value);
+                let help = "write `cache:` and `miss:` into a step of the operation that is to use it";
+                self.found.push(Diagnostic::warning(name.place, message).help(help));
+            }
+        }
+    }
+
+    /// Lookups that wait for a fetch which leads to a lookup of the same cache: with the same key it would wait for itself.
+    fn wait_for_themselves(&mut self) {
+        let mut entries: Vec<usize> =
+            self.plan.services.iter().flat_map(|it| &it.operations).map(|it| it.entry as usize).collect();
+        entries.push(self.plan.steps.len());
+        entries.sort_unstable();
+        for (at, place) in std::mem::take(&mut self.lookups) {
+            let Some(&Step::Look { cache, miss, then, .. }) = self.plan.steps.get(at) else { continue };
+            if !self.plan.caches[cache as usize].spec.coalesce {
+                continue;
+            }
+            let mut ranges = Vec::from([(miss as usize, then as usize)]);
+            let mut seen = BTreeSet::new();
+            let mut again = false;
+            while let Some((first, end)) = ranges.pop() {
+                for step in &self.plan.steps[first..end] {
+                    match step {
+                        Step::Look { cache: other, .. } if *other == cache => again = true,
+                        Step::Call { edge, .. } => {
+                            let edge = &self.plan.edges[*edge as usize];
+                            let service = self.plan.services.get(edge.service as usize);
+                            if let Some(called) = service.and_then(|it| it.operations.get(edge.operation as usize))
+                                && seen.insert(called.entry)
+                            {
+                                let first = called.entry as usize;
+                                let end = entries[entries.partition_point(|&entry| entry <= first)];
+                                ranges.push((first, end));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            if again {
+                let name = self.plan.caches[cache as usize].name.clone();
+                let message =
+                    format!("to fetch an entry of `{name}` leads to a lookup in `{name}`, which waits for that fetch");
+                self.error(place, message, "give one of the two a cache of its own, or leave `coalesce` out");
+            }
+        }
+    }
+
+    /// A call to the service that holds a cache.
+    fn cache_call(&mut self, part: u32, operation: Option<usize>, number: usize, writes: bool) -> Option<u32> {
+        let model = self.model;
+        let at = model.caches.get_index(number).expect("it was found by its name").1.at.as_ref()?;
+        let target = format!("{}.{}", at.service, if writes { &at.write } else { &at.read });
+        let target = Spanned::new(target, at.place);
+        // If it does not exist, that was said already.
+        let exists = model.services.get(&at.service).is_some_and(|it| {
+            let operation = if writes { &at.write } else { &at.read };
+            it.operations.get(operation).is_some()
+        });
+        exists.then(|| self.edge(part, operation, &target, &at.policies, None, Some(&model::Step::default().into())))
+    }
+
+    fn cache_step(&mut self, part: u32, operation: Option<usize>, step: &Spanned<model::Step>, name: &Spanned<String>) {
+        let model = self.model;
+        let Some(number) = model.caches.index_of(&name.value) else {
+            self.unknown(name, "no cache has this name", names(&model.caches));
+            return;
+        };
+        let cache = number as u32;
+        let users = &mut self.plan.caches[number].users;
+        if !users.contains(&part) {
+            users.push(part);
+        }
+        match (&step.miss, step.write) {
+            (Some(miss), None) if step.steps.is_none() && step.at_most.is_none() => {
+                let read = self.cache_call(part, operation, number, false);
+                let look = self.plan.steps.len();
+                self.lookups.push((look, name.place));
+                self.plan.steps.push(Step::End);
+                let hit = self.plan.steps.len() as u32;
+                self.steps(part, operation, step.hit.as_deref().unwrap_or_default(), false);
+                let jump = self.plan.steps.len();
+                self.plan.steps.push(Step::End);
+                let entry = self.plan.steps.len() as u32;
+                self.steps(part, operation, miss, false);
+                let write = self.cache_call(part, operation, number, true);
+                self.plan.steps.extend([Step::Keep { cache, write, deletes: false }, Step::End]);
+                let then = self.plan.steps.len() as u32;
+                self.plan.steps[jump] = Step::Jump(then);
+                self.plan.steps[look] = Step::Look { cache, read, hit, miss: entry, then };
+            }
+            (None, Some(write)) if step.hit.is_none() && (write == cache::Write::Behind || step.at_most.is_none()) => {
+                let Some(steps) = &step.steps else {
+                    let help = "give the step `steps:`, for instance a call of the database";
+                    self.error(step.place, "what is written nowhere but in a cache is lost with its entry", help);
+                    return;
+                };
+                if step.at_most == Some(0) {
+                    let help = "`write: through` is the word for writes that are never in the background";
+                    self.error(step.place, "no write is ever in the background", help);
+                }
+                let keep = |this: &mut Self, deletes: bool| {
+                    let write = this.cache_call(part, operation, number, true);
+                    this.plan.steps.push(Step::Keep { cache, write, deletes });
+                };
+                if write != cache::Write::Behind {
+                    self.steps(part, operation, steps, false);
+                    keep(self, write == cache::Write::Around);
+                    return;
+                }
+                keep(self, false);
+                let behind = self.plan.steps.len();
+                self.plan.steps.push(Step::End);
+                let branch = self.plan.steps.len() as u32;
+                self.steps(part, operation, steps, false);
+                self.plan.steps.push(Step::EndBehind);
+                let then = self.plan.steps.len() as u32;
+                self.plan.steps[behind] = Step::Behind { cache, branch, then, most: step.at_most.unwrap_or(1_000) };
+            }
+            _ => self.error(
+                step.place,
+                "a step looks something up in a cache, or writes it",
+                "give `miss` (and `hit`), or `write` and `steps` (with `behind` also `at_most`)",
+            ),
+        }
     }
 
     fn choice(&mut self, part: u32, operation: Option<usize>, place: Place, branches: &[Spanned<model::Branch>]) {
@@ -1323,12 +1559,14 @@ impl Builder<'_> {
             fault.partition.is_some(),
             fault.link.is_some(),
             fault.surge.is_some(),
+            fault.disconnect.is_some(),
+            fault.flush.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
             self.error(
                 fault.place,
                 "a fault is exactly one thing",
-                "give one of `slow`, `errors`, `crash`, `pause`, `partition`, `link`, `surge`",
+                "give one of `slow`, `errors`, `crash`, `pause`, `partition`, `link`, `surge`, `disconnect`, `flush`",
             );
             return None;
         }
@@ -1382,27 +1620,83 @@ impl Builder<'_> {
             let bandwidth = bandwidth.map_or(f64::INFINITY, |rate| rate.0);
             return Some((What::Link { links, latency, loss, bandwidth }, "link".to_owned()));
         }
-        let it = fault.surge.as_ref().expect("one of the kinds is given");
-        let Some(client) = self.model.clients.index_of(&it.client.value) else {
+        if let Some(it) = &fault.disconnect {
+            let client = self.client_number(&it.client)?;
+            let Source::Fleet(fleet) = &self.plan.clients[client as usize].source else {
+                self.error(it.client.place, "only a fleet has members", "give the client a `fleet`");
+                return None;
+            };
+            let all = fleet.members;
+            let members = (whole_unless(it.share) * f64::from(all)).ceil() as u32;
+            let members = members.clamp(1, all.max(1));
+            let within = it.within.map_or(Duration::ZERO, |span| span.0);
+            return Some((What::Disconnect { client, members, within }, format!("disconnect {}", it.client.value)));
+        }
+        if let Some(it) = &fault.flush {
             let model = self.model;
-            self.unknown(&it.client, "no client has this name", model.clients.iter().map(|(n, _)| n.value.as_str()));
-            return None;
-        };
+            let Some(number) = model.caches.index_of(&it.cache.value) else {
+                self.unknown(&it.cache, "no cache has this name", names(&model.caches));
+                return None;
+            };
+            let which = self.tables(place, number, it);
+            return Some((What::Flush { cache: number as u32, which }, format!("flush {}", it.cache.value)));
+        }
+        let it = fault.surge.as_ref().expect("one of the kinds is given");
+        let client = self.client_number(&it.client)?;
         if !positive(it.factor) {
             self.error(place, "the factor must be above zero", "3 makes three times the load");
         }
-        if !matches!(self.plan.clients[client].source, Source::Open { .. }) {
+        if !matches!(self.plan.clients[client as usize].source, Source::Open { .. }) {
             self.error(
                 it.client.place,
                 "only clients with `arrivals` at a rate can surge",
                 "give a closed loop more users instead",
             );
         }
-        Some((What::Surge { client: client as u32, factor: it.factor }, format!("surge {}", it.client.value)))
+        Some((What::Surge { client, factor: it.factor }, format!("surge {}", it.client.value)))
+    }
+
+    fn client_number(&mut self, name: &Spanned<String>) -> Option<u32> {
+        let number = self.model.clients.index_of(&name.value);
+        if number.is_none() {
+            let model = self.model;
+            self.unknown(name, "no client has this name", model.clients.iter().map(|(n, _)| n.value.as_str()));
+        }
+        number.map(|number| number as u32)
+    }
+
+    /// The tables of a cache that are flushed.
+    fn tables(&mut self, place: Place, cache: usize, spec: &Flush) -> Which {
+        let it = &self.plan.caches[cache];
+        let instances = |part: usize| self.plan.instances(part) as u32;
+        let tables = match it.at {
+            Some(service) => instances(self.plan.clients.len() + service as usize),
+            None if it.spec.shared => 1,
+            None => it.users.iter().map(|&part| instances(part as usize)).sum(),
+        };
+        match (spec.replica, spec.share) {
+            (None, None) => Which::All,
+            (Some(replica), None) if replica < tables => Which::One(replica),
+            (Some(replica), None) => {
+                let message = format!("the cache `{}` has no table {replica}", spec.cache.value);
+                self.error(place, message, format!("it has {tables}, counted from 0"));
+                Which::All
+            }
+            (None, Some(share)) => Which::Some(((share.0 * f64::from(tables)).ceil() as u32).clamp(1, tables.max(1))),
+            (Some(_), Some(_)) => {
+                self.error(place, "`replica` and `share` exclude each other", "give one of them");
+                Which::All
+            }
+        }
     }
 
     fn timing(&mut self, fault: &Spanned<Fault>) -> Option<Timing> {
         let length = self.plan.schedule.length;
+        if fault.flush.is_some() && (fault.lasts.is_some() || fault.ramp.is_some()) {
+            let help =
+                "leave `for` and `ramp` out; for a cache that is gone for a time crash the service that holds it";
+            self.error(fault.place, "a flush is over at once", help);
+        }
         if let Some(random) = fault.random {
             if fault.at.is_some() || fault.lasts.is_some() || fault.repeat.is_some() {
                 self.error(
@@ -1419,7 +1713,8 @@ impl Builder<'_> {
             return Some(Timing::Random { between: random.mean_time_between.0, repair: random.mean_time_to_repair.0 });
         }
         let at = fault.at.as_ref().map_or(Time::ZERO, |span| time(span.value));
-        let lasts = fault.lasts.map_or(Duration::FOREVER, |span| span.0);
+        let usual = if fault.flush.is_some() { Duration::from_secs(1) } else { Duration::FOREVER };
+        let lasts = fault.lasts.map_or(usual, |span| span.0);
         if at >= length {
             let place = fault.at.as_ref().map_or(fault.place, |span| span.place);
             self.error(

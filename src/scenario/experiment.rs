@@ -223,7 +223,7 @@ impl JsonSchema for Values {
     }
 }
 
-/// A fault. Exactly one of `slow`, `errors`, `crash`, `pause`, `partition`, `link` and `surge` says what happens.
+/// A fault. Exactly one of `slow`, `errors`, `crash`, `pause`, `partition`, `link`, `surge`, `disconnect` and `flush` says what happens.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -268,6 +268,12 @@ pub struct Fault {
     /// A client's load is multiplied.
     #[serde(default)]
     pub surge: Option<Surge>,
+    /// Members of a fleet are gone, and start again when the fault is over.
+    #[serde(default)]
+    pub disconnect: Option<Disconnect>,
+    /// A cache is emptied, at once: with `at`, and with `repeat` again. Its window is the second from then on.
+    #[serde(default)]
+    pub flush: Option<Flush>,
 }
 
 /// It comes again and again.
@@ -422,6 +428,35 @@ pub struct Surge {
     pub client: Spanned<String>,
     /// How many times the load.
     pub factor: f64,
+}
+
+/// Members of a fleet are gone, with the requests that they have under way, and start again when the fault is over: a loss of power,
+/// a network that comes back, a restart of all.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disconnect {
+    /// The client. It must be a `fleet`.
+    pub client: Spanned<String>,
+    /// Only this share of its members, drawn for each run. Default: 100%.
+    #[serde(default)]
+    pub share: Option<Share>,
+    /// Each starts again at a time drawn evenly within so long after the end of the fault. Default: 0s, all at the same instant.
+    #[serde(default)]
+    pub within: Option<Span>,
+}
+
+/// A cache is emptied.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flush {
+    /// The cache.
+    pub cache: Spanned<String>,
+    /// Only the table of this instance of who uses the cache, or holds it, counted from 0.
+    #[serde(default)]
+    pub replica: Option<u32>,
+    /// Only this share of its tables, drawn for each run.
+    #[serde(default)]
+    pub share: Option<Share>,
 }
 
 /// A span of time.

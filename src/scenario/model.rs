@@ -14,7 +14,7 @@ use crate::balance;
 use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
-use crate::system::keys;
+use crate::system::{cache, fleet, keys};
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -36,6 +36,9 @@ pub struct Model {
     /// What is between them.
     #[serde(default)]
     pub network: Network,
+    /// Answers that are kept, so that they need not be fetched again; used by steps: `cache: <name>`.
+    #[serde(default)]
+    pub caches: Named<Spanned<cache::Spec>>,
 }
 
 /// A service: instances, each with a queue, workers, and operations.
@@ -141,6 +144,7 @@ impl Default for Client {
             load: Vec::new(),
             batch: None,
             users: None,
+            fleet: None,
             keys: None,
             priority: admission::Class::default(),
             instances: one(),
@@ -310,7 +314,7 @@ pub struct Operation {
 
 short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { steps, ..Operation::default() });
 
-/// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps` and `fail` says what is done.
+/// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps`, `fail` and `cache` says what is done.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -328,12 +332,15 @@ pub struct Step {
     /// Do one of these, drawn by weight.
     #[serde(default)]
     pub choice: Option<Vec<Spanned<Branch>>>,
-    /// Do these one after the other: to repeat them, or to put several steps into a branch.
+    /// Do these one after the other: to repeat them, or to put several steps into a branch. With `write`: what is written elsewhere.
     #[serde(default)]
     pub steps: Option<Vec<Spanned<Step>>>,
     /// End the operation like this.
     #[serde(default)]
     pub fail: Option<Failure>,
+    /// Look up what the request is about in the cache of this name, with `miss`; or write it, with `write`.
+    #[serde(default)]
+    pub cache: Option<Spanned<String>>,
 
     /// With `call`: the policies around it, outermost first.
     #[serde(default)]
@@ -350,6 +357,19 @@ pub struct Step {
     /// With `parallel`: how many must end well. The others are then abandoned. Default: all.
     #[serde(default)]
     pub need: Option<u32>,
+    /// With `cache`: what is done if there is no entry. When it has ended well, there is one; its failure is that of the step.
+    #[serde(default)]
+    pub miss: Option<Vec<Spanned<Step>>>,
+    /// With `miss`: what is done if there is an entry. Default: nothing.
+    #[serde(default)]
+    pub hit: Option<Vec<Spanned<Step>>>,
+    /// With `cache` and `steps`: when the entry changes.
+    #[serde(default)]
+    pub write: Option<cache::Write>,
+    /// With `write: behind`: so many writes of an instance are under way in the background at most; beyond that a request waits
+    /// for its own. Default: 1000.
+    #[serde(default)]
+    pub at_most: Option<u32>,
     /// So many times, one after the other. Default: 1.
     #[serde(default)]
     pub repeat: Option<u32>,
@@ -385,7 +405,7 @@ pub enum Failure {
     Throttled,
 }
 
-/// A client: where requests come from. `arrivals` (an open loop) or `users` (a closed loop), and `calls` or `tasks`.
+/// A client: where requests come from. `arrivals` (an open loop), `users` (a closed loop) or a `fleet`, and `calls` or `tasks`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -416,6 +436,9 @@ pub struct Client {
     /// A closed loop: each user waits for the answer, thinks, and asks again.
     #[serde(default)]
     pub users: Option<Users>,
+    /// Many small clients as one: each starts, asks, and is served once it has had an answer.
+    #[serde(default)]
+    pub fleet: Option<Spanned<fleet::Spec>>,
     /// What its requests are about; handed on to the calls made for them. Default: `same`.
     #[serde(default)]
     pub keys: Option<Spanned<keys::Spec>>,

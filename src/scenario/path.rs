@@ -26,7 +26,7 @@ use super::tree::{Entry, Node, Value};
 /// Segments in one path. The files have fewer levels than this.
 const MOST_SEGMENTS: usize = 64;
 /// Keys under which steps hold further steps.
-const INNER_STEPS: [&str; 5] = ["steps", "parallel", "choice", "repeat", "branches"];
+const INNER_STEPS: [&str; 7] = ["steps", "parallel", "choice", "repeat", "branches", "miss", "hit"];
 /// The key under which a step, client or service holds its policies.
 const POLICIES: &str = "policies";
 

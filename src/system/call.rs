@@ -43,6 +43,8 @@ pub(super) struct Event {
 pub(super) struct Done {
     pub task: Handle,
     pub outcome: Outcome,
+    /// The replica to which the call of a program was sent last, if it was sent.
+    pub replica: Option<u32>,
 }
 
 /// The calls under way, and the state of all policies.
@@ -134,6 +136,8 @@ struct Leg {
     request: Handle,
     /// The replica it was sent to last.
     replica: u32,
+    /// Whether it was sent at all.
+    was_sent: bool,
     /// Whether the next attempt goes to another replica.
     elsewhere: bool,
     bucket: u32,
@@ -384,14 +388,15 @@ impl Calls {
 
     /// A runner has ended, and is no more; or a call that was put off. An answer ends the race, as a 4xx does; another failure waits for the others.
     fn on_run(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Option<Done> {
-        let Leg { runs_for, base, before, replica, task, trace, .. } = self.legs[id];
+        let Leg { runs_for, base, before, replica, was_sent, task, trace, .. } = self.legs[id];
         if runs_for == Handle::NONE {
             cx.tell(trace, |_| Note::Ended { leg: id, outcome });
             self.legs.remove(id);
-            return Some(Done { task, outcome });
+            return Some(Done { task, outcome, replica: None });
         }
         // Who tries elsewhere means elsewhere than this.
         self.legs[runs_for].replica = replica;
+        self.legs[runs_for].was_sent |= was_sent;
         if self.legs[runs_for].runners == id {
             self.legs[runs_for].runners = before;
         } else {
@@ -1045,6 +1050,7 @@ impl Calls {
             };
             balancer.sent(replica);
             leg.replica = replica as u32;
+            leg.was_sent = true;
         }
         let service = &cx.plan.services[edge.service as usize];
         let deadline = if service.deadline {
@@ -1088,7 +1094,7 @@ impl Calls {
 
     fn close(&mut self, cx: &mut Context<'_>, id: CallId, outcome: Outcome) -> Done {
         let leg = &self.legs[id];
-        let done = Done { task: leg.task, outcome };
+        let done = Done { task: leg.task, outcome, replica: leg.was_sent.then_some(leg.replica) };
         let took = cx.engine.now() - leg.opened;
         cx.tell(leg.trace, |_| Note::Ended { leg: id, outcome });
         cx.note(Fact::CallClosed { edge: leg.edge, bucket: leg.bucket, outcome, took });
@@ -1114,6 +1120,7 @@ impl Leg {
             stack,
             request: Handle::NONE,
             replica: 0,
+            was_sent: false,
             elsewhere: false,
             bucket,
             opened,

@@ -3,6 +3,7 @@
 //! ```text
 //!   open loop     arrival ─► request           arrival ─► request        whatever happens to the first
 //!   closed loop   user thinks ─► request ─► answer ─► user thinks ─► …   one request a user
+//!   fleet         member starts ─► request ─► answer ─► …                one request a member; see [`super::fleet`]
 //! ```
 //!
 //! An open loop does not slow down with the system; a closed loop does. Requests go on coming
@@ -11,9 +12,11 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Duration, Engine, Key, Stream, Streams, Time};
+use crate::engine::{Dist, Duration, Engine, Key, Stream, Streams, Time};
+use crate::outcome::Outcome;
 
 use super::fault::strength;
+use super::fleet::{Fleet, Left};
 use super::keys::Keys;
 use super::plan::{self, Gaps, Load, Plan, Source};
 
@@ -24,6 +27,8 @@ pub(super) enum Event {
     Arrival { client: u32 },
     /// A user of a closed loop has thought enough.
     User { client: u32, user: u32 },
+    /// All who want to ask at this instant have said so.
+    Gathered { client: u32 },
 }
 
 /// A request that a client wants to make.
@@ -49,8 +54,13 @@ pub(super) struct Client {
     source: Running,
     surges: Vec<(u32, Surge)>,
     keys: Keys,
+    /// Users who ask at this instant, if several may do so.
+    gathered: Vec<u32>,
+    may_tie: bool,
     arrivals: Stream,
     choices: Stream,
+    /// The order of those who ask at the same instant.
+    ties: Stream,
     end: Time,
 }
 
@@ -79,10 +89,11 @@ enum Running {
     },
     Closed {
         users: u32,
-        think: crate::engine::Dist,
+        think: Dist,
         start_every: Duration,
         begun: Vec<bool>,
     },
+    Fleet(Fleet),
 }
 
 impl Client {
@@ -119,11 +130,20 @@ impl Client {
                     start_every: *start_every,
                     begun: vec![false; *users as usize],
                 },
+                Source::Fleet(fleet) => Running::Fleet(Fleet::new(fleet)),
+            },
+            gathered: Vec::new(),
+            // Users who think for the same time are in step, once they have been.
+            may_tie: match &spec.source {
+                Source::Closed { think, .. } => spec.first.is_some() || matches!(think, Dist::Constant(_)),
+                Source::Fleet(_) => true,
+                Source::Open { .. } | Source::Replay(_) => false,
             },
             surges: Vec::new(),
             keys: Keys::new(spec.keys, &spec.name, name("keys")),
             arrivals: name("arrivals"),
             choices: name("choices"),
+            ties: name("ties"),
             end: plan.schedule.length + plan.schedule.drain,
         }
     }
@@ -142,6 +162,11 @@ impl Client {
                     }
                 }
             }
+            Running::Fleet(fleet) => {
+                let client = self.number;
+                let ask = |user| super::Event::Client(Event::User { client, user });
+                fleet.start(engine, &mut self.arrivals, self.end, ask);
+            }
             Running::Open { .. } | Running::Replay { .. } => self.await_next(engine),
         }
     }
@@ -157,20 +182,83 @@ impl Client {
         self.await_next(engine);
     }
 
-    /// A user has thought enough.
-    pub(super) fn on_user(&mut self, user: u32) -> Wish {
-        let Running::Closed { begun, .. } = &mut self.source else { unreachable!("only closed loops have users") };
-        let first = self.first.filter(|_| !std::mem::replace(&mut begun[user as usize], true));
+    /// A user has thought enough, or it is the turn of a member. Those who may not be alone wait until all of this instant are here.
+    pub(super) fn on_user(&mut self, user: u32, engine: &mut Engine<super::Event>, wishes: &mut Vec<Wish>) {
+        if !self.may_tie {
+            wishes.push(self.wish(user));
+            return;
+        }
+        if let Running::Fleet(fleet) = &mut self.source {
+            fleet.asks(user, engine.now());
+        }
+        if self.gathered.is_empty() {
+            engine.after(Duration::ZERO, super::Event::Client(Event::Gathered { client: self.number }));
+        }
+        self.gathered.push(user);
+    }
+
+    /// All are here who ask at this instant: in an order that is drawn each time, or the same would win for ever.
+    pub(super) fn on_gathered(&mut self, wishes: &mut Vec<Wish>) {
+        let mut users = std::mem::take(&mut self.gathered);
+        self.ties.shuffle(&mut users);
+        for user in users.drain(..) {
+            // A fault of the same instant may have come between.
+            let is_there = !matches!(&self.source, Running::Fleet(fleet) if !fleet.is_there(user));
+            if is_there {
+                wishes.push(self.wish(user));
+            }
+        }
+        self.gathered = users;
+    }
+
+    fn wish(&mut self, user: u32) -> Wish {
+        let first = match &mut self.source {
+            Running::Closed { begun, .. } => self.first.filter(|_| !std::mem::replace(&mut begun[user as usize], true)),
+            _ => None,
+        };
         let entry = first.unwrap_or_else(|| self.choose_task());
         Wish { entry, instance: user % self.instances, user: Some(user), key: self.keys.draw() }
     }
 
-    /// The request of a user has ended.
-    pub(super) fn on_done(&mut self, user: u32, engine: &mut Engine<super::Event>) {
-        let Running::Closed { think, .. } = &self.source else { unreachable!("only closed loops have users") };
-        let think = think.sample(&mut self.arrivals);
-        if engine.now() + think < self.end {
-            engine.after(think, super::Event::Client(Event::User { client: self.number, user }));
+    /// The request of a user, or of a member of a fleet, has ended. Returns whether a member is served by it for the first time since it
+    /// started.
+    pub(super) fn on_done(&mut self, user: u32, outcome: Outcome, engine: &mut Engine<super::Event>) -> bool {
+        let ask = super::Event::Client(Event::User { client: self.number, user });
+        match &mut self.source {
+            Running::Closed { think, .. } => {
+                let think = think.sample(&mut self.arrivals);
+                if engine.now() + think < self.end {
+                    engine.after(think, ask);
+                }
+                false
+            }
+            Running::Fleet(fleet) => fleet.ended(user, outcome.is_answer(), engine, &mut self.arrivals, self.end, ask),
+            Running::Open { .. } | Running::Replay { .. } => unreachable!("arrivals are nobody's"),
+        }
+    }
+
+    /// A fault takes members of a fleet away.
+    pub(super) fn on_leave(&mut self, members: &[u32], engine: &mut Engine<super::Event>) -> Left {
+        match &mut self.source {
+            Running::Fleet(fleet) => fleet.leave(members, engine),
+            _ => unreachable!("only fleets have members"),
+        }
+    }
+
+    /// The fault is over.
+    pub(super) fn on_back(&mut self, members: &[u32], within: Duration, engine: &mut Engine<super::Event>) {
+        let client = self.number;
+        let ask = |user| super::Event::Client(Event::User { client, user });
+        match &mut self.source {
+            Running::Fleet(fleet) => fleet.come_back(members, within, engine, &mut self.arrivals, ask),
+            _ => unreachable!("only fleets have members"),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match &self.source {
+            Running::Fleet(fleet) => fleet.bytes(),
+            _ => 0,
         }
     }
 
@@ -214,7 +302,7 @@ impl Client {
                     engine.at(at, super::Event::Client(Event::Arrival { client: self.number }));
                 }
             }
-            Running::Closed { .. } => {}
+            Running::Closed { .. } | Running::Fleet(_) => {}
         }
     }
 

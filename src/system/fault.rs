@@ -97,6 +97,14 @@ impl Faults {
     }
 }
 
+impl Faults {
+    /// The members of a fleet that a fault is about: drawn once, and the same for its whole life.
+    pub(super) fn members(&mut self, fault: u32, count: u32, of: u32) -> Vec<u32> {
+        let which = if count == of { Which::All } else { Which::Some(count) };
+        self.replicas(fault, which, of, |_| None)
+    }
+}
+
 impl Fault {
     fn plan_at(&self, at: Time, plan: &Plan, engine: &mut Engine<super::Event>, event: Event) {
         // What begins after the end disturbs nobody; what has begun must end, so that the last requests can.

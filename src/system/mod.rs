@@ -14,10 +14,12 @@
 //! world below does what follows. Always, at the end: opened = answered + failed + cancelled + unfinished, for each
 //! client and each edge; and when nothing is under way, every worker, permit and place is free.
 
+pub mod cache;
 mod call;
 mod client;
 mod effects;
 mod fault;
+pub mod fleet;
 pub mod keys;
 mod network;
 pub mod plan;
@@ -28,17 +30,18 @@ mod task;
 use crate::admission::idempotency::{Concurrent, Seen, Table};
 use crate::admission::rate_limit::Counts;
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
-use crate::measure::{Fact, Measure, Note, Run, UNTRACED};
+use crate::measure::{CacheFact, Fact, Measure, Note, Run, UNTRACED};
 use crate::outcome::{Lesser, Outcome};
 
+use cache::Look;
 use call::Why;
 use client::Wish;
 use effects::Effects;
 use network::Fate;
-use plan::{Cancel, Plan, Step, What};
+use plan::{Cancel, Plan, Source, Step, What};
 use put_off::Entry;
 use service::{Admission, Gone};
-use task::{About, Count, Purpose, State, Task, Worker};
+use task::{About, Count, Forked, Purpose, State, Task, Worker};
 
 /// What happens next, somewhere.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +60,7 @@ enum Event {
         replica: u32,
     },
     Service(service::Event),
+    Cache(cache::Event),
     Fault(fault::Event),
 }
 
@@ -322,6 +326,7 @@ struct World<'p> {
     cx: Context<'p>,
     clients: Vec<client::Client>,
     calls: call::Calls,
+    caches: cache::Caches,
     instances: service::Instances,
     faults: fault::Faults,
     /// For each host, the luck of its programs.
@@ -340,6 +345,10 @@ impl<'p> World<'p> {
         let network = network::Network::new(plan, &streams, &mut engine);
         let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
         call::Calls::start_probing(plan, &hosts, &streams, &mut engine);
+        let mut measure = Measure::new(plan);
+        let caches = cache::Caches::new(plan, &hosts, &streams, &mut |cache, entries| {
+            measure.note(Time::ZERO, Fact::Cache { cache, what: CacheFact::Entries(entries) });
+        });
         let first_service = hosts.first[plan.clients.len()];
         let mut measure = Measure::new(plan);
         if traced > 0 {
@@ -358,6 +367,7 @@ impl<'p> World<'p> {
                 .map(|(number, spec)| client::Client::new(number as u32, spec, plan, &streams))
                 .collect(),
             calls,
+            caches,
             instances: service::Instances::new(plan, first_service, &streams),
             faults: fault::Faults::new(plan, &streams),
             choices: choices.collect(),
@@ -455,13 +465,15 @@ impl<'p> World<'p> {
         match event {
             Event::Client(client::Event::Arrival { client }) => {
                 self.clients[client as usize].on_arrival(&mut cx.engine, &mut self.wishes);
-                while let Some(wish) = self.wishes.pop() {
-                    self.open(client, wish);
-                }
+                self.open_all(client);
             }
             Event::Client(client::Event::User { client, user }) => {
-                let wish = self.clients[client as usize].on_user(user);
-                self.open(client, wish);
+                self.clients[client as usize].on_user(user, &mut cx.engine, &mut self.wishes);
+                self.open_all(client);
+            }
+            Event::Client(client::Event::Gathered { client }) => {
+                self.clients[client as usize].on_gathered(&mut self.wishes);
+                self.open_all(client);
             }
             Event::Network(network::Event::Request(task)) => self.on_request(task),
             Event::Network(network::Event::Answer(task)) => {
@@ -505,6 +517,8 @@ impl<'p> World<'p> {
                     self.calls.started(host, cx);
                 }
             }
+            Event::Cache(cache::Event::Woken(task)) => self.on_woken(task),
+            Event::Cache(cache::Event::LeaseOver(lease)) => self.caches.lease_over(cx, lease),
             Event::Fault(event) => self.on_fault(event),
         }
         self.settle();
@@ -516,7 +530,9 @@ impl<'p> World<'p> {
             Event::Network(network::Event::Request(task) | network::Event::Cancel(task)) => {
                 self.cx.tasks.get(task).map(|task| task.host)
             }
-            Event::Service(service::Event::FirstEnded(task)) => self.cx.tasks.get(task).map(|task| task.host),
+            Event::Service(service::Event::FirstEnded(task)) | Event::Cache(cache::Event::Woken(task)) => {
+                self.cx.tasks.get(task).map(|task| task.host)
+            }
             Event::Network(network::Event::Answer(task)) => {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
@@ -524,7 +540,7 @@ impl<'p> World<'p> {
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
-            Event::Client(_) | Event::Service(_) | Event::Fault(_) => None,
+            Event::Client(_) | Event::Service(_) | Event::Cache(_) | Event::Fault(_) => None,
         };
         let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
         let instance = self.instances.at(host);
@@ -566,6 +582,12 @@ impl<'p> World<'p> {
     }
 
     /// A client makes a request.
+    fn open_all(&mut self, client: u32) {
+        while let Some(wish) = self.wishes.pop() {
+            self.open(client, wish);
+        }
+    }
+
     fn open(&mut self, client: u32, wish: Wish) {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
@@ -681,11 +703,24 @@ impl<'p> World<'p> {
     /// A task takes the result of its call. False if the task has ended with it.
     fn take(&mut self, done: call::Done) -> bool {
         let task = &mut self.cx.tasks[done.task];
-        let Step::Call { optional, .. } = self.cx.plan.steps[task.pc as usize] else {
-            unreachable!("what waits for a call is at a call")
+        task.state = State::Ready;
+        let optional = match self.cx.plan.steps[task.pc as usize] {
+            Step::Call { optional, .. } => optional,
+            // An entry is read, or written, as the answer comes; what fails finds nothing, or changes nothing.
+            Step::Look { .. } => {
+                let table = done.replica.filter(|_| done.outcome.is_answer()).unwrap_or(cache::NOWHERE);
+                return self.look_up(done.task, table);
+            }
+            Step::Keep { cache, deletes, .. } => {
+                task.pc += 1;
+                if let Some(table) = done.replica.filter(|_| done.outcome.is_answer()) {
+                    self.keep(done.task, cache, table, deletes);
+                }
+                return true;
+            }
+            _ => unreachable!("what waits for a call is at a call"),
         };
         task.pc += 1;
-        task.state = State::Ready;
         match done.outcome {
             Outcome::Ok => true,
             Outcome::Degraded(lesser) => {
@@ -754,6 +789,53 @@ impl<'p> World<'p> {
                     }
                     self.cx.tasks[id].pc += 1;
                 }
+                Step::Look { cache, read, .. } => {
+                    let (cache, read) = (*cache, *read);
+                    let goes_on = match read {
+                        Some(edge) => {
+                            self.let_go(id);
+                            match self.calls.start(&mut self.cx, id, edge) {
+                                None => return,
+                                Some(done) => self.take(done),
+                            }
+                        }
+                        None => {
+                            let table = self.caches.table_of(cache, host, &self.cx.hosts);
+                            self.look_up(id, table)
+                        }
+                    };
+                    if !goes_on {
+                        return;
+                    }
+                }
+                Step::Keep { cache, write: None, deletes } => {
+                    task.pc += 1;
+                    let table = self.caches.table_of(*cache, host, &self.cx.hosts);
+                    self.keep(id, *cache, table, *deletes);
+                }
+                Step::Keep { write: Some(edge), .. } => {
+                    self.let_go(id);
+                    match self.calls.start(&mut self.cx, id, *edge) {
+                        None => return,
+                        Some(done) => {
+                            self.take(done);
+                        }
+                    }
+                }
+                Step::Behind { cache, branch, then, most } => {
+                    let has_room = self.caches.begin_behind(&mut self.cx, *cache, host, *most);
+                    self.cx.tasks[id].pc = if has_room { *then } else { *branch };
+                    if has_room {
+                        self.in_background(id, *branch, Count::Behind { cache: *cache });
+                    }
+                }
+                Step::EndBehind => {
+                    if let Count::Behind { .. } = task.count {
+                        self.end_in_background(id, Outcome::Ok);
+                        return;
+                    }
+                    task.pc += 1;
+                }
                 Step::Refuse => {
                     let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
                     self.end(id, outcome);
@@ -766,6 +848,133 @@ impl<'p> World<'p> {
                 }
             }
         }
+    }
+
+    /// A task looks its key up in this table of a cache. False if it cannot take its next step now.
+    fn look_up(&mut self, id: Handle, table: u32) -> bool {
+        let task = &mut self.cx.tasks[id];
+        let Step::Look { cache, hit, miss, .. } = self.cx.plan.steps[task.pc as usize] else {
+            unreachable!("who looks a key up is at a lookup")
+        };
+        let (key, again) = (task.about.key, task.looked != cache::NOWHERE);
+        task.looked = cache::NOWHERE;
+        match self.caches.look(&mut self.cx, cache, table, key, again) {
+            Look::Entry { refresh } => {
+                self.cx.tasks[id].pc = hit;
+                if let Some(why) = refresh {
+                    let fetch = self.caches.fetch(&mut self.cx, cache, table, key, why);
+                    self.in_background(id, miss, Count::Fetch(fetch));
+                }
+                true
+            }
+            Look::Spared => {
+                self.goes_on_with_less(id, hit);
+                true
+            }
+            Look::Failure(outcome) => {
+                self.end(id, outcome);
+                false
+            }
+            Look::Nothing => {
+                let fetch = self.caches.fetch(&mut self.cx, cache, table, key, cache::Why::Missing);
+                self.let_go(id);
+                self.fork(id, &[miss], 1);
+                let branch = self.cx.tasks[id].branches;
+                self.cx.tasks[branch].count = Count::Fetch(fetch);
+                false
+            }
+            Look::Wait => {
+                let task = &mut self.cx.tasks[id];
+                task.looked = table;
+                task.state = State::WaitsForFetch;
+                self.caches.wait(&mut self.cx, cache, table, key, id);
+                self.let_go(id);
+                false
+            }
+        }
+    }
+
+    /// A task goes on with an entry that is too old.
+    fn goes_on_with_less(&mut self, id: Handle, at: u32) {
+        let task = &mut self.cx.tasks[id];
+        task.pc = at;
+        task.lesser = task.lesser.and(Lesser::PARTIAL);
+    }
+
+    /// What a task has waited for at a cache has ended.
+    fn on_woken(&mut self, id: Handle) {
+        let Some(task) = self.cx.tasks.get_mut(id) else { return };
+        let State::Woken(outcome) = task.state else { return };
+        task.state = State::Ready;
+        if outcome == Outcome::Cancelled {
+            // It looks again: for a table that is held by a service, with another call.
+            self.cx.ready.push(id);
+            return;
+        }
+        let table = std::mem::replace(&mut task.looked, cache::NOWHERE);
+        if self.take_fetched(id, table, outcome) {
+            self.cx.ready.push(id);
+        }
+    }
+
+    /// A task takes what was fetched for it, by itself or by another one. False if the task has ended with it.
+    fn take_fetched(&mut self, id: Handle, table: u32, outcome: Outcome) -> bool {
+        let task = &mut self.cx.tasks[id];
+        let Step::Look { cache, hit, then, .. } = self.cx.plan.steps[task.pc as usize] else {
+            unreachable!("who gets what was fetched is at a lookup")
+        };
+        if outcome.is_answer() {
+            task.pc = then;
+            if let Outcome::Degraded(lesser) = outcome {
+                task.lesser = task.lesser.and(lesser);
+            }
+            return true;
+        }
+        let key = task.about.key;
+        let spared = self.caches.spares(&mut self.cx, cache, table, key);
+        if spared {
+            self.goes_on_with_less(id, hit);
+        } else {
+            self.end(id, outcome);
+        }
+        spared
+    }
+
+    /// What a task has fetched or written is kept, or its entry deleted.
+    fn keep(&mut self, id: Handle, cache: u32, table: u32, deletes: bool) {
+        let task = &self.cx.tasks[id];
+        let key = task.about.key;
+        if deletes {
+            self.caches.delete(&mut self.cx, cache, table, key);
+            return;
+        }
+        let began = if let Count::Fetch(fetch) = task.count { self.caches.began(fetch) } else { None };
+        let took = began.map(|began| self.cx.engine.now() - began);
+        self.caches.fill(&mut self.cx, cache, table, key, took);
+    }
+
+    /// A branch of a task runs that it does not wait for, beside the workers.
+    fn in_background(&mut self, id: Handle, entry: u32, count: Count) {
+        let now = self.cx.engine.now();
+        let bucket = self.cx.measure.bucket(now);
+        let number = self.cx.next_number();
+        let Task { host, about, .. } = self.cx.tasks[id];
+        // As the branch would have it that is waited for.
+        let about = About { identity: mix(about.identity), ..about };
+        let task = Task { pc: entry, started: true, count, ..Task::new(number, host, bucket, about, now) };
+        let task = self.cx.begin(task);
+        self.cx.ready.push(task);
+    }
+
+    /// A task that nobody waits for is over, well or not.
+    fn end_in_background(&mut self, id: Handle, outcome: Outcome) {
+        let Task { count, host, .. } = self.cx.tasks[id];
+        match count {
+            Count::Fetch(fetch) => self.caches.fetched(&mut self.cx, fetch, outcome),
+            Count::Behind { cache } => self.caches.end_behind(&mut self.cx, cache, host, outcome.is_answer()),
+            _ => {}
+        }
+        self.cx.forget(id);
     }
 
     /// The table of keys of the operation that a request asks for.
@@ -832,7 +1041,7 @@ impl<'p> World<'p> {
         let want_workers = self.releases_worker(self.cx.tasks[id].host);
         let parent = &mut self.cx.tasks[id];
         parent.state = State::Forked;
-        parent.count = Count::Branches { running: entries.len() as u32, well: 0, need };
+        parent.forked = Forked { running: entries.len() as u32, well: 0, need };
         let branch = Task {
             parent: id,
             branches: Handle::NONE,
@@ -859,12 +1068,20 @@ impl<'p> World<'p> {
 
     /// A branch has ended. It stays until its parent goes on.
     fn join(&mut self, branch: Handle, outcome: Outcome) {
+        let Task { parent: id, count, .. } = self.cx.tasks[branch];
         self.cx.tasks[branch].state = State::Answered(outcome);
-        let id = self.cx.tasks[branch].parent;
+        if let Count::Fetch(fetch) = count {
+            let (table, _) = self.caches.place_of(fetch).expect("it is under way");
+            self.caches.fetched(&mut self.cx, fetch, outcome);
+            self.end_branches(id);
+            self.cx.tasks[id].state = State::Ready;
+            if self.take_fetched(id, table, outcome) {
+                self.cx.ready.push(id);
+            }
+            return;
+        }
         let parent = &mut self.cx.tasks[id];
-        let Count::Branches { running, well, need } = &mut parent.count else {
-            unreachable!("a task with branches counts them")
-        };
+        let Forked { running, well, need } = &mut parent.forked;
         *running -= 1;
         if outcome.is_answer() {
             *well += 1;
@@ -883,7 +1100,6 @@ impl<'p> World<'p> {
         self.end_branches(id);
         let parent = &mut self.cx.tasks[id];
         parent.state = State::Ready;
-        parent.count = Count::Nothing;
         if enough {
             self.cx.ready.push(id);
         } else {
@@ -914,6 +1130,8 @@ impl<'p> World<'p> {
         if task.parent != Handle::NONE {
             self.let_go_for_good(id);
             self.join(id, outcome);
+        } else if let Count::Fetch(_) | Count::Behind { .. } = task.count {
+            self.end_in_background(id, outcome);
         } else if self.cx.hosts.is_client(host) {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
@@ -921,8 +1139,10 @@ impl<'p> World<'p> {
             self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
             self.cx.tell(trace, |_| Note::Closed { task: id, outcome });
-            if let Count::User(user) = count {
-                self.clients[client as usize].on_done(user, &mut self.cx.engine);
+            if let Count::User(user) = count
+                && self.clients[client as usize].on_done(user, outcome, &mut self.cx.engine)
+            {
+                self.cx.note(Fact::Served { client, delta: 1 });
             }
         } else {
             if self.cx.counts_effects || task.token != 0 {
@@ -975,10 +1195,13 @@ impl<'p> World<'p> {
 
     /// Stops a task wherever it is, with its calls and branches. It stays in the slab.
     fn stop(&mut self, id: Handle) {
-        let (state, host) = {
+        let (state, host, count) = {
             let task = &self.cx.tasks[id];
-            (task.state, task.host)
+            (task.state, task.host, task.count)
         };
+        if let Count::Fetch(fetch) = count {
+            self.caches.fetched(&mut self.cx, fetch, Outcome::Cancelled);
+        }
         match state {
             State::Calling(call) => self.calls.abandon(call, Why::Unwanted, &mut self.cx),
             State::Forked => self.end_branches(id),
@@ -987,7 +1210,12 @@ impl<'p> World<'p> {
             }
             // One that is queued is passed over when its turn comes.
             State::Queued => self.cx.tell_of(id, |_| Note::WaitsNoMore { task: id }),
-            State::Travelling | State::Ready | State::WaitsForFirst | State::Answered(_) => {}
+            State::Travelling
+            | State::Ready
+            | State::WaitsForFirst
+            | State::WaitsForFetch
+            | State::Woken(_)
+            | State::Answered(_) => {}
         }
         self.let_go_for_good(id);
     }
@@ -1060,6 +1288,25 @@ impl<'p> World<'p> {
                     }
                 }
             }
+            What::Disconnect { client, members, within } => {
+                let Source::Fleet(fleet) = &plan.clients[*client as usize].source else {
+                    unreachable!("only fleets have members")
+                };
+                let members = self.faults.members(number, *members, fleet.members);
+                if begins {
+                    self.disconnect(*client, &members);
+                } else {
+                    self.clients[*client as usize].on_back(&members, *within, &mut self.cx.engine);
+                }
+            }
+            What::Flush { cache, which } => {
+                if begins {
+                    let tables = self.caches.tables(*cache);
+                    for table in self.faults.replicas(number, *which, tables, |_| None) {
+                        self.caches.flush(&mut self.cx, *cache, table);
+                    }
+                }
+            }
             What::Surge { client, factor } => {
                 let client = &mut self.clients[*client as usize];
                 if begins {
@@ -1070,6 +1317,30 @@ impl<'p> World<'p> {
             }
         }
         self.faults.plan_next(event, plan, &mut self.cx.engine);
+    }
+
+    /// Members of a fleet are gone, with the requests that they have under way. Nobody is told, but servers that hear of it.
+    fn disconnect(&mut self, client: u32, members: &[u32]) {
+        let left = self.clients[client as usize].on_leave(members, &mut self.cx.engine);
+        self.cx.note(Fact::Served { client, delta: -left.served });
+        let first = self.cx.hosts.of_client(client);
+        let instances = self.cx.plan.clients[client as usize].instances;
+        for host in first..first + instances {
+            for id in self.cx.tasks_at(host) {
+                let Some(task) = self.cx.tasks.get(id) else { continue };
+                // In order of their numbers, as faults draw them.
+                if let Count::User(member) = task.count
+                    && left.members.binary_search(&member).is_ok()
+                {
+                    let (bucket, took) = (task.bucket, self.cx.engine.now() - task.arrived);
+                    let trace = task.about.trace;
+                    self.stop(id);
+                    self.cx.forget(id);
+                    self.cx.tell(trace, |_| Note::Closed { task: id, outcome: Outcome::Cancelled });
+                    self.cx.note(Fact::Closed { client, bucket, outcome: Outcome::Cancelled, took });
+                }
+            }
+        }
     }
 
     /// Tells the measurements how a process is.
@@ -1101,7 +1372,11 @@ impl<'p> World<'p> {
         });
         for &id in &here {
             self.lose(id);
+            if let Count::Fetch(fetch) = self.cx.tasks[id].count {
+                self.caches.fetched(&mut self.cx, fetch, Outcome::Cancelled);
+            }
         }
+        self.caches.crash(&mut self.cx, host);
         // Branches are younger than what they are branches of: from the youngest on, their work joins that of all above.
         for &id in here.iter().rev() {
             let Task { parent, work, .. } = self.cx.tasks[id];
@@ -1112,9 +1387,16 @@ impl<'p> World<'p> {
         }
         for id in here {
             let Some(task) = self.cx.tasks.get(id) else { continue };
-            if let Count::Background(_) = task.count {
-                self.cx.forget(id);
-                continue;
+            match task.count {
+                Count::Background(_) => {
+                    self.cx.forget(id);
+                    continue;
+                }
+                Count::Fetch(_) | Count::Behind { .. } => {
+                    self.end_in_background(id, Outcome::Cancelled);
+                    continue;
+                }
+                _ => {}
             }
             self.let_go_of_key(id, Outcome::Unreachable);
             let task = &self.cx.tasks[id];
@@ -1152,6 +1434,8 @@ impl<'p> World<'p> {
             | State::Ready
             | State::Forked
             | State::WaitsForFirst
+            | State::WaitsForFetch
+            | State::Woken(_)
             | State::Answered(_) => Duration::ZERO,
         };
         let task = &mut self.cx.tasks[id];
@@ -1164,8 +1448,10 @@ impl<'p> World<'p> {
             + self.cx.engine.bytes()
             + self.calls.bytes()
             + self.instances.bytes()
+            + self.caches.bytes()
             + self.cx.tables.iter().flatten().flatten().map(Table::bytes).sum::<usize>()
             + self.cx.effects.bytes()
+            + self.clients.iter().map(client::Client::bytes).sum::<usize>()
             + self.cx.rates.iter().flatten().map(Counts::bytes).sum::<usize>()
             + self.cx.measure.bytes();
         bytes as u64
@@ -1175,9 +1461,11 @@ impl<'p> World<'p> {
     fn name_of(&self, event: Event) -> String {
         let host_of = |task: Handle| self.cx.tasks.get(task).map(|task| task.host);
         let host = match event {
-            Event::Client(client::Event::Arrival { client } | client::Event::User { client, .. }) => {
-                Some(self.cx.hosts.of_client(client))
-            }
+            Event::Client(
+                client::Event::Arrival { client }
+                | client::Event::User { client, .. }
+                | client::Event::Gathered { client },
+            ) => Some(self.cx.hosts.of_client(client)),
             Event::Network(
                 network::Event::Request(task) | network::Event::Answer(task) | network::Event::Cancel(task),
             )
@@ -1186,7 +1474,8 @@ impl<'p> World<'p> {
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
-            Event::Fault(_) => None,
+            Event::Cache(cache::Event::Woken(task)) => host_of(task),
+            Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {
             Some(part) if part < self.cx.plan.clients.len() => format!("client `{}`", self.cx.plan.part_name(part)),
@@ -1200,6 +1489,7 @@ impl<'p> World<'p> {
         if self.cx.tasks.is_empty() && stopped.is_none() {
             assert!(self.calls.at_rest(), "nothing is under way, and yet a policy holds a permit or a place");
             assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");
+            assert!(self.caches.at_rest(), "nothing is under way, and yet a cache fetches, or somebody waits for it");
             let tables = self.cx.tables.iter().flatten().flatten().all(Table::at_rest);
             // What waits to be made later can still have its effect a second time.
             let remembers = !self.calls.has_put_off() && !self.cx.effects.at_rest();
@@ -1209,7 +1499,7 @@ impl<'p> World<'p> {
         let hosts = &self.cx.hosts;
         let mut open_requests: Vec<(u32, u32)> = Vec::new();
         for (_, task) in self.cx.tasks.iter() {
-            let in_background = matches!(task.count, Count::Background(_));
+            let in_background = matches!(task.count, Count::Background(_) | Count::Fetch(_) | Count::Behind { .. });
             if hosts.is_client(task.host) && task.parent == Handle::NONE && !in_background {
                 open_requests.push((hosts.part_of(task.host) as u32, task.bucket));
             }

@@ -17,7 +17,7 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
-use super::keys;
+use super::{cache, fleet, keys};
 
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +28,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Every call that is written, grouped by caller.
     pub edges: Vec<Edge>,
+    /// What is kept of answers.
+    pub caches: Vec<Cache>,
     /// The programs of all operations.
     pub steps: Vec<Step>,
     /// Ways between two parts, in one direction.
@@ -142,6 +144,8 @@ pub enum Source {
         /// The time between the starts of two users.
         start_every: Duration,
     },
+    /// Members that each ask in their turn.
+    Fleet(fleet::Plan),
 }
 
 /// The law of the gaps between arrivals, for a mean of one.
@@ -340,6 +344,19 @@ pub struct Edge {
     pub layers: Vec<Arc<dyn Blueprint>>,
 }
 
+/// Answers that are kept.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    /// Its name; it is measured as `cache/<name>`.
+    pub name: String,
+    /// Its options.
+    pub spec: cache::Spec,
+    /// The service that holds it, if one does.
+    pub at: Option<u32>,
+    /// The parts that use it, in their order.
+    pub users: Vec<u32>,
+}
+
 /// A step of a program.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -369,6 +386,41 @@ pub enum Step {
     Fail(Outcome),
     /// Go on, but only one at a time of those with the same key, and only until one has ended well.
     Once,
+    /// Look the key up in a cache: with an entry go on at `hit`. Without one run a branch that fetches it, and go on at `then`.
+    Look {
+        /// The cache.
+        cache: u32,
+        /// The call that reads it, if a service holds it.
+        read: Option<u32>,
+        /// Where to go on with an entry.
+        hit: u32,
+        /// The first step of the branch.
+        miss: u32,
+        /// Where to go on with what was fetched.
+        then: u32,
+    },
+    /// Put an entry into a cache, or delete it.
+    Keep {
+        /// The cache.
+        cache: u32,
+        /// The call that does so, if a service holds it.
+        write: Option<u32>,
+        /// Whether it is deleted.
+        deletes: bool,
+    },
+    /// Run a branch that nobody waits for, and go on; or go through it first if too many run already.
+    Behind {
+        /// The cache, whose entry is there already.
+        cache: u32,
+        /// The first step of the branch; its last is [`Step::EndBehind`].
+        branch: u32,
+        /// Where to go on.
+        then: u32,
+        /// How many may run at an instance.
+        most: u32,
+    },
+    /// End well, if this runs in the background because of a [`Step::Behind`].
+    EndBehind,
     /// End as a request that was refused at the door.
     Refuse,
     /// End well.
@@ -488,6 +540,22 @@ pub enum What {
         loss: f64,
         /// Bytes a second at most.
         bandwidth: f64,
+    },
+    /// Members of a fleet are gone, and start again when it is over.
+    Disconnect {
+        /// The client.
+        client: u32,
+        /// How many of its members, drawn at the start of the fault.
+        members: u32,
+        /// Each starts within this time of its end.
+        within: Duration,
+    },
+    /// Tables of a cache are emptied, at once.
+    Flush {
+        /// The cache.
+        cache: u32,
+        /// Which of its tables.
+        which: Which,
     },
     /// A client's load is multiplied.
     Surge {

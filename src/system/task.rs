@@ -54,7 +54,11 @@ pub(super) struct Task {
     pub started: bool,
     /// Whether its caller has told that nobody waits.
     pub abandoned: bool,
-    /// The user of a closed loop, the branches of a fork, or how it was refused.
+    /// Its branches that are still running, that ended well, and that must.
+    pub forked: Forked,
+    /// The table of a cache in which it has looked its key up, at the step at which it stands; none: `u32::MAX`.
+    pub looked: u32,
+    /// What else is known of it.
     pub count: Count,
 }
 
@@ -108,6 +112,8 @@ impl Task {
             worker: Worker::NotNeeded,
             started: false,
             abandoned: false,
+            forked: Forked::default(),
+            looked: u32::MAX,
             count: Count::Nothing,
         }
     }
@@ -139,14 +145,22 @@ pub(super) enum Count {
     Background(Purpose),
     /// The user whose request this is.
     User(u32),
-    /// Branches that are still running, that ended well, and that must.
-    Branches {
-        running: u32,
-        well: u32,
-        need: u32,
+    /// It fetches an entry of a cache: a branch of the task that waits for it, or in the background.
+    Fetch(Handle),
+    /// It writes in the background what is in a cache already.
+    Behind {
+        cache: u32,
     },
     /// It was refused at the door like this, which takes work.
     Refused(Outcome),
+}
+
+/// The branches of a task.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Forked {
+    pub running: u32,
+    pub well: u32,
+    pub need: u32,
 }
 
 /// Why a call is made that no program waits for.
@@ -181,6 +195,10 @@ pub(super) enum State {
     Forked,
     /// Waits for the first request with the same idempotency key.
     WaitsForFirst,
+    /// Waits for what another one fetches into a cache, or for the end of a lease.
+    WaitsForFetch,
+    /// That has ended so; cancelled: it is to look again.
+    Woken(Outcome),
     /// Has ended; its answer is on its way.
     Answered(Outcome),
 }

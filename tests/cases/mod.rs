@@ -18,6 +18,7 @@ use proptest::prelude::*;
 #[derive(Clone)]
 pub struct Case {
     pub seed: u64,
+    caches: Vec<String>,
     services: Vec<String>,
     clients: Vec<String>,
     network: String,
@@ -39,7 +40,8 @@ impl fmt::Debug for Case {
 
 impl Case {
     fn model(&self) -> String {
-        format!("services:\n{}clients:\n{}{}", self.services.concat(), self.clients.concat(), self.network)
+        let (caches, services, clients) = (self.caches.concat(), self.services.concat(), self.clients.concat());
+        format!("caches:\n{caches}services:\n{services}clients:\n{clients}{}", self.network)
     }
 
     /// The same with a service and a client that the others have nothing to do with, listed before them.
@@ -402,6 +404,50 @@ enum Step {
     Choice(Vec<Step>, Vec<Step>),
     Repeat(u32, Vec<Step>),
     Fail(String),
+    Look { miss: Vec<Step>, hit: Vec<Step> },
+    Write { how: String, steps: Vec<Step> },
+}
+
+/// A cache for the clients, and one for each service: what fetches an entry must not wait for that entry further down.
+const CACHES: usize = 5;
+
+/// A cache, at the instances that use it, for all, or at the instances of a service.
+fn cache() -> impl Strategy<Value = String> {
+    let room = maybe((1..5_u32, one_of(&["lru", "lfu", "fifo", "random", "never"]), any::<bool>()).prop_map(
+        |(capacity, evict, warm)| {
+            let warm = if warm { ", warm: 1" } else { "" };
+            format!("capacity: {capacity}, evict: {evict}{warm}")
+        },
+    ));
+    let life = maybe(
+        (
+            millis(10..400),
+            maybe(one_of(&["ttl_jitter: 30%", "renew_on_access: true"])),
+            maybe(millis(0..200).prop_map(|time| format!("stale_while_revalidate: {time}"))),
+            maybe(millis(0..300).prop_map(|time| format!("stale_if_error: {time}"))),
+            maybe(one_of(&["early_refresh: {}", "early_refresh: { beta: 3 }"])),
+        )
+            .prop_map(|(ttl, how, stale, spare, early)| format!("ttl: {ttl}{how}{stale}{spare}{early}")),
+    );
+    let herds = (
+        maybe(one_of(&["coalesce: true"])),
+        maybe(millis(1..300).prop_map(|lease| format!("lease: {lease}"))),
+        maybe(millis(1..100).prop_map(|time| format!("negative: {time}"))),
+        maybe(one_of(&["on_error: invalidate"])),
+    )
+        .prop_map(|(coalesce, lease, negative, on_error)| format!("{coalesce}{lease}{negative}{on_error}"));
+    let place = maybe(one_of(&[
+        "shared: true",
+        "at: store",
+        "at: { service: store, policies: [ timeout: 20ms ] }",
+        "at: { service: store, policies: [ retry: 2, timeout: 20ms, single_flight: {} ] }",
+    ]));
+    (room, life, herds, place).prop_map(|(room, life, herds, place)| {
+        // What an instance of another service has is not known at the start.
+        let room = if place.contains("store") { room.replace(", warm: 1", "") } else { room };
+        let options = [room, life, herds, place].concat();
+        format!("{{ {} }}", options.trim_start_matches(", "))
+    })
 }
 
 fn call() -> impl Strategy<Value = Step> {
@@ -420,6 +466,14 @@ fn leaf() -> BoxedStrategy<Step> {
     prop_oneof![2 => law().prop_map(Step::Work), 3 => call()].boxed()
 }
 
+/// A lookup, whose fetch can fail.
+fn look() -> impl Strategy<Value = Step> {
+    let fails = one_of(&["error", "unavailable"]).prop_map(Step::Fail);
+    let may_fail = (leaf(), fails).prop_map(|(leaf, fail)| Step::Choice(vec![leaf], vec![fail]));
+    let miss = vec(prop_oneof![3 => leaf(), 1 => may_fail.boxed()], 0..3);
+    (miss, vec(leaf(), 0..2)).prop_map(|(miss, hit)| Step::Look { miss, hit })
+}
+
 fn steps() -> BoxedStrategy<Vec<Step>> {
     let fail = one_of(&["error", "rejected", "unavailable", "throttled"]).prop_map(Step::Fail);
     let parallel = (vec(leaf(), 1..4), option::of(0..3_usize)).prop_map(|(branches, need)| {
@@ -432,6 +486,9 @@ fn steps() -> BoxedStrategy<Vec<Step>> {
         1 => (vec(leaf(), 0..2), vec(prop_oneof![2 => leaf(), 1 => fail.boxed()], 0..2))
             .prop_map(|(one, other)| Step::Choice(one, other)),
         1 => (2..4_u32, vec(leaf(), 1..2)).prop_map(|(times, steps)| Step::Repeat(times, steps)),
+        2 => look(),
+        1 => (one_of(&["through", "behind", "behind, at_most: 1", "around"]), vec(leaf(), 1..3))
+            .prop_map(|(how, steps)| Step::Write { how, steps }),
     ];
     vec(step, 1..4).boxed()
 }
@@ -441,11 +498,13 @@ struct Caller {
     name: String,
     below: Range<usize>,
     called: Vec<usize>,
+    /// The cache that it uses.
+    cache: usize,
 }
 
 impl Caller {
-    fn new(name: String, below: Range<usize>) -> Self {
-        Self { name, below, called: Vec::new() }
+    fn new(name: String, below: Range<usize>, cache: usize) -> Self {
+        Self { name, below, called: Vec::new(), cache }
     }
 
     fn steps(&mut self, steps: &[Step]) -> String {
@@ -472,6 +531,15 @@ impl Caller {
             }
             Step::Repeat(times, steps) => format!("{{ steps: {}, repeat: {times} }}", self.steps(steps)),
             Step::Fail(how) => format!("{{ fail: {how} }}"),
+            Step::Look { miss, hit } => {
+                let cache = self.cache;
+                let (miss, hit) = (self.steps(miss), self.steps(hit));
+                format!("{{ cache: k{cache}, miss: {miss}, hit: {hit} }}")
+            }
+            Step::Write { how, steps } => {
+                let cache = self.cache;
+                format!("{{ cache: k{cache}, write: {how}, steps: {} }}", self.steps(steps))
+            }
         }
     }
 
@@ -534,6 +602,10 @@ fn balance() -> impl Strategy<Value = String> {
 
 /// What else can be asked of a service.
 const HEALTH: &str = "health: { own_worker: true, steps: [ work: 1ms ] }";
+
+/// Who holds the tables of caches.
+const STORE: &str = "  store: { replicas: 3, workers: 2, balance: ring_hash, \
+    operations: { get: [ work: 1ms ], set: [ work: { exponential: 2ms } ] } }\n";
 
 /// The zones of a service or a client; the first of them is never without anybody.
 fn zones() -> impl Strategy<Value = String> {
@@ -636,8 +708,16 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
     )
 }
 
-/// Where requests come from; and whether it can surge.
-fn source() -> impl Strategy<Value = (bool, String)> {
+/// What can be done to a client: it surges, or its members are disconnected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Can {
+    Surge,
+    Disconnect,
+    Nothing,
+}
+
+/// Where requests come from; and what can be done to it.
+fn source() -> impl Strategy<Value = (Can, String)> {
     let load = maybe(one_of(&[
         "load: [ step: { at: 700ms, factor: 0 } ]",
         "load: [ ramp: { from: 200ms, to: 900ms, factor: 3 } ]",
@@ -648,29 +728,38 @@ fn source() -> impl Strategy<Value = (bool, String)> {
         prop_oneof![Just("poisson: RATE"), Just("constant: RATE"), Just("uniform: { rate: RATE, spread: 50% }"),];
     let batch = maybe((1..6_u32).prop_map(|size| format!("batch: {size}")));
     let open = (gaps, 10..150_u32, load, batch).prop_map(|(gaps, rate, load, batch)| {
-        (true, format!("arrivals: {{ {} }}{load}{batch}", gaps.replace("RATE", &format!("{rate}/s"))))
+        (Can::Surge, format!("arrivals: {{ {} }}{load}{batch}", gaps.replace("RATE", &format!("{rate}/s"))))
     });
     let closed = (1..20_u32, 1..40_u32, maybe(millis(0..30).prop_map(|gap| format!("start_every: {gap}")))).prop_map(
         |(count, think, every)| {
-            (false, format!("users: {{ count: {count}, think: {{ exponential: {think}ms }}{every} }}"))
+            (Can::Nothing, format!("users: {{ count: {count}, think: {{ exponential: {think}ms }}{every} }}"))
         },
     );
-    prop_oneof![2 => open, 1 => closed]
+    let again = maybe(one_of(&["again: 5ms", "again: { exponential: 20ms }"]));
+    let every = maybe(one_of(&["every: 30ms", "every: 100ms, jitter: 20%"]));
+    let fleet = (1..30_u32, maybe(millis(0..300).prop_map(|it| format!("within: {it}"))), again, every).prop_map(
+        |(members, within, again, every)| {
+            (Can::Disconnect, format!("fleet: {{ members: {members}, starts: 50ms{within}{again}{every} }}"))
+        },
+    );
+    prop_oneof![2 => open, 1 => closed, 1 => fleet]
 }
 
 /// A client: what it calls, where its requests come from, and the rest.
-fn client() -> impl Strategy<Value = (Vec<Step>, bool, String)> {
+fn client() -> impl Strategy<Value = (Vec<Step>, Can, String)> {
     let rest = (1..4_u32, maybe(one_of(&["priority: critical", "priority: low"])), keys(), zones());
     (
-        prop_oneof![2 => call().prop_map(|call| vec![call]).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
+        prop_oneof![2 => call().prop_map(|call| vec![call]).boxed(), 1 => vec(call(), 1..3).prop_map(|miss| {
+            vec![Step::Look { miss, hit: Vec::new() }]
+        }).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
         vec![Step::Parallel { need: Some(1), branches: calls }]
     }).boxed()],
         source(),
         rest,
     )
-        .prop_map(|(steps, (surges, source), (instances, priority, keys, zones))| {
+        .prop_map(|(steps, (can, source), (instances, priority, keys, zones))| {
             let keys = if keys.is_empty() { ", keys: { uniform: 1 }".to_owned() } else { keys };
-            (steps, surges, format!("instances: {instances}, {source}{priority}{keys}, {zones}"))
+            (steps, can, format!("instances: {instances}, {source}{priority}{keys}, {zones}"))
         })
 }
 
@@ -689,6 +778,10 @@ fn fault() -> impl Strategy<Value = (String, usize, String)> {
         "link: { ONE_WAY, latency: { exponential: 30ms }, loss: 10% }",
         "link: { BETWEEN, latency: 80ms }",
         "surge: { CLIENT, factor: 4 }",
+        "disconnect: { FLEET }",
+        "disconnect: { FLEET, share: 50%, within: 80ms }",
+        "flush: { cache: k0 }",
+        "flush: { cache: k1, share: 50% }",
     ]);
     let which = prop_oneof![Just(""), Just(", replica: 0"), Just(", share: 50%"), Just(", zone: a")];
     let when = prop_oneof![
@@ -703,7 +796,13 @@ fn fault() -> impl Strategy<Value = (String, usize, String)> {
     ];
     let ramp = maybe(millis(1..300).prop_map(|ramp| format!("ramp: {ramp}")));
     (what, which, any::<usize>(), when, ramp).prop_map(|(what, which, whom, when, ramp)| {
-        (what.replace("SERVICE", &format!("service: SERVICE{which}")), whom, format!("{when}{ramp}"))
+        let mut when = format!("{when}{ramp}");
+        // A flush is an instant.
+        if what.contains("flush") {
+            let from = when.split(',').next().unwrap_or_default().to_owned();
+            when = if from.starts_with("at") { from } else { "at: 300ms".to_owned() };
+        }
+        (what.replace("SERVICE", &format!("service: SERVICE{which}")), whom, when)
     })
 }
 
@@ -720,43 +819,51 @@ pub fn case() -> impl Strategy<Value = Case> {
         20..700_u64,
         one_of(&["", "windows: { early: { from: 130ms, to: 770ms } }\n"]),
     );
-    (any::<u16>(), vec(service(), 2..=4), vec(client(), 1..=2), network, schedule, vec(fault(), 0..5)).prop_map(
-        |(seed, services, clients, (latency, loss, bandwidth), (warmup, drain, step, windows), faults)| {
+    (any::<u16>(), vec(service(), 2..=4), vec(client(), 1..=2), vec(cache(), CACHES), network, schedule, vec(fault(), 0..5)).prop_map(
+        |(seed, services, clients, caches, (latency, loss, bandwidth), (warmup, drain, step, windows), faults)| {
             let (mut links, count) = (Vec::new(), services.len());
             let client_lines = clients.iter().enumerate().map(|(number, (steps, _, rest))| {
                 // The first service, so that nothing is idle.
-                let mut caller = Caller::new(format!("c{number}"), 0..1);
+                let mut caller = Caller::new(format!("c{number}"), 0..1, 0);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
             });
             let client_lines: Vec<String> = client_lines.collect();
             let service_lines = services.iter().enumerate().map(|(number, (replicas, options, effects, steps))| {
-                let mut caller = Caller::new(format!("s{number}"), number + 1..count);
+                let mut caller = Caller::new(format!("s{number}"), number + 1..count, number + 1);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 let operation = format!("{{ request: 300B, response: 1KiB{effects}, steps: {steps} }}");
                 format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation}, {HEALTH} }} }}\n")
             });
-            let service_lines: Vec<String> = service_lines.collect();
-            let surging: Vec<usize> = (0..clients.len()).filter(|&client| clients[client].1).collect();
+            let mut service_lines: Vec<String> = service_lines.collect();
+            if caches.iter().any(|it| it.contains("store")) {
+                service_lines.push(STORE.to_owned());
+            }
+            let cache_lines = caches.iter().enumerate().map(|(number, it)| format!("  k{number}: {it}\n"));
+            let able = |can: Can| (0..clients.len()).filter(|&it| clients[it].1 == can).collect::<Vec<usize>>();
+            let (surging, fleets) = (able(Can::Surge), able(Can::Disconnect));
             let faults: Vec<String> = faults
                 .iter()
                 .filter(|(what, ..)| !what.contains("CLIENT") || !surging.is_empty())
+                .filter(|(what, ..)| !what.contains("FLEET") || !fleets.is_empty())
                 .map(|(what, whom, when)| {
                     let (from, to) = &links[whom % links.len()];
-                    let client = surging.get(whom % surging.len().max(1)).copied().unwrap_or(0);
+                    let one_of = |able: &[usize]| able.get(whom % able.len().max(1)).copied().unwrap_or(0);
                     let what = what
                         .replace("SERVICE", &format!("s{}", whom % count))
                         .replace("BETWEEN", &format!("between: [{from}, {to}]"))
                         .replace("ONE_WAY", &format!("from: {from}, to: {to}"))
-                        .replace("CLIENT", &format!("client: c{client}"));
+                        .replace("CLIENT", &format!("client: c{}", one_of(&surging)))
+                        .replace("FLEET", &format!("client: c{}", one_of(&fleets)));
                     format!("  - {{ {when}, {what} }}\n")
                 })
                 .collect();
             let faults = if faults.is_empty() { String::new() } else { format!("faults:\n{}", faults.concat()) };
             Case {
                 seed: u64::from(seed),
+                caches: cache_lines.collect(),
                 services: service_lines,
                 clients: client_lines,
                 network: format!("network: {{ default: {{ latency: {latency}, loss: {loss}{bandwidth} }} }}\n"),

@@ -4,11 +4,13 @@
 //! All go the way that users go: text in, figures out.
 
 mod balance;
+mod caches;
 mod cancel;
 mod clients;
 mod door;
 mod effects;
 mod faults;
+mod fleets;
 mod limits;
 mod luck;
 mod network;

@@ -14,6 +14,7 @@
 
 use super::brief;
 use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has};
+use super::herd::asked;
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
 
@@ -38,7 +39,11 @@ fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> O
     let held = (now("busy.mean") / now("throughput"), before("busy.mean") / before("throughput"));
     let gain = arrivals * held.0 / workers;
     let noise = 3.0 / (arrivals * (late.1 - late.0)).sqrt();
-    let wasted = look.wasted(service, late);
+    // What waits for longer than the last quarter lasts has not been served yet: then that of all the time since the faults counts.
+    let wasted = match look.wasted(service, late) {
+        0.0 => look.wasted(service, (look.faults()?.1, look.end())),
+        some => some,
+    };
     if !gain.is_finite() || !held.1.is_finite() {
         return None;
     }
@@ -103,11 +108,26 @@ fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> O
             let seconds = brief(waiting / to_spare);
             (Mechanism::SlowDrain, format!("{queue}; {load}, so that they are worked off in {seconds} s more"))
         } else {
-            (Mechanism::MetastableLoop, format!("requests that were given up sustain it: {queue}; {load}"))
+            let cold = cold_cache(look, service, late).unwrap_or_default();
+            (Mechanism::MetastableLoop, format!("requests that were given up sustain it: {queue}; {load}{cold}"))
         };
         return Some((gain, Diagnosis { mechanism, entity, since, evidence, remedy }));
     }
     None
+}
+
+/// A cache that asks this service, and whose hit ratio has not come back: because what comes too late fills nothing.
+fn cold_cache(look: &Look<'_>, service: usize, late: (f64, f64)) -> Option<String> {
+    (0..look.plan.caches.len()).filter(|&cache| asked(look, cache as u32).contains(&service)).find_map(|cache| {
+        let entity = format!("cache/{}", look.plan.caches[cache].name);
+        let (now, before) = (look.mean(&entity, "hit_ratio", late), look.figure("before", &entity, "hit_ratio"));
+        let (now_share, before_share) = (brief(100.0 * now), brief(100.0 * before));
+        (before - now > 0.05).then(|| {
+            format!(
+                "; {entity} hits {now_share} % (before: {before_share} %), as answers that come too late do not fill it"
+            )
+        })
+    })
 }
 
 /// Workers, or places in a bulkhead, that wait for an answer that never comes: nothing passes any more.

@@ -86,7 +86,7 @@ pub(super) fn told<'v>(seeds: &[u64], verdicts: &'v [Verdict]) -> Option<Told<'v
 /// The verdict on a run: that of its worst client.
 #[must_use]
 pub(super) fn judge(plan: &Plan, run: &Run) -> Verdict {
-    let verdicts = plan.clients.iter().map(|client| judge_client(plan, run, &format!("client/{}", client.name)));
+    let verdicts = plan.clients.iter().map(|client| judge_client(plan, run, client));
     let worst = verdicts.reduce(|a, b| if b.name > a.name { b } else { a });
     let mut verdict = worst.unwrap_or_else(|| Verdict::of_nothing(VerdictName::NotJudged, "no clients".into()));
     if run.stopped.is_none() {
@@ -138,13 +138,43 @@ fn mean(run: &Run, entity: &str, metric: &str, from: f64, until: f64) -> f64 {
     sum / time
 }
 
-fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
+/// What a client wants: that its requests are answered; of a fleet, that its members are served.
+struct Good {
+    /// In words.
+    words: String,
+    entity: String,
+    metric: &'static str,
+    is_fleet: bool,
+}
+
+impl Good {
+    fn of(client: &plan::Client) -> Self {
+        let is_fleet = matches!(client.source, Source::Fleet(_));
+        let (kind, metric) = if is_fleet { ("fleet", "served") } else { ("client", "goodput") };
+        let entity = format!("{kind}/{}", client.name);
+        let words = if is_fleet { format!("the served share of {entity}") } else { format!("goodput of {entity}") };
+        Self { words, entity, metric, is_fleet }
+    }
+
+    fn figure(&self, plan: &Plan, run: &Run, window: &str) -> f64 {
+        run.value(plan, window, &self.entity, self.metric).unwrap_or(f64::NAN)
+    }
+
+    /// A figure with its unit.
+    fn told(&self, value: f64) -> String {
+        if self.is_fleet { format!("{} %", brief(100.0 * value)) } else { format!("{}/s", brief(value)) }
+    }
+}
+
+fn judge_client(plan: &Plan, run: &Run, client: &plan::Client) -> Verdict {
     let end = plan.schedule.length.as_secs();
-    let figure = |window: &str, metric: &str| run.value(plan, window, client, metric).unwrap_or(f64::NAN);
-    let goodput = brief(figure("all", "goodput"));
+    let good = Good::of(client);
+    let name = &format!("client/{}", client.name);
+    let figure = |window: &str, metric: &str| run.value(plan, window, name, metric).unwrap_or(f64::NAN);
+    let mean_of = |window: &str| good.figure(plan, run, window);
+    let over_all = good.told(mean_of("all"));
     if let Some(stopped) = &run.stopped {
-        let evidence =
-            format!("the run did not reach its end ({stopped}); goodput of {client} was {goodput}/s until then");
+        let evidence = format!("the run did not reach its end ({stopped}); {} was {over_all} until then", good.words);
         return Verdict::of_nothing(VerdictName::NotJudged, evidence);
     }
     let Some((begins, ends)) = plan.schedule.disturbed else {
@@ -153,23 +183,24 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         } else {
             (VerdictName::NotJudged, "faults come at random times, and there is no time before them to compare with")
         };
-        return Verdict::of_nothing(name, format!("{why}; goodput of {client} is {goodput}/s"));
+        return Verdict::of_nothing(name, format!("{why}; {} is {over_all}", good.words));
     };
     let (begins, ends) = (begins.as_secs(), ends.as_secs());
-    let before = figure("before", "goodput");
+    let before = mean_of("before");
     let recovery = figure("all", "recovery_time");
     if recovery.is_nan() {
         let why = "had no answers between the warm-up and the first fault: there is nothing to compare with";
-        return Verdict::of_nothing(VerdictName::NotJudged, format!("{client} {why}; its goodput is {goodput}/s"));
+        return Verdict::of_nothing(VerdictName::NotJudged, format!("{name} {why}; {} is {over_all}", good.words));
     }
     if recovery.is_finite() {
-        let Worst { fault, goodput: during, share, disturbed } = worst(plan, run, client);
+        let Worst { fault, during, share, disturbed } = worst(plan, run, client);
         let harm = format!(
-            "goodput of {client} was {}/s before and {}/s during {fault}, {} % of what was to be expected",
-            brief(before),
-            brief(during),
+            "{} was {} before and {} during {fault}, {} % of what was to be expected",
+            good.words,
+            good.told(before),
+            good.told(during),
             brief(100.0 * share)
-        ) + &lesser(plan, run, client);
+        ) + &lesser(plan, run, name);
         if recovery == 0.0 && !disturbed {
             let evidence = harm;
             return Verdict { recovery, ..Verdict::of_nothing(VerdictName::NeverDisturbed, evidence) };
@@ -183,16 +214,17 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
         };
     }
     let quarter = (end - ends) / 4.0;
-    let last = mean(run, client, "goodput", end - quarter, end);
-    let earlier = mean(run, client, "goodput", end - 2.0 * quarter, end - quarter);
+    let last = mean(run, &good.entity, good.metric, end - quarter, end);
+    let earlier = mean(run, &good.entity, good.metric, end - 2.0 * quarter, end - quarter);
     let amplification = (figure("before", "amplification"), figure("after", "amplification"));
     let stands_still = last <= earlier.max(0.05 * before) * 1.05;
     let long_enough = end - ends >= ends - begins && ends < end;
     let name = if long_enough && stands_still { VerdictName::Metastable } else { VerdictName::StillFailing };
     let mut evidence = format!(
-        "goodput of {client} was {}/s before and is {}/s in the last {} s, {} s after the faults ended",
-        brief(before),
-        brief(last),
+        "{} was {} before and is {} in the last {} s, {} s after the faults ended",
+        good.words,
+        good.told(before),
+        good.told(last),
         brief(quarter),
         brief(end - ends)
     );
@@ -212,7 +244,8 @@ fn judge_client(plan: &Plan, run: &Run, client: &str) -> Verdict {
 /// The fault that did the most harm to a client, for as long as it was there.
 struct Worst<'p> {
     fault: &'p str,
-    goodput: f64,
+    /// Its goodput, or the share of its members that were served.
+    during: f64,
     /// As a share of what was to be expected.
     share: f64,
     /// Whether that was more than 5 %, and more than chance does.
@@ -236,13 +269,14 @@ impl Expected {
 /// What was answered is compared with what was to be expected: in an open loop, of the requests that came; in a closed loop, in a
 /// time like that. The noise is that of `recovery_time`.
 fn expected(plan: &Plan, run: &Run, client: &plan::Client, window: &str) -> Expected {
+    let good = Good::of(client);
     let entity = format!("client/{}", client.name);
     let figure = |window: &str, metric: &str| run.value(plan, window, &entity, metric).unwrap_or(f64::NAN);
     let seconds =
         plan.schedule.windows.iter().find(|it| it.name == window).map_or(f64::NAN, |it| (it.until - it.from).as_secs());
-    let have = figure(window, "goodput") * seconds;
+    let have = good.figure(plan, run, window) * seconds;
     let want = match client.source {
-        Source::Closed { .. } => figure("before", "goodput") * seconds,
+        Source::Closed { .. } | Source::Fleet(_) => good.figure(plan, run, "before") * seconds,
         _ => figure(window, "offered") * seconds * figure("before", "success_rate"),
     };
     let noise = run.noise.iter().find(|it| it.0 == entity).map_or(f64::NAN, |it| it.1);
@@ -250,19 +284,16 @@ fn expected(plan: &Plan, run: &Run, client: &plan::Client, window: &str) -> Expe
 }
 
 /// The window of the fault in which a client missed most.
-fn worst<'p>(plan: &'p Plan, run: &Run, client: &str) -> Worst<'p> {
-    let mut worst = Worst { fault: "the faults", goodput: f64::NAN, share: 1.0, disturbed: false };
+fn worst<'p>(plan: &'p Plan, run: &Run, client: &plan::Client) -> Worst<'p> {
+    let mut worst = Worst { fault: "the faults", during: f64::NAN, share: 1.0, disturbed: false };
     let mut least = f64::INFINITY;
-    let Some(client) = plan.clients.iter().find(|it| client.strip_prefix("client/") == Some(it.name.as_str())) else {
-        return worst;
-    };
     for window in plan.schedule.windows.iter().filter(|it| it.name.starts_with("fault:")) {
         let expected = expected(plan, run, client, &window.name);
         let share = expected.have / expected.want;
         if share < least {
             least = share;
-            let goodput = expected.have / (window.until - window.from).as_secs();
-            worst = Worst { fault: &window.name["fault:".len()..], goodput, share, disturbed: expected.disturbed() };
+            let during = expected.have / (window.until - window.from).as_secs();
+            worst = Worst { fault: &window.name["fault:".len()..], during, share, disturbed: expected.disturbed() };
         }
     }
     worst
