@@ -39,7 +39,7 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("attempts-by-load", "5, 45/s", "metastable_loop retry_storm goodput_collapse"),
     ("attempts-by-load", "*", "slow_drain? metastable_loop? retry_storm? goodput_collapse?"),
     ("boot-herd", "all at once", "metastable_loop thundering_herd? goodput_collapse?"),
-    ("boot-herd", "backoff", "thundering_herd goodput_collapse?"),
+    ("boot-herd", "backoff", "slow_drain? thundering_herd goodput_collapse?"),
     ("boot-herd", "limited wait", "thundering_herd"),
     ("busy-threads", "ten threads", "metastable_loop"),
     ("cache-stampede", "alone", "thundering_herd"),

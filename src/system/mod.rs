@@ -350,7 +350,6 @@ impl<'p> World<'p> {
             measure.note(Time::ZERO, Fact::Cache { cache, what: CacheFact::Entries(entries) });
         });
         let first_service = hosts.first[plan.clients.len()];
-        let mut measure = Measure::new(plan);
         if traced > 0 {
             measure.follow(plan, seed, traced);
         }
@@ -959,8 +958,8 @@ impl<'p> World<'p> {
         let bucket = self.cx.measure.bucket(now);
         let number = self.cx.next_number();
         let Task { host, about, .. } = self.cx.tasks[id];
-        // As the branch would have it that is waited for.
-        let about = About { identity: mix(about.identity), ..about };
+        // As the branch would have it that is waited for. It is not followed: nobody's request waits for it.
+        let about = About { identity: mix(about.identity), trace: UNTRACED, ..about };
         let task = Task { pc: entry, started: true, count, ..Task::new(number, host, bucket, about, now) };
         let task = self.cx.begin(task);
         self.cx.ready.push(task);
