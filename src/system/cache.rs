@@ -652,10 +652,13 @@ impl Caches {
     /// Whether nobody waits, and nothing is fetched or written. Asserted when nothing is under way.
     pub(super) fn at_rest(&self) -> bool {
         let tables = || self.all.iter().flat_map(|it| it.tables.iter().map(|table| (table, it.rules.capacity)));
+        // Those who had waited for a lease are gone, and it is not over yet.
+        let is_lease = |flight: &Flight| flight.running == 0 && flight.timer.is_some();
+        let leases: usize = tables().map(|(table, _)| table.flights.len()).sum();
         self.fetches.is_empty()
-            && self.leases.is_empty()
+            && self.leases.len() == leases
             && self.behind.values().all(|&count| count == 0)
-            && tables().all(|(table, capacity)| table.flights.is_empty() && table.entries.len() <= capacity)
+            && tables().all(|(table, capacity)| table.flights.values().all(is_lease) && table.entries.len() <= capacity)
     }
 
     pub(super) fn bytes(&self) -> usize {
