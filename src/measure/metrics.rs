@@ -21,7 +21,7 @@ pub enum Quantity {
 pub struct Metric {
     /// Its name, as in files and tables.
     pub name: &'static str,
-    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `link`.
+    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `memory`, `link`.
     pub of: &'static [&'static str],
     /// Its unit.
     pub quantity: Quantity,
@@ -49,6 +49,7 @@ const BREAKERS: &[&str] = &["breaker"];
 const FLEETS: &[&str] = &["fleet"];
 const LINKS: &[&str] = &["link"];
 const CACHES: &[&str] = &["cache"];
+const MEMORIES: &[&str] = &["memory"];
 
 macro_rules! metrics {
     ($($name:literal, $of:expr, $quantity:ident, $in_time:literal, $meaning:literal;)*) => {
@@ -160,6 +161,11 @@ pub const METRICS: &[Metric] = metrics! {
     "entries.mean", CACHES, Count, true, "entries, over all tables; expired ones are among them until they are looked up";
     "writes.behind", CACHES, Count, true, "writes that are under way in the background, mean";
     "writes.lost", CACHES, PerSecond, false, "writes in the background that failed, or died with their instance";
+    "memory.used", MEMORIES, Share, true, "memory in use, garbage included, as a share of the limit, mean over all instances and over time";
+    "collections", MEMORIES, PerSecond, true, "garbage collections, over all instances";
+    "gc.share", MEMORIES, Share, true, "share of the time, over all instances, in which a collection stops everything";
+    "gc.pause.mean", MEMORIES, Seconds, true, "time that a collection takes, mean";
+    "oom_kills", MEMORIES, Count, true, "instances killed because what was in use could not be collected";
     "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
     "lost", LINKS, PerSecond, false, "messages lost on the link";
     "bytes", LINKS, PerSecond, false, "bytes of the messages carried";

@@ -23,6 +23,7 @@ use crate::admission::Refusal;
 use crate::engine::{Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Position;
+use crate::system::memory::Memory;
 use crate::system::plan::{self, Edge, Plan};
 use recorder::Recorder;
 
@@ -104,6 +105,19 @@ pub(crate) enum Fact {
     BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
     /// Something happened at a cache.
     Cache { cache: u32, what: CacheFact },
+    /// Something happened to the memory of an instance.
+    Memory { service: u32, what: MemoryFact },
+}
+
+/// What happened to the memory of an instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MemoryFact {
+    /// What is taken changed by so many parts of the limit of an instance.
+    Held(i64),
+    /// A collection begins, and takes so long.
+    Collects(Duration),
+    /// The instance is killed.
+    Killed,
 }
 
 /// What happened at a cache.
@@ -245,6 +259,15 @@ mod at {
         pub(crate) const LOST: usize = 16;
         pub(crate) const SIZE: usize = 17;
     }
+    pub(super) mod memory {
+        /// Parts of the limit that are taken, over all instances, as an integral over time.
+        pub(crate) const HELD: usize = 0;
+        pub(crate) const COLLECTIONS: usize = 1;
+        /// How long they took, in all.
+        pub(crate) const PAUSED: usize = 2;
+        pub(crate) const KILLED: usize = 3;
+        pub(crate) const SIZE: usize = 4;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -268,6 +291,8 @@ struct Layout {
     fleets: Vec<Option<usize>>,
     links: usize,
     caches: usize,
+    /// For each service with a memory, the offset of what is known of it.
+    memories: Vec<Option<usize>>,
     width: usize,
 }
 
@@ -301,18 +326,15 @@ impl Layout {
         });
         let fleets = fleets.collect();
         let caches = links + plan.links.len() * at::link::SIZE;
-        Self {
-            clients,
-            edges,
-            services,
-            instances,
-            breakers: next,
-            queues,
-            fleets,
-            links,
-            caches,
-            width: caches + plan.caches.len() * at::cache::SIZE,
-        }
+        let mut width = caches + plan.caches.len() * at::cache::SIZE;
+        let memories = plan.services.iter().map(|service| {
+            service.memory.map(|_| {
+                width += at::memory::SIZE;
+                width - at::memory::SIZE
+            })
+        });
+        let memories = memories.collect();
+        Self { clients, edges, services, instances, breakers: next, queues, fleets, links, caches, memories, width }
     }
 
     fn client(&self, client: u32) -> usize {
@@ -432,6 +454,8 @@ pub(crate) struct Measure {
     breaker_gauges: Vec<(u32, u32)>,
     /// For each cache: its entries, and its writes in the background.
     cache_gauges: Vec<(u32, u32)>,
+    /// For each service with a memory: what is held there.
+    memory_gauges: Vec<Option<u32>>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     /// What became of which host, of those whose instances are listed.
     lives: Vec<(Time, u32, Life)>,
@@ -514,6 +538,11 @@ impl Measure {
             Some(gauge_from(layout.edge(edge as u32) + at::edge::LIMIT, sum))
         });
         let caller_limits = caller_limits.collect();
+        let memory_gauges = plan.services.iter().zip(&layout.memories).map(|(service, at)| {
+            let base = Memory::new(&service.memory?).taken(0) * i64::from(service.replicas);
+            Some(gauge_from((*at)? + at::memory::HELD, base))
+        });
+        let memory_gauges = memory_gauges.collect();
         let mut gauge = |offset: usize| gauge_from(offset, 0);
         let services = 0..plan.services.len() as u32;
         let busy = services.clone().map(|s| gauge(layout.service(s) + at::service::BUSY)).collect();
@@ -579,6 +608,7 @@ impl Measure {
             fleets,
             breaker_gauges,
             cache_gauges,
+            memory_gauges,
             breaker_moves: Vec::new(),
             lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -776,6 +806,22 @@ impl Measure {
                 }
             }
             Fact::Cache { cache, what } => self.on_cache(now, cache, what),
+            Fact::Memory { service, what } => self.on_memory(now, service, what),
+        }
+    }
+
+    fn on_memory(&mut self, now: Time, service: u32, what: MemoryFact) {
+        let at = self.layout.memories[service as usize].expect("the service has a memory");
+        match what {
+            MemoryFact::Held(delta) => {
+                let gauge = self.memory_gauges[service as usize].expect("the service has a memory");
+                self.change(gauge, now, delta);
+            }
+            MemoryFact::Collects(time) => {
+                self.count_now(at + at::memory::COLLECTIONS, 1);
+                self.count_now(at + at::memory::PAUSED, time.nanos());
+            }
+            MemoryFact::Killed => self.count_now(at + at::memory::KILLED, 1),
         }
     }
 

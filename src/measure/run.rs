@@ -15,6 +15,7 @@ use crate::engine::Time;
 use crate::outcome::{Lesser, Outcome};
 use crate::policy::Position;
 use crate::system::Stopped;
+use crate::system::memory::PARTS;
 use crate::system::plan::{self, Plan, Source};
 
 /// A figure's entity and metric.
@@ -376,6 +377,9 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     for cache in &plan.caches {
         add("cache", format!("cache/{}", cache.name));
     }
+    for service in plan.services.iter().filter(|service| service.memory.is_some()) {
+        add("memory", format!("memory/{}", service.name));
+    }
     if !in_time {
         for link in &plan.links {
             add("link", format!("link/{}", link.name));
@@ -475,6 +479,20 @@ impl Sums<'_> {
         }
         for cache in 0..plan.caches.len() as u32 {
             self.cache(cache, in_time, &mut values);
+        }
+        for (service, at) in plan.services.iter().zip(&layout.memories) {
+            let Some(at) = *at else { continue };
+            let number = |offset: usize| self.row[at + offset] as f64;
+            let instances = self.seconds * f64::from(service.replicas);
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"memory") && timed(metric)) {
+                values.push(match metric.name {
+                    "memory.used" => ratio(number(at::memory::HELD) / 1e9, instances * PARTS as f64),
+                    "collections" => ratio(number(at::memory::COLLECTIONS), self.seconds),
+                    "gc.share" => ratio(number(at::memory::PAUSED) / 1e9, instances),
+                    "gc.pause.mean" => ratio(number(at::memory::PAUSED) / 1e9, number(at::memory::COLLECTIONS)),
+                    _ => number(at::memory::KILLED),
+                });
+            }
         }
         if !in_time {
             for link in 0..plan.links.len() {

@@ -19,7 +19,7 @@ use crate::system::plan::{
     self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
     Which, Window,
 };
-use crate::system::{cache, fleet, keys};
+use crate::system::{cache, fleet, keys, memory};
 
 /// Programs longer than this, after `repeat` is written out, are mistakes.
 const MOST_STEPS: usize = 2_000_000;
@@ -493,6 +493,11 @@ impl Builder<'_> {
                     self.error(rate_limit.place, what, way_out);
                 }
             }
+            if let Some(memory) = &spec.memory {
+                for (what, way_out) in memory::Spec::problems(memory) {
+                    self.error(memory.place, what, way_out);
+                }
+            }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
             self.plan.services.push(Service {
                 name: name.value.clone(),
@@ -513,6 +518,7 @@ impl Builder<'_> {
                 },
                 deadline: spec.deadline.reserve().is_some(),
                 slowdown,
+                memory: spec.memory.as_ref().map(|it| it.value),
                 startup: spec.startup.map_or(Duration::ZERO, |span| span.0),
                 warmup: spec.warmup.map_or((Duration::ZERO, 1.0), |it| (it.lasts.0, it.factor)),
                 refusal,

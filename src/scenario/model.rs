@@ -14,7 +14,7 @@ use crate::balance;
 use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
-use crate::system::{cache, fleet, keys};
+use crate::system::{cache, fleet, keys, memory};
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -95,6 +95,9 @@ pub struct Service {
     /// How slow a replica is after a restart, until it is warm. Default: warm at once.
     #[serde(default)]
     pub warmup: Option<Warmup>,
+    /// What requests hold in the memory of a replica, and what happens when it is full. Default: memory is without limit.
+    #[serde(default)]
+    pub memory: Option<Spanned<memory::Spec>>,
     /// Work (on a CPU, without a worker) that it takes to refuse a request at the door, or to drive one out of the queue. Default: 0.
     #[serde(default)]
     pub reject_cost: Option<Span>,
@@ -125,6 +128,7 @@ impl Default for Service {
             slowdown: None,
             startup: None,
             warmup: None,
+            memory: None,
             reject_cost: None,
             operations: Named::default(),
         }

@@ -21,6 +21,7 @@ mod effects;
 mod fault;
 pub mod fleet;
 pub mod keys;
+pub mod memory;
 mod network;
 pub mod plan;
 mod put_off;
@@ -62,6 +63,7 @@ enum Event {
     Service(service::Event),
     Cache(cache::Event),
     Fault(fault::Event),
+    Memory(memory::Event),
 }
 
 /// Why a run ended before its time.
@@ -519,6 +521,7 @@ impl<'p> World<'p> {
             Event::Cache(cache::Event::Woken(task)) => self.on_woken(task),
             Event::Cache(cache::Event::LeaseOver(lease)) => self.caches.lease_over(cx, lease),
             Event::Fault(event) => self.on_fault(event),
+            Event::Memory(event) => self.on_memory(event),
         }
         self.settle();
     }
@@ -539,7 +542,7 @@ impl<'p> World<'p> {
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
-            Event::Client(_) | Event::Service(_) | Event::Cache(_) | Event::Fault(_) => None,
+            Event::Client(_) | Event::Service(_) | Event::Cache(_) | Event::Fault(_) | Event::Memory(_) => None,
         };
         let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
         let instance = self.instances.at(host);
@@ -1318,6 +1321,37 @@ impl<'p> World<'p> {
         self.faults.plan_next(event, plan, &mut self.cx.engine);
     }
 
+    /// The memory of an instance may be full, or is not any more.
+    fn on_memory(&mut self, event: memory::Event) {
+        match event {
+            memory::Event::Full(host) => match self.instances.at(host).is_full(&mut self.cx) {
+                memory::Full::Not => {}
+                memory::Full::Collect(time) => {
+                    self.pauses += 1;
+                    let end = self.cx.engine.after(time, Event::Memory(memory::Event::Collected(host)));
+                    self.instances.at(host).collects(end, &mut self.cx);
+                }
+                memory::Full::Kill => {
+                    self.crash(host, false);
+                    self.tell_life(host);
+                    let spec = self.cx.plan.services[self.instances.at(host).service as usize].memory;
+                    let after = spec.and_then(|it| it.restart_after).map_or(Duration::ZERO, |it| it.0);
+                    self.cx.engine.after(after, Event::Memory(memory::Event::Restarts(host)));
+                }
+            },
+            memory::Event::Collected(host) => {
+                self.pauses -= 1;
+                if self.instances.at(host).has_collected(&mut self.cx) {
+                    self.release(host);
+                }
+            }
+            memory::Event::Restarts(host) => {
+                self.instances.at(host).restart(host, &mut self.cx);
+                self.tell_life(host);
+            }
+        }
+    }
+
     /// Members of a fleet are gone, with the requests that they have under way. Nobody is told, but servers that hear of it.
     fn disconnect(&mut self, client: u32, members: &[u32]) {
         let left = self.clients[client as usize].on_leave(members, &mut self.cx.engine);
@@ -1361,6 +1395,10 @@ impl<'p> World<'p> {
     fn crash(&mut self, host: u32, silent: bool) {
         if !self.instances.at(host).crash(silent) {
             return;
+        }
+        if let Some(collection) = self.instances.at(host).loses_memory(&mut self.cx) {
+            self.cx.engine.cancel(collection);
+            self.pauses -= 1;
         }
         self.instances.at(host).clear(host, &mut self.cx);
         let mut here = self.cx.tasks_at(host);
@@ -1469,7 +1507,10 @@ impl<'p> World<'p> {
                 network::Event::Request(task) | network::Event::Answer(task) | network::Event::Cancel(task),
             )
             | Event::Service(service::Event::Worked(task) | service::Event::FirstEnded(task)) => host_of(task),
-            Event::Service(service::Event::Serves(host)) => Some(host),
+            Event::Service(service::Event::Serves(host))
+            | Event::Memory(
+                memory::Event::Full(host) | memory::Event::Collected(host) | memory::Event::Restarts(host),
+            ) => Some(host),
             Event::Call(event) => self.calls.host_of(event.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),

@@ -17,7 +17,7 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
-use super::{cache, fleet, keys};
+use super::{cache, fleet, keys, memory};
 
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
@@ -227,6 +227,8 @@ pub struct Service {
     pub deadline: bool,
     /// How work slows down with the number in service.
     pub slowdown: Slowdown,
+    /// What requests hold, if that is limited.
+    pub memory: Option<memory::Spec>,
     /// From a (re)start until it serves.
     pub startup: Duration,
     /// After a restart: how long it is slow, and how slow at first.

@@ -21,12 +21,13 @@ use crate::admission::limit::{Limit, Sample};
 use crate::admission::rate_limit::{Counts, Per};
 use crate::admission::shed::{Door, Shed};
 use crate::admission::{Class, Queue, Refusal, Waiting, WhenFull};
-use crate::engine::{Duration, Handle, Stream, Streams, Time};
-use crate::measure::{self, Fact, Note};
+use crate::engine::{Duration, Handle, Key, Stream, Streams, Time};
+use crate::measure::{self, Fact, MemoryFact, Note};
 use crate::outcome::Outcome;
 
 use super::Context;
 use super::fault::strength;
+use super::memory::{Full, Memory};
 use super::plan::{self, Cancel, Plan};
 use super::task::{State, Worker};
 
@@ -89,8 +90,9 @@ pub(super) struct Instance {
     busy: u32,
     on_cpu: u32,
     for_cpu: VecDeque<Handle>,
+    memory: Option<Memory>,
     state: Life,
-    /// Faults that pause it, and what has reached it meanwhile.
+    /// Faults and collections that pause it, and what has reached it meanwhile.
     pauses: u32,
     pub(super) held: Vec<super::Event>,
     slow: Vec<(u32, Condition)>,
@@ -141,6 +143,7 @@ impl Instances {
                     busy: 0,
                     on_cpu: 0,
                     for_cpu: VecDeque::new(),
+                    memory: service.memory.as_ref().map(Memory::new),
                     state: Life::Up,
                     pauses: 0,
                     held: Vec::new(),
@@ -406,6 +409,14 @@ impl Instance {
     fn lets_in(&mut self, task: Handle, cx: &mut Context<'_>) {
         self.inside += 1;
         cx.tasks[task].in_flight = self.inside;
+        if let Some(memory) = &mut self.memory {
+            let (before, inside) = (memory.taken(self.inside - 1), self.inside);
+            if memory.came(inside) {
+                cx.engine.after(Duration::ZERO, super::Event::Memory(super::memory::Event::Full(self.host)));
+            }
+            let held = memory.taken(inside) - before;
+            cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
+        }
     }
 
     /// A request that was let in has been answered, or is stopped for good.
@@ -415,6 +426,12 @@ impl Instance {
             return;
         }
         self.inside -= 1;
+        if let Some(memory) = &mut self.memory {
+            let before = memory.taken(self.inside + 1);
+            memory.left();
+            let held = memory.taken(self.inside) - before;
+            cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
+        }
         if let Some(limit) = &mut self.limit
             && how != Gone::Abandoned
         {
@@ -560,6 +577,51 @@ impl Instance {
             }
             _ => {}
         }
+    }
+
+    // Memory.
+
+    /// Whether the memory is full, and what is done about it.
+    pub(super) fn is_full(&mut self, cx: &mut Context<'_>) -> Full {
+        let Some(memory) = self.memory.as_ref().filter(|_| self.is_up()) else { return Full::Not };
+        let full = memory.full(self.inside);
+        let what = match full {
+            Full::Not => return full,
+            Full::Collect(time) => MemoryFact::Collects(time),
+            Full::Kill => MemoryFact::Killed,
+        };
+        cx.note(Fact::Memory { service: self.service, what });
+        full
+    }
+
+    /// A collection begins, which will end with this event.
+    pub(super) fn collects(&mut self, end: Key, cx: &mut Context<'_>) {
+        if let Some(memory) = &mut self.memory {
+            memory.collects = Some(end);
+        }
+        self.pause(self.host, cx);
+    }
+
+    /// A collection has ended. Returns whether the process goes on.
+    pub(super) fn has_collected(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(memory) = &mut self.memory {
+            let before = memory.taken(self.inside);
+            memory.collected();
+            let held = memory.taken(self.inside) - before;
+            cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
+        }
+        self.resume(self.host, cx)
+    }
+
+    /// The process is gone, with what it held in memory. Returns the end of the collection that was under way.
+    pub(super) fn loses_memory(&mut self, cx: &mut Context<'_>) -> Option<Key> {
+        let memory = self.memory.as_mut()?;
+        let before = memory.taken(self.inside);
+        let collection = memory.clear();
+        let held = memory.taken(0) - before;
+        cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
+        self.pauses -= u32::from(collection.is_some());
+        collection
     }
 
     // Faults.

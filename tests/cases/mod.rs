@@ -661,7 +661,15 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
         maybe(millis(0..80).prop_map(|time| format!("startup: {time}"))),
         maybe(millis(1..300).prop_map(|time| format!("warmup: {{ for: {time}, factor: 3 }}"))),
         maybe(millis(0..5).prop_map(|cost| format!("reject_cost: {cost}"))),
-        maybe(one_of(&["slowdown: { linear: 20% }"])),
+        (
+            maybe(one_of(&["slowdown: { linear: 20% }"])),
+            maybe(one_of(&[
+                "memory: { limit: 6MiB, per_request: 1MiB, restart_after: 20ms }",
+                "memory: { limit: 8MiB, base: 1MiB, per_request: 1MiB, garbage: 512KiB, \
+                    collection: { pause: 3ms, speed: 1GiB/s } }",
+            ])),
+        )
+            .prop_map(|(slowdown, memory)| format!("{slowdown}{memory}")),
         option::weighted(
             0.2,
             (

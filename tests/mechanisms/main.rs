@@ -13,6 +13,7 @@ mod faults;
 mod fleets;
 mod limits;
 mod luck;
+mod memory;
 mod network;
 mod policies;
 mod programs;

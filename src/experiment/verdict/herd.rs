@@ -183,7 +183,8 @@ fn judge(look: &Look<'_>, service: usize, entity: String) -> Option<(f64, Diagno
     Some((most / mean, Diagnosis { mechanism: Mechanism::ThunderingHerd, entity, since, evidence, remedy }))
 }
 
-/// What brought them into step: waits between attempts, if most who came were not on their first; a client's own timer; or a fault.
+/// What brought them into step: waits between attempts, if most who came were not on their first; collections of garbage; a client's
+/// own timer; or a fault.
 fn cause(look: &Look<'_>, service: usize, came: f64, begun: f64, since: f64) -> (String, Remedy) {
     let retrying = look.into(service).find(|(_, edge, _)| has(edge, "retry"));
     if let Some((number, edge, _)) = retrying.filter(|_| came > 2.0 * begun) {
@@ -194,6 +195,12 @@ fn cause(look: &Look<'_>, service: usize, came: f64, begun: f64, since: f64) -> 
         );
         let text = format!("spread the retries of {}: full jitter", edge.name);
         return (cause, Remedy { text, set: look.set(number, "retry.jitter", "full") });
+    }
+    let spec = &look.plan.services[service];
+    if spec.memory.is_some_and(|it| it.collection.is_some()) {
+        let text = format!("shorter collections at service/{}: less of its memory live", spec.name);
+        let cause = "those who come during a collection are let in together when it ends".to_owned();
+        return (cause, Remedy { text, set: None });
     }
     let upstream = look.upstream(service);
     let clients = look

@@ -9,11 +9,12 @@
 //! ```
 //!
 //! A gain of 1 or more cannot be worked off. What sustains it is the hop above with the most extra attempts; without
-//! any, the work for nobody, if without that work the load would fit. Where nothing ends any more there is no gain: what
+//! any, the work for nobody, if without that work the load would fit; or the collections of garbage, if without what they
+//! take more than in health it would fit. Where nothing ends any more there is no gain: what
 //! sustains it is then what waits for ever.
 
 use super::brief;
-use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has};
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has, quoted};
 use super::herd::asked;
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
@@ -26,7 +27,7 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
     {
         let services = look.services().filter_map(|(service, entity)| judge(look, service, entity, late));
         let strongest = services.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1);
-        found.extend(strongest.or_else(|| held_for_ever(look, late)));
+        found.extend(strongest.or_else(|| collecting(look, late)).or_else(|| held_for_ever(look, late)));
     }
     found
 }
@@ -127,6 +128,38 @@ fn cold_cache(look: &Look<'_>, service: usize, late: (f64, f64)) -> Option<Strin
                 "; {entity} hits {now_share} % (before: {before_share} %), as answers that come too late do not fill it"
             )
         })
+    })
+}
+
+/// Collections of garbage that take the time in which the queue would be emptied that makes them long.
+fn collecting(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
+    let since = look.faults()?.0;
+    look.services().find_map(|(service, entity)| {
+        let spec = &look.plan.services[service];
+        let memory = format!("memory/{}", spec.name);
+        let of_memory = spec.memory.filter(|it| it.collection.is_some())?;
+        let (now, before) = (look.mean(&memory, "gc.share", late), look.figure("before", &memory, "gc.share"));
+        let (arrivals, served) = (look.mean(&entity, "arrivals", late), look.mean(&entity, "throughput", late));
+        let possible = served * (1.0 - before) / (1.0 - now);
+        if served >= arrivals || possible < arrivals {
+            return None;
+        }
+        let evidence = format!(
+            "collections of garbage sustain it: they take {} % of the time of {entity} (before: {} %), as {} wait there and its memory is {} % full; {}/s come, {}/s are served, and {}/s could be if collections took what they took before",
+            brief(100.0 * now),
+            brief(100.0 * before),
+            brief(look.mean(&entity, "queue.mean", late)),
+            brief(100.0 * look.mean(&memory, "memory.used", late)),
+            brief(arrivals),
+            brief(served),
+            brief(possible)
+        );
+        // As many as fill a quarter of what the limit leaves.
+        let quarter = (of_memory.limit.0 - of_memory.base.map_or(0, |it| it.0)) / 4;
+        let fit = of_memory.per_request.filter(|it| it.0 > 0).map(|each| (quarter / each.0).max(1));
+        let set = fit.map(|fit| (format!("services.{}.queue.capacity", quoted(&spec.name)), fit.to_string()));
+        let remedy = Remedy { text: format!("let fewer wait at {entity}, so that less of its memory is live"), set };
+        Some(Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy })
     })
 }
 
