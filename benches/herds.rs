@@ -18,6 +18,7 @@ fn herds(criterion: &mut Criterion) {
             "windows={}".to_owned(),
             // The herd that dissolves: who has waited for a second is dropped.
             "variants={}".to_owned(),
+            "charts=[]".to_owned(),
             "services.config.queue.max_wait=1s".to_owned(),
             format!("clients.nodes.fleet.members={members}"),
             format!("services.config.workers={workers}"),
