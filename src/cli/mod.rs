@@ -368,7 +368,7 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     let mut figures = report::html::Figures::begin(scenario);
     let results = work.put_together(scenario, &mut |rows| {
         tables.append(rows)?;
-        if work.charts() { figures.append(&rows[report::AGGREGATE]) } else { Ok(()) }
+        if work.charts() { figures.append(rows[report::AGGREGATE]) } else { Ok(()) }
     })?;
     tables.finish(folder, scenario, &results).map_err(in_folder)?;
     let (mut followed, mut waterfalls) = (0, Vec::new());

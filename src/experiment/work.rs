@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -83,14 +84,12 @@ struct Job {
     points: usize,
 }
 
-/// What is kept of a point.
+/// What is kept of a point, as it stands in its file: whole, and not yet taken apart.
 #[derive(Debug)]
 struct Fragment {
-    facts: Facts,
-    tables: Vec<Vec<u8>>,
-    runs: Vec<Run>,
-    /// That of the first run.
-    trace: Option<Trace>,
+    bytes: Vec<u8>,
+    /// Where its sections are: the facts, the runs, the trace of the first run, and a table each.
+    sections: Vec<Range<usize>>,
 }
 
 /// Why work cannot go on.
@@ -210,8 +209,8 @@ impl Work {
         }
         let numbers: Vec<usize> = (0..self.job.points).filter(|&it| shard.is_none_or(|shard| shard.has(it))).collect();
         numbers.into_par_iter().with_max_len(1).try_for_each(|number| {
-            if let Some(fragment) = read(&self.folder.join(name(number)), number) {
-                fragment.facts.seeds.iter().for_each(|_| tick(true));
+            if let Some(facts) = read(&self.folder.join(name(number)), number).and_then(|it| it.facts()) {
+                facts.seeds.iter().for_each(|_| tick(true));
                 return Ok(());
             }
             let mut point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
@@ -219,32 +218,44 @@ impl Work {
             let tables = rows(&point);
             let trace = point.runs.first_mut().and_then(|run| run.trace.take());
             let runs = if shown.contains(&number) { point.runs } else { Vec::new() };
-            self.put(&self.folder.join(name(number)), &encode(number, &Fragment { facts, tables, runs, trace }))
+            self.put(&self.folder.join(name(number)), &encode(number, &facts, &runs, trace.as_ref(), &tables))
         })
     }
 
     fn fragment(&self, number: usize) -> Result<Fragment, Failed> {
         let found = self.parts.iter().find_map(|part| read(&part.join(name(number)), number));
-        found.ok_or_else(|| {
-            Failed::Unfit(format!("the fragment of point {number} is not there, or damaged: run its part again"))
-        })
+        found.ok_or_else(|| damaged(number))
     }
 
-    /// Reads all fragments in the order of points, one after the other; `append` is given the rows of each.
+    /// Takes all fragments in the order of points; `append` is given the rows of each. While it writes those of some points, the next
+    /// are read and checked: as many at a time as there are threads.
     ///
     /// # Errors
     /// When a fragment is missing, or `append` fails.
     pub fn put_together(
         &self,
         scenario: &Scenario,
-        append: &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
+        append: &mut (dyn FnMut(&[&[u8]]) -> io::Result<()> + Send),
     ) -> Result<Swept, Failed> {
         let (_, experiment) = planned(scenario, 0)?;
         let mut points = Vec::with_capacity(self.job.points);
-        for number in 0..self.job.points {
-            let fragment = self.fragment(number)?;
-            at(&self.folder, append(&fragment.tables))?;
-            points.push(fragment.facts);
+        let at_once = rayon::current_num_threads();
+        let read = |from: usize| -> Result<Vec<(Facts, Fragment)>, Failed> {
+            let numbers = from..self.job.points.min(from + at_once);
+            let one = |number| {
+                let fragment = self.fragment(number)?;
+                Ok((fragment.facts().ok_or_else(|| damaged(number))?, fragment))
+            };
+            numbers.into_par_iter().with_max_len(1).map(one).collect()
+        };
+        let mut fragments = read(0)?;
+        while !fragments.is_empty() {
+            let next = points.len() + fragments.len();
+            let mut write = || fragments.iter().try_for_each(|(_, fragment)| append(&fragment.tables()));
+            let (written, following) = rayon::join(|| at(&self.folder, write()), || read(next));
+            written?;
+            points.extend(fragments.into_iter().map(|(facts, _)| facts));
+            fragments = following?;
         }
         let claims = claims::judge(scenario, &experiment, &points);
         Ok(Swept { points, claims })
@@ -255,7 +266,9 @@ impl Work {
     /// # Errors
     /// When its fragment is missing.
     pub fn point(&self, scenario: &Scenario, number: usize) -> Result<PointResult, Failed> {
-        let Fragment { facts, mut runs, trace, .. } = self.fragment(number)?;
+        let fragment = self.fragment(number)?;
+        let kept = || Some((fragment.facts()?, fragment.runs()?, fragment.trace()?));
+        let (facts, mut runs, trace) = kept().ok_or_else(|| damaged(number))?;
         if let Some(first) = runs.first_mut() {
             first.trace = trace;
         }
@@ -283,7 +296,7 @@ impl Work {
             return Ok(());
         }
         for number in 0..self.job.points {
-            if let Some(trace) = self.fragment(number)?.trace {
+            if let Some(trace) = self.fragment(number)?.trace().ok_or_else(|| damaged(number))? {
                 at(&self.folder, write(number, &trace))?;
             }
         }
@@ -295,6 +308,10 @@ impl Work {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self) -> Result<(), Failed> {
+        // To free gigabytes takes its time, too. What is left for any reason is told of below.
+        (0..self.job.points).into_par_iter().for_each(|number| {
+            let _ = fs::remove_file(self.folder.join(name(number)));
+        });
         at(&self.folder, fs::remove_dir_all(&self.folder))?;
         // Others may be at work beside it.
         let _ = self.folder.parent().map(fs::remove_dir);
@@ -446,22 +463,30 @@ fn name(number: usize) -> String {
     format!("p{number:06}")
 }
 
-/// The bytes of a fragment: what it begins with, the number of the point, the lengths of its sections and a checksum; then the
-/// sections, the facts, the runs, the trace and a table each.
-fn encode(number: usize, fragment: &Fragment) -> Vec<u8> {
+fn damaged(number: usize) -> Failed {
+    Failed::Unfit(format!("the fragment of point {number} is not there, or damaged: run its part again"))
+}
+
+/// The bytes of a fragment: what it begins with, the number of the point, a checksum of the sections, how many of them there are and
+/// their lengths; then the sections.
+fn encode(number: usize, facts: &Facts, runs: &[Run], trace: Option<&Trace>, tables: &[Vec<u8>]) -> Vec<u8> {
     let exact = "plain values can be written";
-    let facts = postcard::to_allocvec(&fragment.facts).expect(exact);
-    let runs = postcard::to_allocvec(&fragment.runs).expect(exact);
-    let trace = postcard::to_allocvec(&fragment.trace).expect(exact);
+    let facts = postcard::to_allocvec(facts).expect(exact);
+    let runs = postcard::to_allocvec(runs).expect(exact);
+    let trace = postcard::to_allocvec(&trace).expect(exact);
     let sections: Vec<&[u8]> =
-        [&facts[..], &runs[..], &trace[..]].into_iter().chain(fragment.tables.iter().map(Vec::as_slice)).collect();
-    let body = sections.concat();
-    let mut bytes = MAGIC.to_vec();
-    let lengths = sections.iter().map(|section| section.len() as u64);
-    for word in [number as u64, checksum(&body), sections.len() as u64].into_iter().chain(lengths) {
-        bytes.extend(word.to_le_bytes());
+        [&facts[..], &runs[..], &trace[..]].into_iter().chain(tables.iter().map(Vec::as_slice)).collect();
+    let head = MAGIC.len() + 8 * (3 + sections.len());
+    let mut bytes = Vec::with_capacity(head + sections.iter().map(|section| section.len()).sum::<usize>());
+    bytes.extend(MAGIC);
+    let lengths = sections.iter().map(|section| section.len());
+    for word in [number, 0, sections.len()].into_iter().chain(lengths) {
+        bytes.extend((word as u64).to_le_bytes());
     }
-    bytes.extend(body);
+    sections.iter().for_each(|section| bytes.extend_from_slice(section));
+    let sum = checksum(&bytes[head..]).to_le_bytes();
+    let place = MAGIC.len() + 8;
+    bytes[place..place + 8].copy_from_slice(&sum);
     bytes
 }
 
@@ -475,31 +500,55 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 /// A fragment, if it is there, whole, and that of this point.
 fn read(path: &Path, number: usize) -> Option<Fragment> {
-    decode(&fs::read(path).ok()?, number)
+    Fragment::of(fs::read(path).ok()?, number)
 }
 
-fn decode(bytes: &[u8], number: usize) -> Option<Fragment> {
-    fn word(bytes: &mut &[u8]) -> Option<u64> {
-        let (word, rest) = bytes.split_first_chunk::<8>()?;
-        *bytes = rest;
-        Some(u64::from_le_bytes(*word))
+impl Fragment {
+    fn of(bytes: Vec<u8>, number: usize) -> Option<Self> {
+        fn word(bytes: &mut &[u8]) -> Option<u64> {
+            let (word, rest) = bytes.split_first_chunk::<8>()?;
+            *bytes = rest;
+            Some(u64::from_le_bytes(*word))
+        }
+        let mut rest = bytes.strip_prefix(MAGIC)?;
+        let (of, sum, sections) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
+        let lengths: Vec<u64> = (0..sections.min(64)).map(|_| word(&mut rest)).collect::<Option<_>>()?;
+        let length = lengths.iter().try_fold(0_u64, |sum, &length| sum.checked_add(length));
+        if of != number as u64 || lengths.len() < 3 || length != Some(rest.len() as u64) || sum != checksum(rest) {
+            return None;
+        }
+        let mut from = bytes.len() - rest.len();
+        let section = |length: u64| {
+            let section = from..from + length as usize;
+            from = section.end;
+            section
+        };
+        let sections = lengths.into_iter().map(section).collect();
+        Some(Self { bytes, sections })
     }
-    let mut rest = bytes.strip_prefix(MAGIC)?;
-    let (of, sum, sections) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
-    let lengths: Vec<u64> = (0..sections.min(64)).map(|_| word(&mut rest)).collect::<Option<_>>()?;
-    let length = lengths.iter().try_fold(0_u64, |sum, &length| sum.checked_add(length));
-    if of != number as u64 || length != Some(rest.len() as u64) || sum != checksum(rest) {
-        return None;
+
+    fn section<T: serde::de::DeserializeOwned>(&self, number: usize) -> Option<T> {
+        postcard::from_bytes(&self.bytes[self.sections[number].clone()]).ok()
     }
-    let mut sections = lengths.into_iter().map(|length| {
-        let (section, after) = rest.split_at(length as usize);
-        rest = after;
-        section
-    });
-    let facts = postcard::from_bytes(sections.next()?).ok()?;
-    let runs = postcard::from_bytes(sections.next()?).ok()?;
-    let trace = postcard::from_bytes(sections.next()?).ok()?;
-    Some(Fragment { facts, tables: sections.map(<[u8]>::to_vec).collect(), runs, trace })
+
+    fn facts(&self) -> Option<Facts> {
+        self.section(0)
+    }
+
+    /// Those of a point that a chart shows; of others, none.
+    fn runs(&self) -> Option<Vec<Run>> {
+        self.section(1)
+    }
+
+    /// The requests that were followed in the first run, if any were.
+    fn trace(&self) -> Option<Option<Trace>> {
+        self.section(2)
+    }
+
+    /// The rows for each table.
+    fn tables(&self) -> Vec<&[u8]> {
+        self.sections[3..].iter().map(|section| &self.bytes[section.clone()]).collect()
+    }
 }
 
 #[cfg(test)]
@@ -510,24 +559,20 @@ mod tests {
     fn a_fragment_keeps_every_bit_and_a_damaged_one_is_none() {
         let odd = [0.1 + 0.2, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 3.0, f64::NAN];
         let facts = Facts { claims: vec![odd.to_vec()], ..Facts::default() };
-        let fragment = Fragment {
-            facts,
-            tables: vec![b"a,b\n".to_vec(), Vec::new()],
-            runs: vec![Run::default()],
-            trace: Some(Trace::default()),
-        };
-        let bytes = encode(7, &fragment);
-        let again = decode(&bytes, 7).expect("it is whole");
-        let bits = |fragment: &Fragment| fragment.facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&again), bits(&fragment));
-        assert_eq!(again.tables, fragment.tables);
-        assert_eq!(again.runs.len(), 1);
-        assert_eq!(again.trace, fragment.trace);
-        assert!(decode(&bytes, 8).is_none(), "another point");
-        assert!(decode(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
+        let (runs, trace, tables) = ([Run::default()], Trace::default(), [b"a,b\n".to_vec(), Vec::new()]);
+        let bytes = encode(7, &facts, &runs, Some(&trace), &tables);
+        let whole = |bytes: &[u8], number| Fragment::of(bytes.to_vec(), number);
+        let again = whole(&bytes, 7).expect("it is whole");
+        let bits = |facts: &Facts| facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&again.facts().expect("facts")), bits(&facts));
+        assert_eq!(again.tables(), tables);
+        assert_eq!(again.runs().expect("runs").len(), 1);
+        assert_eq!(again.trace(), Some(Some(trace)));
+        assert!(whole(&bytes, 8).is_none(), "another point");
+        assert!(whole(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
         let mut other = bytes;
         *other.last_mut().expect("it has bytes") ^= 1;
-        assert!(decode(&other, 7).is_none(), "changed");
+        assert!(whole(&other, 7).is_none(), "changed");
     }
 
     #[test]

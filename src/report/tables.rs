@@ -130,7 +130,7 @@ impl Tables {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn append(&mut self, rows: &[Vec<u8>]) -> io::Result<()> {
+    pub fn append(&mut self, rows: &[&[u8]]) -> io::Result<()> {
         self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
     }
 
