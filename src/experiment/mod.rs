@@ -40,7 +40,7 @@ pub(crate) use verdict::brief;
 pub(crate) use verdict::states;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Told, Verdict};
 pub(crate) use work::quoted;
-pub use work::{Failed, Shard, Work};
+pub use work::{Append, Failed, How, Shard, Work};
 
 /// What is asked of a run besides the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

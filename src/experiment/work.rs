@@ -20,6 +20,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,25 @@ struct Fragment {
     bytes: Vec<u8>,
     /// Where its sections are: the facts, the runs, the trace of the first run, and a table each.
     sections: Vec<Range<usize>>,
+}
+
+/// What is made of points, besides their runs.
+pub struct How<'a> {
+    /// Makes the rows of a point for each table.
+    pub rows: &'a (dyn Fn(&PointResult) -> Vec<Vec<u8>> + Sync),
+    /// The points that a chart shows: their runs are kept.
+    pub shown: &'a BTreeSet<usize>,
+    /// Is told of each run that is done, and whether it was done before.
+    pub tick: &'a (dyn Fn(bool) + Sync),
+}
+
+/// Takes the rows of a point for each table.
+pub type Append<'a> = &'a mut (dyn FnMut(&[&[u8]]) -> io::Result<()> + Send);
+
+/// The first points, whose rows are in the tables.
+struct Appended<'a> {
+    points: Vec<Facts>,
+    append: Append<'a>,
 }
 
 /// Why work cannot go on.
@@ -191,34 +211,51 @@ impl Work {
         &self.folder
     }
 
-    /// Runs the points of a part that have no fragment yet, several at a time. `rows` makes the rows of a point for each table;
-    /// `shown` says which points a chart shows; `tick` is told of each run that is done, and whether it was done before.
+    /// Runs the points that have no fragment yet, several at a time, and gives the rows of all to `append`, in the order of points: as
+    /// soon as those before are there, while others run.
+    ///
+    /// # Errors
+    /// When a fragment cannot be written, a point cannot be built, or `append` fails.
+    pub fn run(&self, scenario: &Scenario, how: &How, append: Append) -> Result<Swept, Failed> {
+        let appended = Mutex::new(Appended { points: Vec::with_capacity(self.job.points), append });
+        self.run_points(scenario, 0..self.job.points, how, &|| match appended.try_lock() {
+            Ok(mut appended) => self.append_next(&mut appended),
+            // Somebody else is at it.
+            Err(_) => Ok(()),
+        })?;
+        self.append_rest(scenario, appended.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs the points of a part that have no fragment yet, several at a time.
     ///
     /// # Errors
     /// When a fragment cannot be written, or a point cannot be built.
-    pub fn run(
+    pub fn run_part(&self, scenario: &Scenario, shard: Shard, how: &How) -> Result<(), Failed> {
+        self.put(&self.folder.join(format!("shard-{}-of-{}", shard.number, shard.of)), b"")?;
+        self.run_points(scenario, (0..self.job.points).filter(|&it| shard.has(it)), how, &|| Ok(()))
+    }
+
+    /// Runs points, begun in their order; `done` is called after each.
+    fn run_points(
         &self,
         scenario: &Scenario,
-        shard: Option<Shard>,
-        rows: &(dyn Fn(&PointResult) -> Vec<Vec<u8>> + Sync),
-        shown: &BTreeSet<usize>,
-        tick: &(dyn Fn(bool) + Sync),
+        numbers: impl Iterator<Item = usize> + Send,
+        how: &How,
+        done: &(dyn Fn() -> Result<(), Failed> + Sync),
     ) -> Result<(), Failed> {
-        if let Some(shard) = shard {
-            self.put(&self.folder.join(format!("shard-{}-of-{}", shard.number, shard.of)), b"")?;
-        }
-        let numbers: Vec<usize> = (0..self.job.points).filter(|&it| shard.is_none_or(|shard| shard.has(it))).collect();
-        numbers.into_par_iter().with_max_len(1).try_for_each(|number| {
+        numbers.par_bridge().try_for_each(|number| {
             if let Some(facts) = read(&self.folder.join(name(number)), number).and_then(|it| it.facts()) {
-                facts.seeds.iter().for_each(|_| tick(true));
-                return Ok(());
+                facts.seeds.iter().for_each(|_| (how.tick)(true));
+                return done();
             }
-            let mut point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
+            let tick = || (how.tick)(false);
+            let mut point = run_point(scenario, number, &self.job.options, &tick).map_err(Failed::Files)?;
             let facts = point.facts();
-            let tables = rows(&point);
+            let tables = (how.rows)(&point);
             let trace = point.runs.first_mut().and_then(|run| run.trace.take());
-            let runs = if shown.contains(&number) { point.runs } else { Vec::new() };
-            self.put(&self.folder.join(name(number)), &encode(number, &facts, &runs, trace.as_ref(), &tables))
+            let runs = if how.shown.contains(&number) { point.runs } else { Vec::new() };
+            self.put(&self.folder.join(name(number)), &encode(number, &facts, &runs, trace.as_ref(), &tables))?;
+            done()
         })
     }
 
@@ -227,38 +264,40 @@ impl Work {
         found.ok_or_else(|| damaged(number))
     }
 
-    /// Takes all fragments in the order of points; `append` is given the rows of each. While it writes those of some points, the next
-    /// are read and checked: as many at a time as there are threads.
+    /// Takes all fragments in the order of points; `append` is given the rows of each.
     ///
     /// # Errors
     /// When a fragment is missing, or `append` fails.
-    pub fn put_together(
-        &self,
-        scenario: &Scenario,
-        append: &mut (dyn FnMut(&[&[u8]]) -> io::Result<()> + Send),
-    ) -> Result<Swept, Failed> {
-        let (_, experiment) = planned(scenario, 0)?;
-        let mut points = Vec::with_capacity(self.job.points);
-        let at_once = rayon::current_num_threads();
-        let read = |from: usize| -> Result<Vec<(Facts, Fragment)>, Failed> {
-            let numbers = from..self.job.points.min(from + at_once);
-            let one = |number| {
-                let fragment = self.fragment(number)?;
-                Ok((fragment.facts().ok_or_else(|| damaged(number))?, fragment))
-            };
-            numbers.into_par_iter().with_max_len(1).map(one).collect()
-        };
-        let mut fragments = read(0)?;
-        while !fragments.is_empty() {
-            let next = points.len() + fragments.len();
-            let mut write = || fragments.iter().try_for_each(|(_, fragment)| append(&fragment.tables()));
-            let (written, following) = rayon::join(|| at(&self.folder, write()), || read(next));
-            written?;
-            points.extend(fragments.into_iter().map(|(facts, _)| facts));
-            fragments = following?;
+    pub fn put_together(&self, scenario: &Scenario, append: Append) -> Result<Swept, Failed> {
+        self.append_rest(scenario, Appended { points: Vec::with_capacity(self.job.points), append })
+    }
+
+    /// Appends the points that come next, as long as they are there.
+    fn append_next(&self, appended: &mut Appended) -> Result<(), Failed> {
+        while appended.points.len() < self.job.points
+            && let Ok((facts, fragment)) = self.next(appended)
+        {
+            at(&self.folder, (appended.append)(&fragment.tables()))?;
+            appended.points.push(facts);
         }
-        let claims = claims::judge(scenario, &experiment, &points);
-        Ok(Swept { points, claims })
+        Ok(())
+    }
+
+    fn next(&self, appended: &Appended) -> Result<(Facts, Fragment), Failed> {
+        let number = appended.points.len();
+        let fragment = self.fragment(number)?;
+        Ok((fragment.facts().ok_or_else(|| damaged(number))?, fragment))
+    }
+
+    /// Appends all points that are not yet, and judges the claims.
+    fn append_rest(&self, scenario: &Scenario, mut appended: Appended) -> Result<Swept, Failed> {
+        self.append_next(&mut appended)?;
+        if appended.points.len() < self.job.points {
+            self.next(&appended)?;
+        }
+        let (_, experiment) = planned(scenario, 0)?;
+        let claims = claims::judge(scenario, &experiment, &appended.points);
+        Ok(Swept { points: appended.points, claims })
     }
 
     /// A point with its runs, for a chart that shows it.
