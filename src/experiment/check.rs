@@ -16,7 +16,7 @@ use crate::system::plan::Plan;
 
 /// Checks the claims and charts of an experiment, each against what there is at the first point that its `where` leaves:
 /// a breaker, for example, may be there in one variant only. Every point can be built.
-pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
+pub(super) fn check(scenario: &Scenario, asked: &super::map::Asked, found: &mut Diagnostics) {
     let Some((plan, experiment)) = super::first(scenario) else { return };
     let plan = Rc::new(plan);
     let mut checker = Checker { scenario, plans: BTreeMap::from([(0, plan.clone())]), plan, found };
@@ -26,7 +26,7 @@ pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
     for claim in &experiment.expect {
         checker.claim(claim);
     }
-    super::map::check(scenario, &experiment, checker.found);
+    super::map::check(scenario, &experiment, asked, checker.found);
     if let Some(tune) = &experiment.tune {
         checker.tune(tune);
     }

@@ -176,9 +176,14 @@ impl Swept {
 /// Checks every point of a scenario, and its claims and charts. Nothing is run. Alike findings are kept once.
 #[must_use]
 pub fn check(scenario: &Scenario) -> Diagnostics {
+    check_for(scenario, &map::Asked::default())
+}
+
+/// The same, together with what is asked of a map besides.
+fn check_for(scenario: &Scenario, asked: &map::Asked) -> Diagnostics {
     let mut found = scenario.check();
     if !found.has_errors() {
-        check::check(scenario, &mut found);
+        check::check(scenario, asked, &mut found);
     }
     found
 }
