@@ -1079,7 +1079,10 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
     assert!(code == Some(2) && text.contains("several ranges"), "{text}");
     assert!(!base.join("e").exists(), "nothing was run, and no folder is there");
     // The line says along which of several ranges, if the file does not.
-    let two = ["--set", "vary={ load: { path: clients.c.arrivals.poisson, from: 20/s, to: 90/s }, timeout: { path: clients.c.policies.timeout, from: 100ms, to: 200ms, steps: 2 } }"];
+    let two = [
+        "--set",
+        "vary={ load: { path: clients.c.arrivals.poisson, from: 20/s, to: 90/s }, timeout: { path: clients.c.policies.timeout, from: 100ms, to: 200ms, steps: 2 } }",
+    ];
     let (code, text) = mapped(&[&two[..], &["--seeds", "1"]].concat());
     assert!(code == Some(2) && text.contains("several ranges"), "{text}");
     let (code, text) =

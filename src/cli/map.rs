@@ -1,5 +1,6 @@
 //! `map`: where a system comes back, where it may, and where it does not.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -121,7 +122,19 @@ impl<'a> Shown<'a> {
         let step = smallest * map.within;
         let places =
             if axis.whole_values().is_some() { 0 } else { libm::ceil(-libm::log10(step)).clamp(0.0, 9.0) as usize };
-        Self { unit: axis.unit(), places }
+        let boundaries = || map.rows.iter().flat_map(|row| &row.boundaries);
+        let apart = |places: &usize| boundaries().all(|it| Self { unit: "", places: *places }.tells_apart(it));
+        Self { unit: axis.unit(), places: (places..=9).find(apart).unwrap_or(places) }
+    }
+
+    /// Whether no two places of a boundary look alike that are not.
+    fn tells_apart(&self, it: &Boundary) -> bool {
+        let (low, high) = it.interval();
+        let mut places = [it.all.unwrap_or(f64::NAN), low, high, it.none.unwrap_or(f64::NAN)];
+        places.sort_by(f64::total_cmp);
+        places
+            .windows(2)
+            .all(|two| two[0].partial_cmp(&two[1]) != Some(Ordering::Less) || self.bare(two[0]) != self.bare(two[1]))
     }
 
     fn bare(&self, value: f64) -> String {
@@ -226,7 +239,7 @@ fn of_boundary(row: &Row, it: &Boundary, ends: &[String; 2], shown: &Shown) -> S
     let (low, high) = it.interval();
     let (bare, value) = (|at: f64| shown.bare(at), |at: f64| shown.value(at));
     let half = match (low.is_finite(), high.is_finite()) {
-        (true, true) => format!("{} [{}, {}]", value(f64::midpoint(low, high)), bare(low), bare(high)),
+        (true, true) => format!("about {} [{}, {}]", value(f64::midpoint(low, high)), bare(low), bare(high)),
         (true, false) => format!("some place above {}", value(low)),
         (false, true) => format!("some place below {}", value(high)),
         (false, false) => "some place that these runs do not tell".to_owned(),
@@ -333,4 +346,18 @@ fn json(scenario: &Scenario, map: &Map) -> String {
         "grid_runs": map.grid_runs, "claims": map.claims.iter().map(claim).collect::<Vec<_>>(),
     });
     serde_json::to_string_pretty(&all).expect("a tree of plain values can be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_differ_do_not_look_alike() {
+        let it = Boundary { below: true, all: Some(40.06), half: [Some(40.06), Some(40.11)], none: Some(40.14) };
+        let tells = |places| Shown { unit: "/s", places }.tells_apart(&it);
+        assert_eq!([tells(0), tells(1), tells(2)], [false, false, true]);
+        let open = Boundary { all: None, half: [Some(40.06), None], none: None, ..it };
+        assert!(Shown { unit: "/s", places: 0 }.tells_apart(&open));
+    }
 }
