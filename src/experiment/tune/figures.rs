@@ -66,7 +66,7 @@ impl Told {
 
     /// An objective, for tests of what is made of its values.
     #[cfg(test)]
-    pub(super) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
+    pub(crate) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
         let (of, window) = (vec!["client/c".to_owned()], "all".to_owned());
         Self { metric: metric.to_owned(), of, window, quantity, more, bound: None, verdict: None }
     }
