@@ -91,8 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         }
     };
     if let Err(error) = report::map::write(&folder, &scenario, &map, !arguments.no_charts) {
-        tell(&format!("error: {}: {error}", folder.display()));
-        return NOT_FINISHED;
+        return super::unwritten(&folder, &error);
     }
     match arguments.format {
         Format::Text => say(&words(&scenario, &map, &folder)),

@@ -458,11 +458,21 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
     done.unwrap_or_else(|failed| fail(&failed, &Sources::new()))
 }
 
+/// Says that results could not be written, for commands that keep nothing of what they have done.
+fn unwritten(folder: &Path, error: &std::io::Error) -> u8 {
+    tell(&format!("error: {}: {error}", folder.display()));
+    tell("help: make room, give the right to write, or move what is in the way; `--out` leads elsewhere");
+    NOT_FINISHED
+}
+
 /// Says why work could not be done.
 fn fail(failed: &Failed, sources: &Sources) -> u8 {
     match failed {
         Failed::File(path, error) => {
             tell(&format!("error: {path}: {error}"));
+            tell(
+                "help: make room, give the right to write, or move what is in the way; the same command then goes on with what is done",
+            );
             NOT_FINISHED
         }
         Failed::Unfit(what) => {

@@ -103,8 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         }
     };
     if let Err(error) = report::tune::write(&folder, &scenario, &tuned, !arguments.no_charts) {
-        tell(&format!("error: {}: {error}", folder.display()));
-        return NOT_FINISHED;
+        return super::unwritten(&folder, &error);
     }
     match arguments.format {
         Format::Text => say(&text(&scenario, &tuned, arguments, &folder)),

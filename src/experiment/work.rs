@@ -368,7 +368,10 @@ impl Work {
         }
         let job_of = |part: &Path| -> Result<Job, Failed> {
             let path = part.join("job.json");
-            let unreadable = |error| Failed::Unfit(format!("{} cannot be read: {error}", path.display()));
+            let unreadable = |error| {
+                let what = format!("{} is damaged ({error})", path.display());
+                Failed::Unfit(format!("{what}: remove it, and run this part again; the points that it has are kept"))
+            };
             serde_json::from_slice(&at(&path, fs::read(&path))?).map_err(unreadable)
         };
         let job = job_of(&parts[0])?;
