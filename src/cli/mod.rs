@@ -165,7 +165,7 @@ struct How {
     shard: Option<Shard>,
 }
 
-/// Waterfalls that the report shows.
+/// Waterfalls that are drawn, of the first points that have one: hundreds would be looked at by nobody. The others are in their files.
 const MOST_WATERFALLS: usize = 12;
 
 const ALL_WELL: u8 = 0;
@@ -399,10 +399,8 @@ fn finish(
     let (mut followed, mut waterfalls) = (0, Vec::new());
     work.traces(&mut |number, trace| {
         followed += trace.requests().count();
-        if work.charts() {
-            let drawn = report::waterfall(folder, scenario, number, trace)?;
-            // The others are in their files: a page of hundreds would be read by nobody.
-            waterfalls.extend(drawn.filter(|_| waterfalls.len() < MOST_WATERFALLS));
+        if work.charts() && waterfalls.len() < MOST_WATERFALLS {
+            waterfalls.extend(report::waterfall(folder, scenario, number, trace)?);
         }
         report::trace::write(folder, number, trace)
     })?;
