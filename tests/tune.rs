@@ -228,7 +228,7 @@ fn mistakes_in_the_section_are_drawn_at_their_place() {
         ),
         (
             "tune:\n  maximise: { metric: goodput }\n  subject_to: [ { verdict: recovered, at_least: 90% }, { verdict: recovered, at_most: 10% } ]\n",
-            "e.yaml:7:86",
+            "e.yaml:7:87",
             "nothing is both",
         ),
     ] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
+use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, print, say, show, tell};
 use crate::experiment::map::search::{Boundary, FEWEST, Probe};
 use crate::experiment::map::{Asked, Map, Row, State, check_asked, explore_checked};
 use crate::experiment::statistics::quantile::quantile;
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     }
     match arguments.format {
         Format::Text => say(&words(&scenario, &map, &folder)),
-        Format::Json => say(&json(&scenario, &map)),
+        Format::Json => print(&json(&scenario, &map)),
     }
     if map.stopped() {
         NOT_FINISHED

@@ -22,7 +22,7 @@ use crate::experiment::{self, Failed, Options, PointResult, Shard, Swept, Work, 
 use crate::report;
 use crate::scenario::experiment::{Chart, Experiment};
 use crate::scenario::model::Model;
-use crate::scenario::source::{Diagnostics, Sources, Spanned};
+use crate::scenario::source::{Diagnostics, Sources, Spanned, visible};
 use crate::scenario::{Changes, Scenario};
 
 /// A deterministic simulator of how distributed systems fail, and whether they come back.
@@ -208,8 +208,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Prints to standard output; a reader that has gone away is no mistake.
+/// Prints to standard output, for a person: a lesson or a name is no command to the terminal. A reader that has gone away is no mistake.
 fn say(text: &str) {
+    let shown: String = text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect();
+    print(&shown);
+}
+
+/// Prints to standard output as it is, for a program.
+fn print(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
@@ -430,7 +436,7 @@ fn finish(
                 say(&format!("  traces of {requests}: {}", folder.join("traces").display()));
             }
         }
-        Format::Json => say(&words::verdict_json(scenario, results)),
+        Format::Json => print(&words::verdict_json(scenario, results)),
     }
     Ok(code_of(results))
 }
@@ -503,6 +509,6 @@ fn schema(of: SchemaOf) -> u8 {
             return ALL_WELL;
         }
     };
-    say(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
+    print(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
     ALL_WELL
 }

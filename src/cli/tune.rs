@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::compare::about;
-use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
+use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, print, say, show, tell};
 use crate::experiment::compare::Row;
 use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     }
     match arguments.format {
         Format::Text => say(&text(&scenario, &tuned, arguments, &folder)),
-        Format::Json => say(&json(&scenario, &tuned)),
+        Format::Json => print(&json(&scenario, &tuned)),
     }
     if tuned.stopped > 0 {
         NOT_FINISHED

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::words;
 use crate::experiment::{Holds, Swept};
 use crate::scenario::Scenario;
+use crate::scenario::source::visible;
 
 /// Points that are told one by one.
 const MOST_POINTS: usize = 50;
@@ -122,7 +123,7 @@ fn escaped(text: &str) -> String {
                 safe.push('\\');
                 safe.push(c);
             }
-            _ => safe.push(c),
+            _ => safe.push(visible(c)),
         }
     }
     safe
@@ -135,5 +136,6 @@ mod tests {
     #[test]
     fn texts_from_files_stay_texts() {
         assert_eq!(escaped("a | b\n<script> ![x](y) @all"), "a \\| b &lt;script&gt; \\!\\[x\\](y) \\@all");
+        assert_eq!(escaped("red \u{1b}[31m\u{7}"), "red \u{fffd}\\[31m\u{fffd}");
     }
 }
