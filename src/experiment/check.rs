@@ -12,7 +12,7 @@ use crate::scenario::experiment::{Chart, Claim};
 use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
 use crate::scenario::{Axis, Scenario, matches};
-use crate::system::plan::Plan;
+use crate::system::plan::{Plan, Source, What};
 
 /// Checks the claims and charts of an experiment, each against what there is at the first point that its `where` leaves:
 /// a breaker, for example, may be there in one variant only. Every point can be built.
@@ -126,6 +126,7 @@ impl<'a> Checker<'a> {
                 }
             }
             Chart::Hysteresis(it) => {
+                self.rises_and_falls(place);
                 self.figures(place, it.of.as_slice(), &it.metric, true);
                 match &it.against {
                     Some(against) => self.figures(against.place, it.of.as_slice(), against, true),
@@ -219,6 +220,21 @@ impl<'a> Checker<'a> {
             let known: Vec<&str> = windows.iter().map(|known| known.name.as_str()).collect();
             let what = format!("`{}`: no window has this name", window.value);
             self.error(window.place, what, format!("there are: {}", known.join(", ")));
+        }
+    }
+
+    /// Some client's load changes while it runs: else there is nothing to rise and fall but luck.
+    fn rises_and_falls(&mut self, place: Place) {
+        let steady = |source: &Source| match source {
+            Source::Open { load, .. } => load.is_empty(),
+            Source::Closed { .. } => true,
+            Source::Replay(_) => false,
+        };
+        let surges = self.plan.faults.iter().any(|fault| matches!(fault.what, What::Surge { .. }));
+        if !surges && self.plan.clients.iter().all(|client| steady(&client.source)) {
+            let help = "give a client `load: [ ramp: … ]`, up and then down";
+            self.found
+                .push(Diagnostic::warning(place, "no load rises and falls: its curves show luck alone").help(help));
         }
     }
 
