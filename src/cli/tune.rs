@@ -127,6 +127,11 @@ fn values(tuned: &Tuned, number: usize) -> String {
     pairs.map(|(axis, value)| format!("{axis} {}", value.label)).collect::<Vec<_>>().join(", ")
 }
 
+/// `1 setting`, `64 settings`.
+fn settings(count: usize) -> String {
+    if count == 1 { "1 setting".to_owned() } else { format!("{count} settings") }
+}
+
 /// The paths and values of a setting, as options.
 fn options(tuned: &Tuned, number: usize) -> Vec<String> {
     let settings = tuned.candidates[number].values.iter().flat_map(|value| value.settings());
@@ -221,7 +226,7 @@ fn asked(text: &mut String, tuned: &Tuned) {
         }
         [] => String::new(),
     };
-    let _ = write!(text, "\n  tried: {tried} settings, {rounds} ({} runs with all that follows)", tuned.runs);
+    let _ = write!(text, "\n  tried: {}, {rounds} ({} runs with all that follows)", settings(tried), tuned.runs);
     if unbuilt > 0 {
         let why = tuned.candidates.iter().find_map(|it| it.unbuilt.as_ref()).map(first_line).unwrap_or_default();
         let _ = write!(text, "\n  warning: {unbuilt} of them cannot be built, the first because: {why}");
@@ -319,7 +324,7 @@ fn others(text: &mut String, tuned: &Tuned) {
     }
     if tuned.goals.len() > 1 {
         let n = tuned.frontier.len();
-        let _ = write!(text, "\n\n  frontier: {n} settings of which no other is better in both, on the same seeds:");
+        let _ = write!(text, "\n\n  frontier: {} of which no other is better in both, on the same seeds:", settings(n));
         let rows = tuned.frontier.iter().enumerate().map(|(place, &number)| {
             let known = tuned.held_back(number);
             let mut row: Vec<String> = vec![number.to_string()];
