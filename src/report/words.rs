@@ -77,13 +77,14 @@ pub fn remedy(remedy: &Remedy) -> String {
 #[must_use]
 pub fn tried(it: &Tried) -> Vec<String> {
     let (path, value) = it.set();
-    let set = format!("--set {}", quoted(&format!("{path}={value}")));
+    // That of the first diagnosis may have no value to set: then it is another's.
+    let mechanism = named(it.diagnosis.mechanism);
+    let set = format!("--set {} against the {mechanism}", quoted(&format!("{path}={value}")));
     if let Some(why) = &it.refused {
         return vec![format!("{set}: it cannot be set here, {why}")];
     }
     let same = |verdict: &&Verdict| verdict.diagnoses.iter().any(|found| found.mechanism == it.diagnosis.mechanism);
     let still = it.verdicts.iter().filter(same).count();
-    let mechanism = named(it.diagnosis.mechanism);
     let first = format!("{set}: {}; {mechanism} in {still} of {}", ended(&it.verdicts), it.verdicts.len());
     let figures = it.rows().into_iter().filter_map(|row| {
         let window = if row.metric == "goodput" { format!(" {}", it.window) } else { String::new() };
