@@ -1097,3 +1097,36 @@ fn mistakes_in_a_map_are_drawn_at_their_column() {
         mapped(&[&two[..], &["--along", "load", "--within", "20%", "--seeds", "1", "--no-charts"]].concat());
     assert!(code == Some(0), "{text}");
 }
+
+#[test]
+fn a_new_run_leaves_nothing_of_earlier_results_and_names_what_is_in_its_way() {
+    let base = small_map("leftovers", "{ along: load, within: 20% }");
+    let with = |way: &str, more: &[&str]| {
+        let mut command = blackstart();
+        command.arg(way).arg(base.join("e.yaml")).args(["--seeds", "1"]).args(more).arg("--out").arg(&base);
+        command.output().expect("it runs")
+    };
+    assert!(with("map", &[]).status.success() && base.join("e/charts/map.svg").is_file());
+    assert!(with("run", &["--no-charts"]).status.success());
+    for gone in ["map.csv", "map-probes.csv", "charts"] {
+        assert!(!base.join("e").join(gone).exists(), "{gone} is of an earlier map");
+    }
+    fs::remove_file(base.join("e/manifest.json")).expect("it is there");
+    fs::create_dir_all(base.join("e/report.html/mine")).expect("it can be made");
+    let said = with("run", &["--no-charts"]);
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.status.code() == Some(3) && text.contains("report.html: ") && text.contains("help: "), "{text}");
+    fs::remove_dir_all(base.join("e/report.html")).expect("it is there");
+    assert!(with("run", &["--no-charts"]).status.success() && !base.join("e/.work").exists());
+    // A part that was damaged.
+    assert!(with("run", &["--no-charts", "--shard", "1/2"]).status.success());
+    let job =
+        fs::read_dir(base.join("e/.work")).expect("a part").flatten().next().expect("a part").path().join("job.json");
+    fs::write(job, "{").expect("it can be written");
+    let said = blackstart().arg("merge").arg(base.join("e")).output().expect("it runs");
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        said.status.code() == Some(2) && text.contains("job.json is damaged") && text.contains("remove it"),
+        "{text}"
+    );
+}

@@ -147,6 +147,8 @@ impl Tables {
         super::html::remove_old(results)?;
         super::map::remove_old(results)?;
         super::tune::remove_old(results)?;
+        // Gone if nothing else is in it.
+        let _ = fs::remove_dir(results.join("charts"));
         for (name, ..) in TABLES {
             of_file(name, fs::rename(self.folder.join(name), results.join(name)))?;
         }
