@@ -290,8 +290,7 @@ fn claims(scenario: &Scenario, map: &Map) -> String {
     if map.claims.is_empty() {
         return String::new();
     }
-    let count = |holds: Holds| map.claims.iter().filter(|claim| claim.holds == holds).count();
-    let mut text = format!("\n  claims: {} of {} hold", count(Holds::Yes), map.claims.len());
+    let mut text = format!("\n  claims: {}", report::words::tally(map.claims.iter().map(|claim| claim.holds)));
     let shown = Shown::new(scenario, map);
     for claim in map.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
         let row = &map.rows[claim.row];

@@ -86,16 +86,12 @@ pub(super) fn write(scenario: &Scenario, swept: &Swept) -> String {
 
 /// Whether all is well, in a sentence.
 fn outcome(swept: &Swept) -> String {
-    let count = |holds: Holds| swept.claims.iter().filter(|claim| claim.holds == holds).count();
-    let (yes, no, open) = (count(Holds::Yes), count(Holds::No), count(Holds::Undecided));
     let stopped = swept.points.iter().flat_map(|point| &point.stopped).flatten().count();
-    let mut text = match (no, open) {
-        _ if swept.claims.is_empty() => "Nothing is claimed.".to_owned(),
-        (0, 0) => format!("**All {yes} claims hold.**"),
-        _ => format!(
-            "**Of {} claims {yes} hold, {no} do not, and {open} cannot be decided with these seeds.**",
-            swept.claims.len()
-        ),
+    let mut text = match swept.claims.len() {
+        0 => "Nothing is claimed.".to_owned(),
+        1 if swept.all_hold() => "**The claim holds.**".to_owned(),
+        n if swept.all_hold() => format!("**All {n} claims hold.**"),
+        _ => format!("**Claims: {}.**", words::tally(swept.claims.iter().map(|claim| claim.holds))),
     };
     if stopped > 0 {
         let _ = write!(text, " {stopped} runs were stopped by a limit; their figures are partial.");

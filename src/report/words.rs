@@ -134,6 +134,24 @@ pub fn claimed(claim: &Judged) -> String {
     }
 }
 
+/// How many of some claims hold: `5 of 7 hold, 1 does not, 1 cannot be decided with these seeds`.
+#[must_use]
+pub fn tally(claims: impl Iterator<Item = Holds>) -> String {
+    let claims: Vec<Holds> = claims.collect();
+    let count = |holds: Holds| claims.iter().filter(|it| **it == holds).count();
+    let mut text = format!("{} of {} hold", count(Holds::Yes), claims.len());
+    match count(Holds::No) {
+        0 => {}
+        1 => text.push_str(", 1 does not"),
+        n => text.push_str(&format!(", {n} do not")),
+    }
+    match count(Holds::Undecided) {
+        0 => {}
+        n => text.push_str(&format!(", {n} cannot be decided with these seeds")),
+    }
+    text
+}
+
 /// Whether a claim holds, in words; if it cannot be decided, what would decide it.
 #[must_use]
 pub fn holds(claim: &Judged) -> String {
