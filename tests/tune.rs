@@ -221,6 +221,16 @@ fn mistakes_in_the_section_are_drawn_at_their_place() {
             "e.yaml:7:49",
             "cannot be a bound",
         ),
+        (
+            "tune:\n  maximise: { metric: goodput }\n  subject_to: [ { metric: latency.p99, at_most: 5ms, at_least: 10ms } ]\n",
+            "e.yaml:7:49",
+            "nothing is both",
+        ),
+        (
+            "tune:\n  maximise: { metric: goodput }\n  subject_to: [ { verdict: recovered, at_least: 90% }, { verdict: recovered, at_most: 10% } ]\n",
+            "e.yaml:7:87",
+            "nothing is both",
+        ),
     ] {
         let told = told(tune);
         assert!(told.contains(place) && told.contains(what), "{tune}\n{told}");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ALL_WELL, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
+use super::{ALL_WELL, NOT_FINISHED, WRONG_INPUT, load, print, say, show, tell};
 use crate::experiment::check;
 use crate::experiment::compare::{Asked, Finding, Pair, Problem, Row, Side, compare, pairs, words};
 use crate::experiment::statistics::{Summary, digits, proportion};
@@ -130,8 +130,8 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
     let names = (first.name.as_str(), other.name.as_str());
     match arguments.format {
         Format::Text => say(&text(names, window, &compared)),
-        Format::Json => say(&json(names, window, &compared)),
-        Format::Csv => say(csv(names, window, &compared).trim_end()),
+        Format::Json => print(&json(names, window, &compared)),
+        Format::Csv => print(csv(names, window, &compared).trim_end()),
     }
     if compared.iter().any(|pair| pair.stopped > 0) { NOT_FINISHED } else { ALL_WELL }
 }

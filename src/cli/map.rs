@@ -1,11 +1,12 @@
 //! `map`: where a system comes back, where it may, and where it does not.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
+use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, print, say, show, tell};
 use crate::experiment::map::search::{Boundary, FEWEST, Probe};
 use crate::experiment::map::{Asked, Map, Row, State, check_asked, explore_checked};
 use crate::experiment::statistics::quantile::quantile;
@@ -90,12 +91,11 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         }
     };
     if let Err(error) = report::map::write(&folder, &scenario, &map, !arguments.no_charts) {
-        tell(&format!("error: {}: {error}", folder.display()));
-        return NOT_FINISHED;
+        return super::unwritten(&folder, &error);
     }
     match arguments.format {
         Format::Text => say(&words(&scenario, &map, &folder)),
-        Format::Json => say(&json(&scenario, &map)),
+        Format::Json => print(&json(&scenario, &map)),
     }
     if map.stopped() {
         NOT_FINISHED
@@ -121,7 +121,19 @@ impl<'a> Shown<'a> {
         let step = smallest * map.within;
         let places =
             if axis.whole_values().is_some() { 0 } else { libm::ceil(-libm::log10(step)).clamp(0.0, 9.0) as usize };
-        Self { unit: axis.unit(), places }
+        let boundaries = || map.rows.iter().flat_map(|row| &row.boundaries);
+        let apart = |places: &usize| boundaries().all(|it| Self { unit: "", places: *places }.tells_apart(it));
+        Self { unit: axis.unit(), places: (places..=9).find(apart).unwrap_or(places) }
+    }
+
+    /// Whether no two places of a boundary look alike that are not.
+    fn tells_apart(&self, it: &Boundary) -> bool {
+        let (low, high) = it.interval();
+        let mut places = [it.all.unwrap_or(f64::NAN), low, high, it.none.unwrap_or(f64::NAN)];
+        places.sort_by(f64::total_cmp);
+        places
+            .windows(2)
+            .all(|two| two[0].partial_cmp(&two[1]) != Some(Ordering::Less) || self.bare(two[0]) != self.bare(two[1]))
     }
 
     fn bare(&self, value: f64) -> String {
@@ -226,7 +238,7 @@ fn of_boundary(row: &Row, it: &Boundary, ends: &[String; 2], shown: &Shown) -> S
     let (low, high) = it.interval();
     let (bare, value) = (|at: f64| shown.bare(at), |at: f64| shown.value(at));
     let half = match (low.is_finite(), high.is_finite()) {
-        (true, true) => format!("{} [{}, {}]", value(f64::midpoint(low, high)), bare(low), bare(high)),
+        (true, true) => format!("about {} [{}, {}]", value(f64::midpoint(low, high)), bare(low), bare(high)),
         (true, false) => format!("some place above {}", value(low)),
         (false, true) => format!("some place below {}", value(high)),
         (false, false) => "some place that these runs do not tell".to_owned(),
@@ -278,8 +290,7 @@ fn claims(scenario: &Scenario, map: &Map) -> String {
     if map.claims.is_empty() {
         return String::new();
     }
-    let count = |holds: Holds| map.claims.iter().filter(|claim| claim.holds == holds).count();
-    let mut text = format!("\n  claims: {} of {} hold", count(Holds::Yes), map.claims.len());
+    let mut text = format!("\n  claims: {}", report::words::tally(map.claims.iter().map(|claim| claim.holds)));
     let shown = Shown::new(scenario, map);
     for claim in map.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
         let row = &map.rows[claim.row];
@@ -333,4 +344,18 @@ fn json(scenario: &Scenario, map: &Map) -> String {
         "grid_runs": map.grid_runs, "claims": map.claims.iter().map(claim).collect::<Vec<_>>(),
     });
     serde_json::to_string_pretty(&all).expect("a tree of plain values can be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_that_differ_do_not_look_alike() {
+        let it = Boundary { below: true, all: Some(40.06), half: [Some(40.06), Some(40.11)], none: Some(40.14) };
+        let tells = |places| Shown { unit: "/s", places }.tells_apart(&it);
+        assert_eq!([tells(0), tells(1), tells(2)], [false, false, true]);
+        let open = Boundary { all: None, half: [Some(40.06), None], none: None, ..it };
+        assert!(Shown { unit: "/s", places: 0 }.tells_apart(&open));
+    }
 }

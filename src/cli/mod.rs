@@ -18,11 +18,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::experiment::{Failed, Options, PointResult, Shard, Swept, Work, check, first, folder};
+use crate::experiment::{self, Failed, Options, PointResult, Shard, Swept, Work, check, first, folder};
 use crate::report;
 use crate::scenario::experiment::{Chart, Experiment};
 use crate::scenario::model::Model;
-use crate::scenario::source::{Diagnostics, Sources, Spanned};
+use crate::scenario::source::{Diagnostics, Sources, Spanned, visible};
 use crate::scenario::{Changes, Scenario};
 
 /// A deterministic simulator of how distributed systems fail, and whether they come back.
@@ -165,7 +165,7 @@ struct How {
     shard: Option<Shard>,
 }
 
-/// Waterfalls that the report shows.
+/// Waterfalls that are drawn, of the first points that have one: hundreds would be looked at by nobody. The others are in their files.
 const MOST_WATERFALLS: usize = 12;
 
 const ALL_WELL: u8 = 0;
@@ -208,8 +208,14 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Prints to standard output; a reader that has gone away is no mistake.
+/// Prints to standard output, for a person: a lesson or a name is no command to the terminal. A reader that has gone away is no mistake.
 fn say(text: &str) {
+    let shown: String = text.chars().map(|c| if c == '\n' { c } else { visible(c) }).collect();
+    print(&shown);
+}
+
+/// Prints to standard output as it is, for a program.
+fn print(text: &str) {
     let _ = writeln!(anstream::stdout(), "{text}");
 }
 
@@ -315,33 +321,36 @@ fn run_one(scenario: &Scenario, changes: &Changes, how: &How) -> u8 {
     let options =
         Options { seeds: how.seeds, seed: how.seed, try_remedies: how.try_remedies, trace: how.trace.unwrap_or(0) };
     let done = Work::open(&folder, scenario, changes, &options, !how.no_charts).and_then(|work| {
-        work_on(&work, scenario, &options, how)?;
-        match how.shard {
-            None => finish(&work, scenario, &folder, how.format),
-            Some(shard) => {
-                let at = work.folder().display();
-                say(&format!(
-                    "{}: part {shard} is done; `blackstart merge` joins it with the others: {at}",
-                    scenario.name
-                ));
-                Ok(ALL_WELL)
-            }
+        if let Some(shard) = how.shard {
+            work_on(&work, scenario, &options, how, |all| work.run_part(scenario, shard, all))?;
+            let at = work.folder().display();
+            say(&format!("{}: part {shard} is done; `blackstart merge` joins it with the others: {at}", scenario.name));
+            return Ok(ALL_WELL);
         }
+        let mut tables = Growing::begin(&work, scenario)?;
+        let run = |all: &experiment::How| work.run(scenario, all, &mut |rows| tables.append(rows));
+        let results = work_on(&work, scenario, &options, how, run)?;
+        finish(&work, scenario, &folder, tables, &results, how.format)
     });
     done.unwrap_or_else(|failed| fail(&failed, &scenario.sources))
 }
 
-/// Runs all points, or those of a part, with a bar that tells of it.
-fn work_on(work: &Work, scenario: &Scenario, options: &Options, how: &How) -> Result<(), Failed> {
-    let charts = charts_of(scenario);
-    let shown = if how.no_charts { BTreeSet::new() } else { report::shown(scenario, &charts) };
+/// Has points run, with a bar that tells of it.
+fn work_on<T>(
+    work: &Work,
+    scenario: &Scenario,
+    options: &Options,
+    how: &How,
+    run: impl FnOnce(&experiment::How) -> Result<T, Failed>,
+) -> Result<T, Failed> {
+    let shown = if work.charts() { report::shown(scenario, &charts_of(scenario)) } else { BTreeSet::new() };
     let seeds = u64::from(options.seeds.unwrap_or(scenario.experiment.seeds.at_most));
     let points = how.shard.map_or(scenario.count(), |shard| shard.size(scenario.count()));
     let bar = ProgressBar::with_draw_target(Some(points as u64 * seeds), ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {per_sec}  {eta} left");
     bar.set_style(style.expect("the template is well-formed"));
     let rows = |point: &PointResult| report::rows(scenario, point).expect("rows can be written to memory");
-    let ended = work.run(scenario, how.shard, &rows, &shown, &|before| {
+    let tick = |before| {
         // Remedies are runs too, and not known before.
         if bar.position() >= bar.length().unwrap_or(0) {
             bar.inc_length(1);
@@ -351,9 +360,30 @@ fn work_on(work: &Work, scenario: &Scenario, options: &Options, how: &How) -> Re
             // What was done before says nothing about how long the rest will take.
             bar.reset_eta();
         }
-    });
+    };
+    let ended = run(&experiment::How { rows: &rows, shown: &shown, tick: &tick });
     bar.finish_and_clear();
     ended
+}
+
+/// What grows with each point: the tables, and if there is to be a report, its figures.
+struct Growing {
+    tables: report::Tables,
+    figures: report::html::Figures,
+    report: bool,
+}
+
+impl Growing {
+    fn begin(work: &Work, scenario: &Scenario) -> Result<Self, Failed> {
+        let in_folder = |error| Failed::File(work.folder().display().to_string(), error);
+        let tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
+        Ok(Self { tables, figures: report::html::Figures::begin(scenario), report: work.charts() })
+    }
+
+    fn append(&mut self, rows: &[&[u8]]) -> std::io::Result<()> {
+        self.tables.append(rows)?;
+        if self.report { self.figures.append(rows[report::AGGREGATE]) } else { Ok(()) }
+    }
 }
 
 /// The charts that a scenario asks for, after `--set`.
@@ -361,23 +391,22 @@ fn charts_of(scenario: &Scenario) -> Vec<Spanned<Chart>> {
     first(scenario).map_or_else(Vec::new, |(_, experiment)| experiment.charts)
 }
 
-/// Puts the results together from all fragments, writes them, and says how it ended.
-fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Result<u8, Failed> {
+/// Writes the results of all points, and says how it ended.
+fn finish(
+    work: &Work,
+    scenario: &Scenario,
+    folder: &Path,
+    Growing { tables, figures, .. }: Growing,
+    results: &Swept,
+    format: Format,
+) -> Result<u8, Failed> {
     let in_folder = |error| Failed::File(folder.display().to_string(), error);
-    let mut tables = report::Tables::begin(work.folder(), scenario).map_err(in_folder)?;
-    let mut figures = report::html::Figures::begin(scenario);
-    let results = work.put_together(scenario, &mut |rows| {
-        tables.append(rows)?;
-        if work.charts() { figures.append(&rows[report::AGGREGATE]) } else { Ok(()) }
-    })?;
-    tables.finish(folder, scenario, &results).map_err(in_folder)?;
+    tables.finish(folder, scenario, results).map_err(in_folder)?;
     let (mut followed, mut waterfalls) = (0, Vec::new());
     work.traces(&mut |number, trace| {
         followed += trace.requests().count();
-        if work.charts() {
-            let drawn = report::waterfall(folder, scenario, number, trace)?;
-            // The others are in their files: a page of hundreds would be read by nobody.
-            waterfalls.extend(drawn.filter(|_| waterfalls.len() < MOST_WATERFALLS));
+        if work.charts() && waterfalls.len() < MOST_WATERFALLS {
+            waterfalls.extend(report::waterfall(folder, scenario, number, trace)?);
         }
         report::trace::write(folder, number, trace)
     })?;
@@ -390,7 +419,7 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
         let command = work.command();
         let page = report::html::Page {
             scenario,
-            swept: &results,
+            swept: results,
             topology: &topology,
             charts: &charts,
             figures: &figures,
@@ -401,15 +430,15 @@ fn finish(work: &Work, scenario: &Scenario, folder: &Path, format: Format) -> Re
     work.remove()?;
     match format {
         Format::Text => {
-            say(&words::verdict(scenario, &results, folder));
+            say(&words::verdict(scenario, results, folder));
             if followed > 0 {
                 let requests = if followed == 1 { "1 request".to_owned() } else { format!("{followed} requests") };
                 say(&format!("  traces of {requests}: {}", folder.join("traces").display()));
             }
         }
-        Format::Json => say(&words::verdict_json(scenario, &results)),
+        Format::Json => print(&words::verdict_json(scenario, results)),
     }
-    Ok(code_of(&results))
+    Ok(code_of(results))
 }
 
 fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
@@ -424,9 +453,20 @@ fn merge(folders: &[PathBuf], out: Option<&Path>, format: Format) -> u8 {
                 (work, results)
             }
         };
-        finish(&work, &scenario, &folder, format).unwrap_or_else(|failed| fail(&failed, &scenario.sources))
+        let finished = Growing::begin(&work, &scenario).and_then(|mut tables| {
+            let results = work.put_together(&scenario, &mut |rows| tables.append(rows))?;
+            finish(&work, &scenario, &folder, tables, &results, format)
+        });
+        finished.unwrap_or_else(|failed| fail(&failed, &scenario.sources))
     });
     done.unwrap_or_else(|failed| fail(&failed, &Sources::new()))
+}
+
+/// Says that results could not be written, for commands that keep nothing of what they have done.
+fn unwritten(folder: &Path, error: &std::io::Error) -> u8 {
+    tell(&format!("error: {}: {error}", folder.display()));
+    tell("help: make room, give the right to write, or move what is in the way; `--out` leads elsewhere");
+    NOT_FINISHED
 }
 
 /// Says why work could not be done.
@@ -434,6 +474,9 @@ fn fail(failed: &Failed, sources: &Sources) -> u8 {
     match failed {
         Failed::File(path, error) => {
             tell(&format!("error: {path}: {error}"));
+            tell(
+                "help: make room, give the right to write, or move what is in the way; the same command then goes on with what is done",
+            );
             NOT_FINISHED
         }
         Failed::Unfit(what) => {
@@ -466,6 +509,6 @@ fn schema(of: SchemaOf) -> u8 {
             return ALL_WELL;
         }
     };
-    say(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
+    print(&serde_json::to_string_pretty(&schema).expect("a schema can be written"));
     ALL_WELL
 }

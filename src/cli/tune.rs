@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::compare::about;
-use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, say, show, tell};
+use super::{ALL_WELL, CLAIM_FAILED, Format, NOT_FINISHED, WRONG_INPUT, load, print, say, show, tell};
 use crate::experiment::compare::Row;
 use crate::experiment::statistics::{Summary, digits, proportion};
 use crate::experiment::tune::{
@@ -103,12 +103,11 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         }
     };
     if let Err(error) = report::tune::write(&folder, &scenario, &tuned, !arguments.no_charts) {
-        tell(&format!("error: {}: {error}", folder.display()));
-        return NOT_FINISHED;
+        return super::unwritten(&folder, &error);
     }
     match arguments.format {
         Format::Text => say(&text(&scenario, &tuned, arguments, &folder)),
-        Format::Json => say(&json(&scenario, &tuned)),
+        Format::Json => print(&json(&scenario, &tuned)),
     }
     if tuned.stopped > 0 {
         NOT_FINISHED
@@ -128,23 +127,44 @@ fn values(tuned: &Tuned, number: usize) -> String {
     pairs.map(|(axis, value)| format!("{axis} {}", value.label)).collect::<Vec<_>>().join(", ")
 }
 
+/// `1 setting`, `64 settings`.
+fn settings(count: usize) -> String {
+    if count == 1 { "1 setting".to_owned() } else { format!("{count} settings") }
+}
+
 /// The paths and values of a setting, as options.
 fn options(tuned: &Tuned, number: usize) -> Vec<String> {
     let settings = tuned.candidates[number].values.iter().flat_map(|value| value.settings());
     settings.map(|(path, value)| format!("--set {}", quoted(&format!("{path}={value}")))).collect()
 }
 
-/// A figure over seeds, with what there is instead of a mean if some are infinite.
-fn figure(value: &Summary, quantity: Quantity) -> String {
-    if value.mean.is_infinite() {
-        let median = digits::plain(value.median, quantity);
-        return if value.median.is_infinite() {
-            format!("{median} in most runs")
+/// A figure over so many seeds, with what there is instead of a mean if a run has none, or it never comes.
+fn figure(value: &Summary, told: &Told, seeds: usize) -> String {
+    let missing = seeds - value.n;
+    if told.is_of_runs() {
+        let unjudged = if missing > 0 { format!(" ({missing} of {seeds} could not be judged)") } else { String::new() };
+        let share = digits::plain(value.mean, told.quantity);
+        let sure = digits::share_of_runs((value.low, value.high));
+        return if value.n == 0 {
+            format!("none of {seeds} could be judged")
         } else {
-            format!("{median} (median; infinite in some runs)")
+            format!("{share} {sure}{unjudged}")
         };
     }
-    digits::plus_minus(value, quantity)
+    if value.n == 0 {
+        return "none".to_owned();
+    }
+    // An objective that is missing counts as infinitely bad; only a time to come back is infinite itself.
+    let none = if told.metric == "recovery_time" { "never" } else { "none" };
+    if value.mean.is_infinite() {
+        return if value.median.is_infinite() {
+            format!("{none} in most runs")
+        } else {
+            format!("{} (median; {none} in some runs)", digits::plain(value.median, told.quantity))
+        };
+    }
+    let missing = if missing > 0 { format!(" (none in {missing} of {seeds} runs)") } else { String::new() };
+    format!("{}{missing}", digits::plus_minus(value, told.quantity))
 }
 
 fn text(scenario: &Scenario, tuned: &Tuned, arguments: &Arguments, folder: &Path) -> String {
@@ -206,7 +226,7 @@ fn asked(text: &mut String, tuned: &Tuned) {
         }
         [] => String::new(),
     };
-    let _ = write!(text, "\n  tried: {tried} settings, {rounds} ({} runs with all that follows)", tuned.runs);
+    let _ = write!(text, "\n  tried: {}, {rounds} ({} runs with all that follows)", settings(tried), tuned.runs);
     if unbuilt > 0 {
         let why = tuned.candidates.iter().find_map(|it| it.unbuilt.as_ref()).map(first_line).unwrap_or_default();
         let _ = write!(text, "\n  warning: {unbuilt} of them cannot be built, the first because: {why}");
@@ -237,7 +257,7 @@ fn answer(text: &mut String, tuned: &Tuned) {
     let first = tuned.seed.wrapping_add(HELD_BACK);
     let _ = write!(text, "\n  on {} seeds that the search has not seen (from {first}):", best.seeds());
     for (number, goal) in tuned.goals.iter().enumerate() {
-        let [here, there] = [best, as_it_is].map(|known| figure(&known.judged[number].0, goal.quantity));
+        let [here, there] = [best, as_it_is].map(|known| figure(&known.judged[number].0, goal, known.seeds()));
         let _ = write!(text, "\n    {}: {here}", goal.name());
         if let Some(gain) = tuned.gains.get(number) {
             let _ = write!(text, "; as it is {there}\n      {}", against(gain, goal, "the setting as it is"));
@@ -249,7 +269,7 @@ fn answer(text: &mut String, tuned: &Tuned) {
             let (value, holds) = &known.judged[number];
             let seeds = limit.seeds_to_decide(value).filter(|_| *holds == Holds::Undecided);
             let seeds = seeds.map_or_else(String::new, |seeds| format!(", about {} seeds would decide", about(seeds)));
-            format!("{}: {}{seeds}", figure(value, limit.quantity), kept(*holds))
+            format!("{}: {}{seeds}", figure(value, limit, known.seeds()), kept(*holds))
         };
         let _ = write!(text, "\n    {}, {}: {}", limit.name(), limit.bound(), told(best));
         if tuned.best > 0 {
@@ -304,11 +324,11 @@ fn others(text: &mut String, tuned: &Tuned) {
     }
     if tuned.goals.len() > 1 {
         let n = tuned.frontier.len();
-        let _ = write!(text, "\n\n  frontier: {n} settings of which no other is better in both, on the same seeds:");
+        let _ = write!(text, "\n\n  frontier: {} of which no other is better in both, on the same seeds:", settings(n));
         let rows = tuned.frontier.iter().enumerate().map(|(place, &number)| {
             let known = tuned.held_back(number);
             let mut row: Vec<String> = vec![number.to_string()];
-            row.extend(tuned.goals.iter().zip(&known.judged).map(|(goal, it)| figure(&it.0, goal.quantity)));
+            row.extend(tuned.goals.iter().zip(&known.judged).map(|(goal, it)| figure(&it.0, goal, known.seeds())));
             row.push(values(tuned, number));
             let mut notes = Vec::new();
             if tuned.knee == Some(number) {
@@ -463,4 +483,23 @@ fn json(scenario: &Scenario, tuned: &Tuned) -> String {
         "seeds_to_decide": tuned.seeds_to_decide(),
     });
     serde_json::to_string_pretty(&all).expect("a tree of plain values can be written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_run_has_is_none_and_what_never_comes_never() {
+        let figure = |metric: &str, more: bool, values: &[f64]| {
+            let told = Told::goal_of(metric, Quantity::Seconds, more);
+            super::figure(&Summary::of(values), &told, values.len())
+        };
+        let inf = f64::INFINITY;
+        assert_eq!(figure("latency.p99", false, &[inf, inf, 2.0]), "none in most runs");
+        assert_eq!(figure("latency.p99", true, &[2.0, 2.0, -inf]), "2s (median; none in some runs)");
+        assert_eq!(figure("recovery_time", false, &[2.0, 2.0, inf]), "2s (median; never in some runs)");
+        assert_eq!(figure("latency.p99", false, &[f64::NAN; 2]), "none");
+        assert_eq!(figure("latency.p99", false, &[2.0, 2.0, f64::NAN]), "2s (none in 1 of 3 runs)");
+    }
 }

@@ -10,7 +10,7 @@ use crate::experiment::{Holds, Mechanism, Swept};
 use crate::measure::METRICS;
 use crate::policy::presets::{Kind, PRESETS, Preset};
 use crate::policy::{PATTERNS, Pattern, When, Written};
-use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, place, remedy, tried};
+use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, place, remedy, tally, tried};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::{Fault, VerdictName};
 use crate::scenario::model::{Operation, Service};
@@ -118,21 +118,10 @@ pub(super) fn verdict(scenario: &Scenario, results: &Swept, folder: &Path) -> St
 
 /// How many claims hold, and those that do not, or cannot be decided, one by one.
 fn claims(scenario: &Scenario, results: &Swept) -> String {
-    let count = |holds: Holds| results.claims.iter().filter(|claim| claim.holds == holds).count();
     if results.claims.is_empty() {
         return String::new();
     }
-    let mut text = format!("\n  claims: {} of {} hold", count(Holds::Yes), results.claims.len());
-    for (holds, one, more) in [
-        (Holds::No, "1 does not", "do not"),
-        (Holds::Undecided, "1 cannot be decided with these seeds", "cannot be decided with these seeds"),
-    ] {
-        match count(holds) {
-            0 => {}
-            1 => text.push_str(&format!(", {one}")),
-            n => text.push_str(&format!(", {n} {more}")),
-        }
-    }
+    let mut text = format!("\n  claims: {}", tally(results.claims.iter().map(|claim| claim.holds)));
     for claim in results.claims.iter().filter(|claim| claim.holds != Holds::Yes) {
         let labels = scenario.labels(&scenario.point(claim.point)).join(", ");
         let place = if labels.is_empty() { labels } else { format!(" ({labels})") };

@@ -12,11 +12,11 @@ use crate::scenario::experiment::{Chart, Claim};
 use crate::scenario::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean};
 use crate::scenario::tree::Node;
 use crate::scenario::{Axis, Scenario, matches};
-use crate::system::plan::Plan;
+use crate::system::plan::{Plan, Source, What};
 
 /// Checks the claims and charts of an experiment, each against what there is at the first point that its `where` leaves:
 /// a breaker, for example, may be there in one variant only. Every point can be built.
-pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
+pub(super) fn check(scenario: &Scenario, asked: &super::map::Asked, found: &mut Diagnostics) {
     let Some((plan, experiment)) = super::first(scenario) else { return };
     let plan = Rc::new(plan);
     let mut checker = Checker { scenario, plans: BTreeMap::from([(0, plan.clone())]), plan, found };
@@ -26,7 +26,7 @@ pub(super) fn check(scenario: &Scenario, found: &mut Diagnostics) {
     for claim in &experiment.expect {
         checker.claim(claim);
     }
-    super::map::check(scenario, &experiment, checker.found);
+    super::map::check(scenario, &experiment, asked, checker.found);
     if let Some(tune) = &experiment.tune {
         checker.tune(tune);
     }
@@ -126,6 +126,7 @@ impl<'a> Checker<'a> {
                 }
             }
             Chart::Hysteresis(it) => {
+                self.rises_and_falls(place);
                 self.figures(place, it.of.as_slice(), &it.metric, true);
                 match &it.against {
                     Some(against) => self.figures(against.place, it.of.as_slice(), against, true),
@@ -219,6 +220,21 @@ impl<'a> Checker<'a> {
             let known: Vec<&str> = windows.iter().map(|known| known.name.as_str()).collect();
             let what = format!("`{}`: no window has this name", window.value);
             self.error(window.place, what, format!("there are: {}", known.join(", ")));
+        }
+    }
+
+    /// Some client's load changes while it runs: else there is nothing to rise and fall but luck.
+    fn rises_and_falls(&mut self, place: Place) {
+        let steady = |source: &Source| match source {
+            Source::Open { load, .. } => load.is_empty(),
+            Source::Closed { .. } => true,
+            Source::Replay(_) => false,
+        };
+        let surges = self.plan.faults.iter().any(|fault| matches!(fault.what, What::Surge { .. }));
+        if !surges && self.plan.clients.iter().all(|client| steady(&client.source)) {
+            let help = "give a client `load: [ ramp: … ]`, up and then down";
+            self.found
+                .push(Diagnostic::warning(place, "no load rises and falls: its curves show luck alone").help(help));
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) use verdict::brief;
 pub(crate) use verdict::states;
 pub use verdict::{Diagnosis, Mechanism, Remedy, Told, Verdict};
 pub(crate) use work::quoted;
-pub use work::{Failed, Shard, Work};
+pub use work::{Append, Failed, How, Shard, Work};
 
 /// What is asked of a run besides the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,9 +176,14 @@ impl Swept {
 /// Checks every point of a scenario, and its claims and charts. Nothing is run. Alike findings are kept once.
 #[must_use]
 pub fn check(scenario: &Scenario) -> Diagnostics {
+    check_for(scenario, &map::Asked::default())
+}
+
+/// The same, together with what is asked of a map besides.
+fn check_for(scenario: &Scenario, asked: &map::Asked) -> Diagnostics {
     let mut found = scenario.check();
     if !found.has_errors() {
-        check::check(scenario, &mut found);
+        check::check(scenario, asked, &mut found);
     }
     found
 }

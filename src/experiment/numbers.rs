@@ -2,23 +2,25 @@
 
 use crate::measure::Quantity;
 use crate::scenario::Axis;
-use crate::scenario::units::{Rate, Share, Span};
+use crate::scenario::units::{Rate, Share, Size, Span};
 
 /// Reads a number in one unit.
 type Reader<'a> = &'a dyn Fn(&str) -> Option<f64>;
 
-/// The values of an axis as numbers, in their order, if all are numbers in one unit: seconds, a rate a second, shares written with `%`, or
-/// plain numbers, which are [`Quantity::Count`].
+/// The values of an axis as numbers, in their order, if all are numbers in one unit: seconds, a rate a second, shares written with `%`, plain
+/// numbers, or sizes in bytes; the last two are [`Quantity::Count`].
 pub(crate) fn numbers(axis: &Axis) -> Option<(Quantity, Vec<f64>)> {
     let plain = |label: &str| label.parse::<f64>().ok().filter(|number| number.is_finite());
     let seconds = |label: &str| label.parse::<Span>().ok().map(|span| span.0.as_secs());
     let rate = |label: &str| label.parse::<Rate>().ok().map(|rate| rate.0);
     let share = |label: &str| label.parse::<Share>().ok().map(|share| share.0);
-    let ways: [(Quantity, Reader); 4] = [
+    let size = |label: &str| label.parse::<Size>().ok().map(|size| size.0 as f64);
+    let ways: [(Quantity, Reader); 5] = [
         (Quantity::Count, &plain),
         (Quantity::Seconds, &seconds),
         (Quantity::PerSecond, &rate),
         (Quantity::Share, &share),
+        (Quantity::Count, &size),
     ];
     let all = |way: Reader| -> Option<Vec<f64>> { axis.values.iter().map(|value| way(&value.label)).collect() };
     ways.into_iter().find_map(|(quantity, way)| Some((quantity, all(way)?)))

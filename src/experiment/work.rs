@@ -17,8 +17,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -83,14 +85,31 @@ struct Job {
     points: usize,
 }
 
-/// What is kept of a point.
+/// What is kept of a point, as it stands in its file: whole, and not yet taken apart.
 #[derive(Debug)]
 struct Fragment {
-    facts: Facts,
-    tables: Vec<Vec<u8>>,
-    runs: Vec<Run>,
-    /// That of the first run.
-    trace: Option<Trace>,
+    bytes: Vec<u8>,
+    /// Where its sections are: the facts, the runs, the trace of the first run, and a table each.
+    sections: Vec<Range<usize>>,
+}
+
+/// What is made of points, besides their runs.
+pub struct How<'a> {
+    /// Makes the rows of a point for each table.
+    pub rows: &'a (dyn Fn(&PointResult) -> Vec<Vec<u8>> + Sync),
+    /// The points that a chart shows: their runs are kept.
+    pub shown: &'a BTreeSet<usize>,
+    /// Is told of each run that is done, and whether it was done before.
+    pub tick: &'a (dyn Fn(bool) + Sync),
+}
+
+/// Takes the rows of a point for each table.
+pub type Append<'a> = &'a mut (dyn FnMut(&[&[u8]]) -> io::Result<()> + Send);
+
+/// The first points, whose rows are in the tables.
+struct Appended<'a> {
+    points: Vec<Facts>,
+    append: Append<'a>,
 }
 
 /// Why work cannot go on.
@@ -192,62 +211,93 @@ impl Work {
         &self.folder
     }
 
-    /// Runs the points of a part that have no fragment yet, several at a time. `rows` makes the rows of a point for each table;
-    /// `shown` says which points a chart shows; `tick` is told of each run that is done, and whether it was done before.
+    /// Runs the points that have no fragment yet, several at a time, and gives the rows of all to `append`, in the order of points: as
+    /// soon as those before are there, while others run.
+    ///
+    /// # Errors
+    /// When a fragment cannot be written, a point cannot be built, or `append` fails.
+    pub fn run(&self, scenario: &Scenario, how: &How, append: Append) -> Result<Swept, Failed> {
+        let appended = Mutex::new(Appended { points: Vec::with_capacity(self.job.points), append });
+        self.run_points(scenario, 0..self.job.points, how, &|| match appended.try_lock() {
+            Ok(mut appended) => self.append_next(&mut appended),
+            // Somebody else is at it.
+            Err(_) => Ok(()),
+        })?;
+        self.append_rest(scenario, appended.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs the points of a part that have no fragment yet, several at a time.
     ///
     /// # Errors
     /// When a fragment cannot be written, or a point cannot be built.
-    pub fn run(
+    pub fn run_part(&self, scenario: &Scenario, shard: Shard, how: &How) -> Result<(), Failed> {
+        self.put(&self.folder.join(format!("shard-{}-of-{}", shard.number, shard.of)), b"")?;
+        self.run_points(scenario, (0..self.job.points).filter(|&it| shard.has(it)), how, &|| Ok(()))
+    }
+
+    /// Runs points, begun in their order; `done` is called after each.
+    fn run_points(
         &self,
         scenario: &Scenario,
-        shard: Option<Shard>,
-        rows: &(dyn Fn(&PointResult) -> Vec<Vec<u8>> + Sync),
-        shown: &BTreeSet<usize>,
-        tick: &(dyn Fn(bool) + Sync),
+        numbers: impl Iterator<Item = usize> + Send,
+        how: &How,
+        done: &(dyn Fn() -> Result<(), Failed> + Sync),
     ) -> Result<(), Failed> {
-        if let Some(shard) = shard {
-            self.put(&self.folder.join(format!("shard-{}-of-{}", shard.number, shard.of)), b"")?;
-        }
-        let numbers: Vec<usize> = (0..self.job.points).filter(|&it| shard.is_none_or(|shard| shard.has(it))).collect();
-        numbers.into_par_iter().with_max_len(1).try_for_each(|number| {
-            if let Some(fragment) = read(&self.folder.join(name(number)), number) {
-                fragment.facts.seeds.iter().for_each(|_| tick(true));
-                return Ok(());
+        numbers.par_bridge().try_for_each(|number| {
+            if let Some(facts) = read(&self.folder.join(name(number)), number).and_then(|it| it.facts()) {
+                facts.seeds.iter().for_each(|_| (how.tick)(true));
+                return done();
             }
-            let mut point = run_point(scenario, number, &self.job.options, &|| tick(false)).map_err(Failed::Files)?;
+            let tick = || (how.tick)(false);
+            let mut point = run_point(scenario, number, &self.job.options, &tick).map_err(Failed::Files)?;
             let facts = point.facts();
-            let tables = rows(&point);
+            let tables = (how.rows)(&point);
             let trace = point.runs.first_mut().and_then(|run| run.trace.take());
-            let runs = if shown.contains(&number) { point.runs } else { Vec::new() };
-            self.put(&self.folder.join(name(number)), &encode(number, &Fragment { facts, tables, runs, trace }))
+            let runs = if how.shown.contains(&number) { point.runs } else { Vec::new() };
+            self.put(&self.folder.join(name(number)), &encode(number, &facts, &runs, trace.as_ref(), &tables))?;
+            done()
         })
     }
 
     fn fragment(&self, number: usize) -> Result<Fragment, Failed> {
         let found = self.parts.iter().find_map(|part| read(&part.join(name(number)), number));
-        found.ok_or_else(|| {
-            Failed::Unfit(format!("the fragment of point {number} is not there, or damaged: run its part again"))
-        })
+        found.ok_or_else(|| damaged(number))
     }
 
-    /// Reads all fragments in the order of points, one after the other; `append` is given the rows of each.
+    /// Takes all fragments in the order of points; `append` is given the rows of each.
     ///
     /// # Errors
     /// When a fragment is missing, or `append` fails.
-    pub fn put_together(
-        &self,
-        scenario: &Scenario,
-        append: &mut dyn FnMut(&[Vec<u8>]) -> io::Result<()>,
-    ) -> Result<Swept, Failed> {
-        let (_, experiment) = planned(scenario, 0)?;
-        let mut points = Vec::with_capacity(self.job.points);
-        for number in 0..self.job.points {
-            let fragment = self.fragment(number)?;
-            at(&self.folder, append(&fragment.tables))?;
-            points.push(fragment.facts);
+    pub fn put_together(&self, scenario: &Scenario, append: Append) -> Result<Swept, Failed> {
+        self.append_rest(scenario, Appended { points: Vec::with_capacity(self.job.points), append })
+    }
+
+    /// Appends the points that come next, as long as they are there.
+    fn append_next(&self, appended: &mut Appended) -> Result<(), Failed> {
+        while appended.points.len() < self.job.points
+            && let Ok((facts, fragment)) = self.next(appended)
+        {
+            at(&self.folder, (appended.append)(&fragment.tables()))?;
+            appended.points.push(facts);
         }
-        let claims = claims::judge(scenario, &experiment, &points);
-        Ok(Swept { points, claims })
+        Ok(())
+    }
+
+    fn next(&self, appended: &Appended) -> Result<(Facts, Fragment), Failed> {
+        let number = appended.points.len();
+        let fragment = self.fragment(number)?;
+        Ok((fragment.facts().ok_or_else(|| damaged(number))?, fragment))
+    }
+
+    /// Appends all points that are not yet, and judges the claims.
+    fn append_rest(&self, scenario: &Scenario, mut appended: Appended) -> Result<Swept, Failed> {
+        self.append_next(&mut appended)?;
+        if appended.points.len() < self.job.points {
+            self.next(&appended)?;
+        }
+        let (_, experiment) = planned(scenario, 0)?;
+        let claims = claims::judge(scenario, &experiment, &appended.points);
+        Ok(Swept { points: appended.points, claims })
     }
 
     /// A point with its runs, for a chart that shows it.
@@ -255,7 +305,9 @@ impl Work {
     /// # Errors
     /// When its fragment is missing.
     pub fn point(&self, scenario: &Scenario, number: usize) -> Result<PointResult, Failed> {
-        let Fragment { facts, mut runs, trace, .. } = self.fragment(number)?;
+        let fragment = self.fragment(number)?;
+        let kept = || Some((fragment.facts()?, fragment.runs()?, fragment.trace()?));
+        let (facts, mut runs, trace) = kept().ok_or_else(|| damaged(number))?;
         if let Some(first) = runs.first_mut() {
             first.trace = trace;
         }
@@ -283,7 +335,7 @@ impl Work {
             return Ok(());
         }
         for number in 0..self.job.points {
-            if let Some(trace) = self.fragment(number)?.trace {
+            if let Some(trace) = self.fragment(number)?.trace().ok_or_else(|| damaged(number))? {
                 at(&self.folder, write(number, &trace))?;
             }
         }
@@ -295,6 +347,10 @@ impl Work {
     /// # Errors
     /// When it cannot be removed.
     pub fn remove(&self) -> Result<(), Failed> {
+        // To free gigabytes takes its time, too. What is left for any reason is told of below.
+        (0..self.job.points).into_par_iter().for_each(|number| {
+            let _ = fs::remove_file(self.folder.join(name(number)));
+        });
         at(&self.folder, fs::remove_dir_all(&self.folder))?;
         // Others may be at work beside it.
         let _ = self.folder.parent().map(fs::remove_dir);
@@ -312,7 +368,10 @@ impl Work {
         }
         let job_of = |part: &Path| -> Result<Job, Failed> {
             let path = part.join("job.json");
-            let unreadable = |error| Failed::Unfit(format!("{} cannot be read: {error}", path.display()));
+            let unreadable = |error| {
+                let what = format!("{} is damaged ({error})", path.display());
+                Failed::Unfit(format!("{what}: remove it, and run this part again; the points that it has are kept"))
+            };
             serde_json::from_slice(&at(&path, fs::read(&path))?).map_err(unreadable)
         };
         let job = job_of(&parts[0])?;
@@ -446,22 +505,30 @@ fn name(number: usize) -> String {
     format!("p{number:06}")
 }
 
-/// The bytes of a fragment: what it begins with, the number of the point, the lengths of its sections and a checksum; then the
-/// sections, the facts, the runs, the trace and a table each.
-fn encode(number: usize, fragment: &Fragment) -> Vec<u8> {
+fn damaged(number: usize) -> Failed {
+    Failed::Unfit(format!("the fragment of point {number} is not there, or damaged: run its part again"))
+}
+
+/// The bytes of a fragment: what it begins with, the number of the point, a checksum of the sections, how many of them there are and
+/// their lengths; then the sections.
+fn encode(number: usize, facts: &Facts, runs: &[Run], trace: Option<&Trace>, tables: &[Vec<u8>]) -> Vec<u8> {
     let exact = "plain values can be written";
-    let facts = postcard::to_allocvec(&fragment.facts).expect(exact);
-    let runs = postcard::to_allocvec(&fragment.runs).expect(exact);
-    let trace = postcard::to_allocvec(&fragment.trace).expect(exact);
+    let facts = postcard::to_allocvec(facts).expect(exact);
+    let runs = postcard::to_allocvec(runs).expect(exact);
+    let trace = postcard::to_allocvec(&trace).expect(exact);
     let sections: Vec<&[u8]> =
-        [&facts[..], &runs[..], &trace[..]].into_iter().chain(fragment.tables.iter().map(Vec::as_slice)).collect();
-    let body = sections.concat();
-    let mut bytes = MAGIC.to_vec();
-    let lengths = sections.iter().map(|section| section.len() as u64);
-    for word in [number as u64, checksum(&body), sections.len() as u64].into_iter().chain(lengths) {
-        bytes.extend(word.to_le_bytes());
+        [&facts[..], &runs[..], &trace[..]].into_iter().chain(tables.iter().map(Vec::as_slice)).collect();
+    let head = MAGIC.len() + 8 * (3 + sections.len());
+    let mut bytes = Vec::with_capacity(head + sections.iter().map(|section| section.len()).sum::<usize>());
+    bytes.extend(MAGIC);
+    let lengths = sections.iter().map(|section| section.len());
+    for word in [number, 0, sections.len()].into_iter().chain(lengths) {
+        bytes.extend((word as u64).to_le_bytes());
     }
-    bytes.extend(body);
+    sections.iter().for_each(|section| bytes.extend_from_slice(section));
+    let sum = checksum(&bytes[head..]).to_le_bytes();
+    let place = MAGIC.len() + 8;
+    bytes[place..place + 8].copy_from_slice(&sum);
     bytes
 }
 
@@ -475,31 +542,55 @@ fn checksum(bytes: &[u8]) -> u64 {
 
 /// A fragment, if it is there, whole, and that of this point.
 fn read(path: &Path, number: usize) -> Option<Fragment> {
-    decode(&fs::read(path).ok()?, number)
+    Fragment::of(fs::read(path).ok()?, number)
 }
 
-fn decode(bytes: &[u8], number: usize) -> Option<Fragment> {
-    fn word(bytes: &mut &[u8]) -> Option<u64> {
-        let (word, rest) = bytes.split_first_chunk::<8>()?;
-        *bytes = rest;
-        Some(u64::from_le_bytes(*word))
+impl Fragment {
+    fn of(bytes: Vec<u8>, number: usize) -> Option<Self> {
+        fn word(bytes: &mut &[u8]) -> Option<u64> {
+            let (word, rest) = bytes.split_first_chunk::<8>()?;
+            *bytes = rest;
+            Some(u64::from_le_bytes(*word))
+        }
+        let mut rest = bytes.strip_prefix(MAGIC)?;
+        let (of, sum, sections) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
+        let lengths: Vec<u64> = (0..sections.min(64)).map(|_| word(&mut rest)).collect::<Option<_>>()?;
+        let length = lengths.iter().try_fold(0_u64, |sum, &length| sum.checked_add(length));
+        if of != number as u64 || lengths.len() < 3 || length != Some(rest.len() as u64) || sum != checksum(rest) {
+            return None;
+        }
+        let mut from = bytes.len() - rest.len();
+        let section = |length: u64| {
+            let section = from..from + length as usize;
+            from = section.end;
+            section
+        };
+        let sections = lengths.into_iter().map(section).collect();
+        Some(Self { bytes, sections })
     }
-    let mut rest = bytes.strip_prefix(MAGIC)?;
-    let (of, sum, sections) = (word(&mut rest)?, word(&mut rest)?, word(&mut rest)?);
-    let lengths: Vec<u64> = (0..sections.min(64)).map(|_| word(&mut rest)).collect::<Option<_>>()?;
-    let length = lengths.iter().try_fold(0_u64, |sum, &length| sum.checked_add(length));
-    if of != number as u64 || length != Some(rest.len() as u64) || sum != checksum(rest) {
-        return None;
+
+    fn section<T: serde::de::DeserializeOwned>(&self, number: usize) -> Option<T> {
+        postcard::from_bytes(&self.bytes[self.sections[number].clone()]).ok()
     }
-    let mut sections = lengths.into_iter().map(|length| {
-        let (section, after) = rest.split_at(length as usize);
-        rest = after;
-        section
-    });
-    let facts = postcard::from_bytes(sections.next()?).ok()?;
-    let runs = postcard::from_bytes(sections.next()?).ok()?;
-    let trace = postcard::from_bytes(sections.next()?).ok()?;
-    Some(Fragment { facts, tables: sections.map(<[u8]>::to_vec).collect(), runs, trace })
+
+    fn facts(&self) -> Option<Facts> {
+        self.section(0)
+    }
+
+    /// Those of a point that a chart shows; of others, none.
+    fn runs(&self) -> Option<Vec<Run>> {
+        self.section(1)
+    }
+
+    /// The requests that were followed in the first run, if any were.
+    fn trace(&self) -> Option<Option<Trace>> {
+        self.section(2)
+    }
+
+    /// The rows for each table.
+    fn tables(&self) -> Vec<&[u8]> {
+        self.sections[3..].iter().map(|section| &self.bytes[section.clone()]).collect()
+    }
 }
 
 #[cfg(test)]
@@ -510,24 +601,20 @@ mod tests {
     fn a_fragment_keeps_every_bit_and_a_damaged_one_is_none() {
         let odd = [0.1 + 0.2, -0.0, f64::INFINITY, f64::MIN_POSITIVE / 3.0, f64::NAN];
         let facts = Facts { claims: vec![odd.to_vec()], ..Facts::default() };
-        let fragment = Fragment {
-            facts,
-            tables: vec![b"a,b\n".to_vec(), Vec::new()],
-            runs: vec![Run::default()],
-            trace: Some(Trace::default()),
-        };
-        let bytes = encode(7, &fragment);
-        let again = decode(&bytes, 7).expect("it is whole");
-        let bits = |fragment: &Fragment| fragment.facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(&again), bits(&fragment));
-        assert_eq!(again.tables, fragment.tables);
-        assert_eq!(again.runs.len(), 1);
-        assert_eq!(again.trace, fragment.trace);
-        assert!(decode(&bytes, 8).is_none(), "another point");
-        assert!(decode(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
+        let (runs, trace, tables) = ([Run::default()], Trace::default(), [b"a,b\n".to_vec(), Vec::new()]);
+        let bytes = encode(7, &facts, &runs, Some(&trace), &tables);
+        let whole = |bytes: &[u8], number| Fragment::of(bytes.to_vec(), number);
+        let again = whole(&bytes, 7).expect("it is whole");
+        let bits = |facts: &Facts| facts.claims[0].iter().map(|it| it.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&again.facts().expect("facts")), bits(&facts));
+        assert_eq!(again.tables(), tables);
+        assert_eq!(again.runs().expect("runs").len(), 1);
+        assert_eq!(again.trace(), Some(Some(trace)));
+        assert!(whole(&bytes, 8).is_none(), "another point");
+        assert!(whole(&bytes[..bytes.len() - 1], 7).is_none(), "cut off");
         let mut other = bytes;
         *other.last_mut().expect("it has bytes") ^= 1;
-        assert!(decode(&other, 7).is_none(), "changed");
+        assert!(whole(&other, 7).is_none(), "changed");
     }
 
     #[test]

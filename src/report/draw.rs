@@ -86,10 +86,16 @@ pub fn topology(plan: &Plan) -> io::Result<String> {
 }
 
 fn into_files(folder: &Path, name: String, chart: Chart) -> io::Result<Drawn> {
-    let svg = chart::svg(&chart).map_err(io::Error::other)?;
-    put(folder, &format!("charts/{name}.svg"), svg.as_bytes())?;
-    put(folder, &format!("charts/{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)?;
+    let svg = picture(folder, &name, &chart)?;
     Ok(Drawn { name, chart, svg })
+}
+
+/// Writes a chart as SVG, which is returned, and as PNG.
+pub(super) fn picture(folder: &Path, name: &str, chart: &Chart) -> io::Result<String> {
+    let svg = chart::svg(chart).map_err(io::Error::other)?;
+    put(folder, &format!("charts/{name}.svg"), svg.as_bytes())?;
+    put(folder, &format!("charts/{name}.png"), &chart::png(chart).map_err(io::Error::other)?)?;
+    Ok(svg)
 }
 
 /// What a chart is drawn of, for its title: the values that its `where` leaves, and the first ones of the axes that it does

@@ -1,36 +1,34 @@
 //! A stability map as tables and as a chart.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::chart::{self, Axis, Boxes, Chart, Heat, Kind, Outline, Patch, Side, StripState, Unit};
-use super::tables::{bytes, cell, put, text};
+use super::chart::{Axis, Boxes, Chart, Heat, Kind, Outline, Patch, Side, StripState, Unit};
+use super::draw::picture;
+use super::tables::{bytes, cell, put, remove, text};
 use crate::experiment::map::search::{Boundary, Probe};
 use crate::experiment::map::{Map, Row, State};
 use crate::experiment::statistics::proportion::wilson;
 use crate::experiment::statistics::quantile::quantile;
 use crate::scenario::Scenario;
 
-/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart. That of an earlier map is removed.
+/// Writes `map.csv`, `map-probes.csv` and, if it is wanted, the chart. Those of an earlier map are removed.
 ///
 /// # Errors
 /// When a file cannot be written or the chart cannot be drawn.
 pub fn write(folder: &Path, scenario: &Scenario, map: &Map, with_chart: bool) -> io::Result<()> {
-    for old in ["charts/map.svg", "charts/map.png"] {
-        match fs::remove_file(folder.join(old)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
+    remove_old(folder)?;
     put(folder, "map.csv", &rows(scenario, map)?)?;
     put(folder, "map-probes.csv", &probes(scenario, map)?)?;
     if with_chart {
-        let chart = chart(scenario, map);
-        put(folder, "charts/map.svg", chart::svg(&chart).map_err(io::Error::other)?.as_bytes())?;
-        put(folder, "charts/map.png", &chart::png(&chart).map_err(io::Error::other)?)?;
+        picture(folder, "map", &chart(scenario, map))?;
     }
     Ok(())
+}
+
+/// Removes an earlier map.
+pub(super) fn remove_old(folder: &Path) -> io::Result<()> {
+    ["map.csv", "map-probes.csv", "charts/map.svg", "charts/map.png"].iter().try_for_each(|name| remove(folder, name))
 }
 
 /// The values of a row on the axes along which was not searched.

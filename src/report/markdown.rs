@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::words;
 use crate::experiment::{Holds, Swept};
 use crate::scenario::Scenario;
+use crate::scenario::source::visible;
 
 /// Points that are told one by one.
 const MOST_POINTS: usize = 50;
@@ -85,16 +86,12 @@ pub(super) fn write(scenario: &Scenario, swept: &Swept) -> String {
 
 /// Whether all is well, in a sentence.
 fn outcome(swept: &Swept) -> String {
-    let count = |holds: Holds| swept.claims.iter().filter(|claim| claim.holds == holds).count();
-    let (yes, no, open) = (count(Holds::Yes), count(Holds::No), count(Holds::Undecided));
     let stopped = swept.points.iter().flat_map(|point| &point.stopped).flatten().count();
-    let mut text = match (no, open) {
-        _ if swept.claims.is_empty() => "Nothing is claimed.".to_owned(),
-        (0, 0) => format!("**All {yes} claims hold.**"),
-        _ => format!(
-            "**Of {} claims {yes} hold, {no} do not, and {open} cannot be decided with these seeds.**",
-            swept.claims.len()
-        ),
+    let mut text = match swept.claims.len() {
+        0 => "Nothing is claimed.".to_owned(),
+        1 if swept.all_hold() => "**The claim holds.**".to_owned(),
+        n if swept.all_hold() => format!("**All {n} claims hold.**"),
+        _ => format!("**Claims: {}.**", words::tally(swept.claims.iter().map(|claim| claim.holds))),
     };
     if stopped > 0 {
         let _ = write!(text, " {stopped} runs were stopped by a limit; their figures are partial.");
@@ -122,7 +119,7 @@ fn escaped(text: &str) -> String {
                 safe.push('\\');
                 safe.push(c);
             }
-            _ => safe.push(c),
+            _ => safe.push(visible(c)),
         }
     }
     safe
@@ -135,5 +132,6 @@ mod tests {
     #[test]
     fn texts_from_files_stay_texts() {
         assert_eq!(escaped("a | b\n<script> ![x](y) @all"), "a \\| b &lt;script&gt; \\!\\[x\\](y) \\@all");
+        assert_eq!(escaped("red \u{1b}[31m\u{7}"), "red \u{fffd}\\[31m\u{fffd}");
     }
 }

@@ -130,11 +130,12 @@ impl Tables {
     ///
     /// # Errors
     /// When they cannot be written.
-    pub fn append(&mut self, rows: &[Vec<u8>]) -> io::Result<()> {
+    pub fn append(&mut self, rows: &[&[u8]]) -> io::Result<()> {
         self.files.iter_mut().zip(rows).try_for_each(|(file, rows)| file.write_all(rows))
     }
 
-    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts, traces and the report of earlier runs are removed.
+    /// Moves the tables to the folder of results, beside the claims and the manifest. Charts, traces and the report of earlier runs are removed,
+    /// and what an earlier map or search has left: it may be of other inputs.
     ///
     /// # Errors
     /// When a file cannot be written or moved.
@@ -144,8 +145,12 @@ impl Tables {
         remove_old_charts(results)?;
         super::trace::remove_old(results)?;
         super::html::remove_old(results)?;
+        super::map::remove_old(results)?;
+        super::tune::remove_old(results)?;
+        // Gone if nothing else is in it.
+        let _ = fs::remove_dir(results.join("charts"));
         for (name, ..) in TABLES {
-            fs::rename(self.folder.join(name), results.join(name))?;
+            of_file(name, fs::rename(self.folder.join(name), results.join(name)))?;
         }
         put(results, "claims.csv", &claims(scenario, &swept.claims)?)?;
         put(results, "junit.xml", &super::junit::write(scenario, swept)?)?;
@@ -235,11 +240,21 @@ fn remedies(scenario: &Scenario, points: &[Facts]) -> io::Result<Option<Vec<u8>>
 fn put_or_remove(folder: &Path, name: &str, bytes: Option<Vec<u8>>) -> io::Result<()> {
     match bytes {
         Some(bytes) => put(folder, name, &bytes),
-        None => match fs::remove_file(folder.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        },
+        None => remove(folder, name),
     }
+}
+
+/// Removes a file of earlier results, if it is there.
+pub(super) fn remove(folder: &Path, name: &str) -> io::Result<()> {
+    match fs::remove_file(folder.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => of_file(name, done),
+    }
+}
+
+/// Names a file of the results in an error.
+fn of_file<T>(name: &str, done: io::Result<T>) -> io::Result<T> {
+    done.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
 }
 
 /// Removes the charts of earlier runs, which may have been others: files named like ours, `01-…`.
@@ -265,12 +280,14 @@ fn remove_old_charts(folder: &Path) -> io::Result<()> {
 /// When it cannot be written.
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let target = folder.join(name);
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent)?;
-    }
     let temporary = target.with_extension("part");
-    fs::write(&temporary, bytes)?;
-    fs::rename(&temporary, &target)
+    let written = target.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&temporary, bytes));
+    let moved = written.and_then(|()| fs::rename(&temporary, &target));
+    if moved.is_err() {
+        // Half a file would only puzzle.
+        let _ = fs::remove_file(&temporary);
+    }
+    of_file(name, moved)
 }
 
 fn manifest(scenario: &Scenario, swept: &Swept) -> String {

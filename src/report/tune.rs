@@ -1,17 +1,19 @@
 //! What a search has found, as tables and charts.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::chart::{self, Axis, Bar, BarGroup, Better, Chart, Dot, Kind, Scatter, Unit};
-use super::draw::unit_of;
-use super::tables::{cell, put, text};
+use super::chart::{Axis, Bar, BarGroup, Better, Chart, Dot, Kind, Scatter, Unit};
+use super::draw::{picture, unit_of};
+use super::tables::{bytes, cell, put, remove, text};
 use crate::experiment::tune::{Candidate, Known, Sensitive, Told, Tuned, decision};
 use crate::experiment::{Holds, Summary};
 use crate::measure::Quantity;
 use crate::scenario::Scenario;
 use crate::scenario::tune::Sensitivity;
+
+/// The charts: the frontier, and how much each axis matters.
+const CHARTS: [&str; 2] = ["tune-frontier", "tune-sensitivity"];
 
 /// Writes `tune.csv`, and `frontier.csv`, `sensitivity.csv` and charts if there is something in them. Those of an earlier search are
 /// removed.
@@ -19,39 +21,31 @@ use crate::scenario::tune::Sensitivity;
 /// # Errors
 /// When a file cannot be written or a chart cannot be drawn.
 pub fn write(folder: &Path, scenario: &Scenario, tuned: &Tuned, with_charts: bool) -> io::Result<()> {
-    let charts = ["tune-frontier", "tune-sensitivity"].map(|name| format!("charts/{name}"));
-    let files = charts.iter().flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]);
-    for old in files.chain(["frontier.csv".to_owned(), "sensitivity.csv".to_owned()]) {
-        match fs::remove_file(folder.join(old)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
+    remove_old(folder)?;
     put(folder, "tune.csv", &candidates(tuned)?)?;
-    let draw = |name: &str, chart: Chart| {
-        put(folder, &format!("{name}.svg"), chart::svg(&chart).map_err(io::Error::other)?.as_bytes())?;
-        put(folder, &format!("{name}.png"), &chart::png(&chart).map_err(io::Error::other)?)
-    };
     if tuned.goals.len() > 1 {
         put(folder, "frontier.csv", &frontier(tuned)?)?;
         if with_charts {
-            draw(&charts[0], frontier_chart(scenario, tuned))?;
+            picture(folder, CHARTS[0], &frontier_chart(scenario, tuned))?;
         }
     }
     if let Some(sensitive) = &tuned.sensitivity {
         put(folder, "sensitivity.csv", &sensitivity(tuned, sensitive)?)?;
         if with_charts {
-            draw(&charts[1], tornado(scenario, tuned, sensitive))?;
+            picture(folder, CHARTS[1], &tornado(scenario, tuned, sensitive))?;
         }
     }
     Ok(())
 }
 
-type Table = csv::Writer<Vec<u8>>;
-
-fn bytes(table: Table) -> io::Result<Vec<u8>> {
-    table.into_inner().map_err(|error| io::Error::other(error.to_string()))
+/// Removes what an earlier search has found.
+pub(super) fn remove_old(folder: &Path) -> io::Result<()> {
+    let pictures = CHARTS.iter().flat_map(|name| ["svg", "png"].map(|end| format!("charts/{name}.{end}")));
+    let tables = ["tune.csv", "frontier.csv", "sensitivity.csv"].map(str::to_owned);
+    pictures.chain(tables).try_for_each(|name| remove(folder, &name))
 }
+
+type Table = csv::Writer<Vec<u8>>;
 
 fn labels<'a>(tuned: &'a Tuned, candidate: &'a Candidate) -> impl Iterator<Item = String> + 'a {
     (0..tuned.axes.len()).map(|axis| candidate.values.get(axis).map_or_else(String::new, |value| text(&value.label)))

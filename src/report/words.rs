@@ -77,13 +77,14 @@ pub fn remedy(remedy: &Remedy) -> String {
 #[must_use]
 pub fn tried(it: &Tried) -> Vec<String> {
     let (path, value) = it.set();
-    let set = format!("--set {}", quoted(&format!("{path}={value}")));
+    // That of the first diagnosis may have no value to set: then it is another's.
+    let mechanism = named(it.diagnosis.mechanism);
+    let set = format!("--set {} against the {mechanism}", quoted(&format!("{path}={value}")));
     if let Some(why) = &it.refused {
         return vec![format!("{set}: it cannot be set here, {why}")];
     }
     let same = |verdict: &&Verdict| verdict.diagnoses.iter().any(|found| found.mechanism == it.diagnosis.mechanism);
     let still = it.verdicts.iter().filter(same).count();
-    let mechanism = named(it.diagnosis.mechanism);
     let first = format!("{set}: {}; {mechanism} in {still} of {}", ended(&it.verdicts), it.verdicts.len());
     let figures = it.rows().into_iter().filter_map(|row| {
         let window = if row.metric == "goodput" { format!(" {}", it.window) } else { String::new() };
@@ -131,6 +132,24 @@ pub fn claimed(claim: &Judged) -> String {
         }
         None => format!("{} is {}", claim.metric, digits::with_ends(&claim.value, claim.quantity)),
     }
+}
+
+/// How many of some claims hold: `5 of 7 hold, 1 does not, 1 cannot be decided with these seeds`.
+#[must_use]
+pub fn tally(claims: impl Iterator<Item = Holds>) -> String {
+    let claims: Vec<Holds> = claims.collect();
+    let count = |holds: Holds| claims.iter().filter(|it| **it == holds).count();
+    let mut text = format!("{} of {} hold", count(Holds::Yes), claims.len());
+    match count(Holds::No) {
+        0 => {}
+        1 => text.push_str(", 1 does not"),
+        n => text.push_str(&format!(", {n} do not")),
+    }
+    match count(Holds::Undecided) {
+        0 => {}
+        n => text.push_str(&format!(", {n} cannot be decided with these seeds")),
+    }
+    text
 }
 
 /// Whether a claim holds, in words; if it cannot be decided, what would decide it.

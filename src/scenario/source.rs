@@ -349,7 +349,7 @@ fn draw_line<'a>(
 }
 
 /// One character for one: columns stay right, and nothing reaches the terminal as a command.
-fn visible(char: char) -> char {
+pub(crate) fn visible(char: char) -> char {
     match char {
         '\t' => ' ',
         '\u{202a}'..='\u{202e}'

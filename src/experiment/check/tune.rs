@@ -62,6 +62,7 @@ impl Checker<'_> {
             for bound in &tune.subject_to {
                 self.bound(bound);
             }
+            self.contradictions(&tune.subject_to);
             // What is wrong in one is wrong in most.
             if self.found.len() > before {
                 return;
@@ -93,6 +94,32 @@ impl Checker<'_> {
             }
             (None, Some(_)) => {}
             _ => self.error(bound.place, "a constraint is about a `metric` or a `verdict`", "give one of the two"),
+        }
+    }
+
+    /// Bounds of one figure between which there is nothing: no setting could keep to them.
+    fn contradictions(&mut self, bounds: &[Spanned<Bound>]) {
+        let names = |it: &Bound| {
+            let window = it.window.as_ref().map_or("all", |it| it.value.as_str()).to_owned();
+            let of: Vec<String> = it.of.0.iter().map(|it| it.value.clone()).collect();
+            (it.metric.as_ref().map(|it| it.value.clone()), it.verdict, of, window)
+        };
+        for most in bounds {
+            for least in bounds.iter().filter(|it| names(it) == names(most)) {
+                let ends = most.at_most.as_ref().zip(least.at_least.as_ref());
+                let of = |node| number(node, quantity(most));
+                if let Some((at_most, at_least)) = ends
+                    && of(at_most).zip(of(at_least)).is_some_and(|(most, least)| most < least)
+                {
+                    let what =
+                        format!("at most {}, and at least {}: nothing is both", at_most.label(), at_least.label());
+                    self.error(
+                        at_most.place,
+                        what,
+                        "a constraint lies between `at_least` and `at_most`, the lower first",
+                    );
+                }
+            }
         }
     }
 

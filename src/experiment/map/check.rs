@@ -11,10 +11,17 @@ use crate::system::plan::Plan;
 const WITHIN: std::ops::RangeInclusive<f64> = 0.0001..=0.5;
 
 /// The section of a file, if it has one.
-pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment, found: &mut Diagnostics) {
+pub(in crate::experiment) fn check(
+    scenario: &Scenario,
+    experiment: &Experiment,
+    asked: &Asked,
+    found: &mut Diagnostics,
+) {
     let Some(map) = &experiment.map else { return };
     let Spec { along, within, recovers, .. } = &map.value;
-    find(scenario, along.as_ref().map(|it| (it.value.as_str(), it.place)), map.place, found);
+    if along.is_some() || asked.along.is_none() {
+        find(scenario, along.as_ref().map(|it| (it.value.as_str(), it.place)), map.place, found);
+    }
     if let Some(within) = within
         && !WITHIN.contains(&within.0)
     {
@@ -29,7 +36,7 @@ pub(in crate::experiment) fn check(scenario: &Scenario, experiment: &Experiment,
         let help = "name the verdicts, e.g. `[ never_disturbed, recovered ]`";
         found.push(Diagnostic::error(recovers.place, "nothing counts as having come back").help(help));
     }
-    if let Some(axis) = super::along(scenario, experiment, &Asked::default()) {
+    if let Some(axis) = super::along(scenario, experiment, asked) {
         map.expect.iter().for_each(|it| claim(scenario, axis, it, found));
     }
 }
@@ -55,8 +62,8 @@ pub(super) fn disturbed(plan: &Plan, found: &mut Diagnostics) {
 
 /// What the command line asks for, together with what the file says.
 pub(super) fn asked(scenario: &Scenario, experiment: &Experiment, asked: &Asked, found: &mut Diagnostics) {
-    let written = experiment.map.as_ref().and_then(|map| map.along.as_ref());
-    if asked.along.is_some() || written.is_none() {
+    // The section of the file, if there is one, was checked.
+    if asked.along.is_some() || experiment.map.is_none() {
         find(scenario, asked.along.as_deref().map(|it| (it, Place::NOWHERE)), Place::NOWHERE, found);
     }
     if asked.within.is_some_and(|within| !WITHIN.contains(&within)) {

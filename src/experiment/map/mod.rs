@@ -186,7 +186,7 @@ fn grid_points(axis: &Axis, within: f64, found: &[Row]) -> f64 {
 /// Checks a scenario, and what is asked besides. Nothing is run.
 #[must_use]
 pub(crate) fn check_asked(scenario: &Scenario, asked: &Asked) -> Diagnostics {
-    let mut found = super::check(scenario);
+    let mut found = super::check_for(scenario, asked);
     if let Some((plan, experiment)) = super::first(scenario).filter(|_| !found.has_errors()) {
         check::asked(scenario, &experiment, asked, &mut found);
         check::disturbed(&plan, &mut found);

@@ -52,7 +52,12 @@ impl Told {
     /// Its value in a run. Of an objective, what there is nothing of is as bad as can be.
     fn value(&self, plan: &Plan, run: &Run, verdict: Option<&Verdict>) -> f64 {
         if let Some(wanted) = self.verdict {
-            return if verdict.is_some_and(|it| it.name == wanted) { 1.0 } else { 0.0 };
+            return match verdict.map(|it| it.name) {
+                Some(name) if name == wanted => 1.0,
+                // A run that nobody could judge has not shown that it did not end so.
+                None | Some(VerdictName::NotJudged) => f64::NAN,
+                Some(_) => 0.0,
+            };
         }
         let of = |entity: &String| run.value(plan, &self.window, entity, &self.metric).unwrap_or(f64::NAN);
         let value: f64 = self.of.iter().map(of).sum();
@@ -61,9 +66,15 @@ impl Told {
 
     /// An objective, for tests of what is made of its values.
     #[cfg(test)]
-    pub(super) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
+    pub(crate) fn goal_of(metric: &str, quantity: Quantity, more: bool) -> Self {
         let (of, window) = (vec!["client/c".to_owned()], "all".to_owned());
         Self { metric: metric.to_owned(), of, window, quantity, more, bound: None, verdict: None }
+    }
+
+    /// Whether it is the share of runs that end with a verdict.
+    #[must_use]
+    pub fn is_of_runs(&self) -> bool {
+        self.verdict.is_some()
     }
 
     fn worst(&self) -> f64 {
@@ -80,6 +91,11 @@ impl Told {
     fn taken(&self, values: &[f64], take: Take) -> f64 {
         if take == Take::Mean && self.verdict.is_none() {
             return values.iter().sum::<f64>() / values.len() as f64;
+        }
+        // One end that breaks a constraint is enough, whatever the others were.
+        let broken = if self.more { 0.0 } else { 1.0 };
+        if self.verdict.is_some() && values.contains(&broken) {
+            return broken;
         }
         let worse = |a: f64, b: f64| {
             if a.is_nan() || b.is_nan() {
@@ -99,18 +115,20 @@ impl Told {
         let of_runs = self.verdict.is_some();
         if of_runs {
             let k = values.iter().filter(|it| **it == 1.0).count();
-            (value.low, value.high) = proportion::wilson(k, values.len());
+            (value.low, value.high) = proportion::wilson(k, value.n);
         }
         let Some((bound, _)) = self.bound else { return (value, Holds::Yes) };
         let right = if self.more { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less };
-        let holds = if value.n == 0 || value.n < values.len() {
+        let missing = value.n == 0 || value.n < values.len();
+        let holds = if missing && !of_runs {
             Holds::No
         } else {
-            match claims::side(&value, of_runs, bound) {
+            let known = if missing { Holds::Undecided } else { Holds::Yes };
+            known.and(match claims::side(&value, of_runs, bound) {
                 Some(side) if side == right || side == std::cmp::Ordering::Equal => Holds::Yes,
                 Some(_) => Holds::No,
                 None => Holds::Undecided,
-            }
+            })
         };
         (value, holds)
     }
@@ -118,8 +136,14 @@ impl Told {
     /// By how much the mean is beyond the bound, as a share of the bound; 0 if it is not.
     pub(super) fn violation(&self, values: &[f64]) -> f64 {
         let Some((bound, _)) = self.bound else { return 0.0 };
-        let mean = Summary::of(values).mean;
         let missing = values.iter().any(|it| it.is_nan());
+        if self.verdict.is_some() && missing {
+            // In the search, what nobody could judge counts against a setting.
+            let broken = if self.more { 0.0 } else { 1.0 };
+            let counted: Vec<f64> = values.iter().map(|it| if it.is_nan() { broken } else { *it }).collect();
+            return self.violation(&counted);
+        }
+        let mean = Summary::of(values).mean;
         let beyond = if self.more { bound - mean } else { mean - bound };
         match beyond / bound.abs().max(1e-9) {
             _ if missing => f64::INFINITY,
@@ -278,6 +302,15 @@ mod tests {
         let recovered = Told { verdict: Some(VerdictName::Recovered), more: true, ..at_most(0.8) };
         assert_eq!(recovered.judge(&[1.0; 10]).1, Holds::Undecided, "10 of 10: [72 %, 100 %]");
         assert_eq!(recovered.judge(&[1.0; 20]).1, Holds::Yes, "20 of 20: [84 %, 100 %]");
+        // A run that nobody could judge is none of them, and leaves it open.
+        let with_one = |value: f64| [vec![value; 20], vec![f64::NAN]].concat();
+        let (share, holds) = recovered.judge(&with_one(1.0));
+        assert_eq!((share.n, share.mean, holds), (20, 1.0, Holds::Undecided));
+        assert_eq!(recovered.judge(&with_one(0.0)).1, Holds::No);
+        assert_eq!(recovered.judge(&[f64::NAN; 3]).1, Holds::Undecided);
+        assert_eq!(recovered.of_all(&[f64::NAN, 0.0, 1.0], Take::Worst), 0.0);
+        assert!(recovered.of_all(&[f64::NAN, 1.0], Take::Worst).is_nan());
+        assert!((recovered.violation(&[1.0, f64::NAN]) - 0.375).abs() < 1e-12, "half of them, and 80 % are wanted");
     }
 
     #[test]

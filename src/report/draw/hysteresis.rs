@@ -87,7 +87,8 @@ fn branches(point: &PointResult, of: &str, metric: &str, against: &str) -> Vec<S
             let (low, high) = if sum.n > 1 { interval(&sum, metric) } else { (sum.mean, sum.mean) };
             band.push((place, low, high));
         }
-        Series { name: name.to_owned(), points, band: Some(band), emphasis: Emphasis::Normal }
+        let name = if points.is_empty() { format!("{name}: it never does") } else { name.to_owned() };
+        Series { name, points, band: Some(band), emphasis: Emphasis::Normal }
     };
     vec![branch("while the load rises", true), branch("while it falls", false)]
 }

@@ -6,6 +6,7 @@ use super::markup::{count, escape, place};
 use super::{Page, Section};
 use crate::experiment::statistics::digits;
 use crate::experiment::{Holds, Judged};
+use crate::report::words::tally;
 
 /// Points at which a claim is told one by one. At more, those where it does not hold are, and the others together.
 const MOST_ALONE: usize = 12;
@@ -25,11 +26,11 @@ pub fn section(page: &Page) -> Option<Section> {
     }
     let at = if with_places { "<th scope=\"col\">Where</th>" } else { "" };
     let body = format!(
-        "<p>{}</p>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of claims\">\n<table class=\"claims\">\n\
+        "<p>{}.</p>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of claims\">\n<table class=\"claims\">\n\
          <caption>What the experiment claims, what was measured, with its 95 % interval, and whether the claim holds</caption>\n\
          <thead><tr><th scope=\"col\">Claim</th>{at}<th scope=\"col\">Metric</th><th scope=\"col\">Measured</th>\
          <th scope=\"col\">Claimed</th><th scope=\"col\">Holds</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n",
-        tally(claims)
+        tally(claims.iter().map(|claim| claim.holds))
     );
     Some(Section { id: "claims", heading: "Claims", body })
 }
@@ -78,22 +79,6 @@ fn metric(claim: &Judged) -> String {
 
 fn bound(claim: &Judged) -> String {
     claim.bound.replace("<=", "≤").replace(">=", "≥")
-}
-
-/// How many hold, fail, and cannot be decided.
-fn tally(claims: &[Judged]) -> String {
-    let of = |holds| claims.iter().filter(|claim| claim.holds == holds).count();
-    let mut text = format!("{} of {} hold", of(Holds::Yes), claims.len());
-    match of(Holds::No) {
-        0 => {}
-        1 => text.push_str(", 1 does not"),
-        n => text.push_str(&format!(", {n} do not")),
-    }
-    match of(Holds::Undecided) {
-        0 => {}
-        n => text.push_str(&format!(", {n} cannot be decided with these seeds")),
-    }
-    format!("{text}.")
 }
 
 fn row(page: &Page, claim: &Judged, with_places: bool) -> String {

@@ -9,12 +9,11 @@ use std::io;
 
 use super::markup::{capital, count, escape, place, thousands};
 use super::{Page, Section, charts, json};
-use crate::experiment::Summary;
 use crate::experiment::statistics::digits;
+use crate::experiment::{Summary, numbers};
 use crate::measure::{Quantity, metric};
-use crate::report::draw::unit;
+use crate::report::draw::{unit, unit_of};
 use crate::scenario::Scenario;
-use crate::scenario::units::{Rate, Share, Size, Span};
 
 /// Figures, each a mean and its interval, that are kept at most: some ten bytes each in the page.
 const MOST_FIGURES: usize = 250_000;
@@ -241,7 +240,9 @@ fn data(page: &Page) -> String {
     let [windows, entities, metrics] = &figures.names;
     let axes = scenario.axes.iter().map(|axis| {
         let labels: Vec<&str> = axis.values.iter().map(|value| value.label.as_str()).collect();
-        let (unit, numbers) = numbers(&labels).map_or(("plain", "null".to_owned()), |(unit, numbers)| {
+        let (unit, numbers) = numbers(axis).map_or(("plain", "null".to_owned()), |(quantity, numbers)| {
+            // A setting is a number of what it is a number of, and no count in a chart.
+            let unit = if quantity == Quantity::Count { "plain" } else { charts::unit(unit_of(quantity)) };
             (unit, json::list(numbers.into_iter().map(|it| json::number(it, 9))))
         });
         json::object(&[
@@ -304,20 +305,4 @@ fn packed(values: &[(usize, Figure)], points: usize) -> String {
         all[*point] = *figure;
     }
     json::list(all.into_iter().flat_map(|(mean, half)| [json::number(mean, 5), json::number(half, 2)]))
-}
-
-/// The values of an axis as numbers, if all of them are, and in what.
-fn numbers(labels: &[&str]) -> Option<(&'static str, Vec<f64>)> {
-    fn all(labels: &[&str], one: impl Fn(&str) -> Option<f64>) -> Option<Vec<f64>> {
-        labels.iter().map(|label| one(label)).collect()
-    }
-    let finite = |text: &str| text.parse::<f64>().ok().filter(|it| it.is_finite());
-    if labels.is_empty() {
-        return None;
-    }
-    None.or_else(|| all(labels, finite).map(|it| ("plain", it)))
-        .or_else(|| all(labels, |it| it.parse::<Span>().ok().map(|it| it.0.as_secs())).map(|it| ("seconds", it)))
-        .or_else(|| all(labels, |it| it.parse::<Rate>().ok().map(|it| it.0)).map(|it| ("per_second", it)))
-        .or_else(|| all(labels, |it| it.parse::<Share>().ok().map(|it| it.0)).map(|it| ("share", it)))
-        .or_else(|| all(labels, |it| it.parse::<Size>().ok().map(|it| it.0 as f64)).map(|it| ("plain", it)))
 }

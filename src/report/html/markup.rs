@@ -2,6 +2,7 @@
 
 use crate::experiment::Facts;
 use crate::scenario::Scenario;
+use crate::scenario::source::visible;
 
 /// Text that HTML shows as it is, also within the quotes of an attribute. Letters that draw nothing or turn a line around are shown as
 /// a mark: what is read is what is there.
@@ -14,11 +15,8 @@ pub fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                safe.push('\u{fffd}');
-            }
-            letter if letter.is_control() && !matches!(letter, '\n' | '\t') => safe.push('\u{fffd}'),
-            letter => safe.push(letter),
+            '\n' | '\t' => safe.push(letter),
+            letter => safe.push(visible(letter)),
         }
     }
     safe

@@ -26,7 +26,7 @@ use std::path::Path;
 
 use self::markup::escape;
 use super::draw::Drawn;
-use super::tables::put;
+use super::tables::{put, remove};
 use crate::experiment::Swept;
 use crate::scenario::Scenario;
 
@@ -98,10 +98,7 @@ pub fn write(folder: &Path, page: &Page) -> io::Result<()> {
 
 /// Removes the report of an earlier run, which may have been another.
 pub(super) fn remove_old(folder: &Path) -> io::Result<()> {
-    match std::fs::remove_file(folder.join(NAME)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
+    remove(folder, NAME)
 }
 
 fn compose(page: &Page) -> String {
