@@ -228,7 +228,7 @@ impl<'a> Checker<'a> {
         let steady = |source: &Source| match source {
             Source::Open { load, .. } => load.is_empty(),
             Source::Closed { .. } => true,
-            Source::Replay(_) => false,
+            _ => false,
         };
         let surges = self.plan.faults.iter().any(|fault| matches!(fault.what, What::Surge { .. }));
         if !surges && self.plan.clients.iter().all(|client| steady(&client.source)) {
