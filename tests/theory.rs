@@ -8,6 +8,8 @@ use std::path::Path;
 
 use blackstart::experiment::{Holds, Judged, Options, execute};
 use blackstart::scenario::Scenario;
+use blackstart::scenario::source::Diagnostics;
+use blackstart::system::run;
 
 /// Runs all experiments of a folder, and prints a row for each claim.
 fn reproduce(folder: &str) {
@@ -60,4 +62,20 @@ fn exact_results_of_queueing_theory_are_reproduced() {
 #[ignore = "takes minutes"]
 fn exact_results_that_need_long_runs_are_reproduced() {
     reproduce("long");
+}
+
+/// X-drain | standard deviation of the time to empty | 150 ± 15 %: the square root of n (λ + μ) / (μ − λ)³. That of a sample of n has a
+/// standard error of σ / √(2n): here 3 %.
+#[test]
+fn the_time_to_drain_a_backlog_varies_as_published() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/theory/experiments/drain.yaml");
+    let scenario = Scenario::load(&file, &[]).expect("the experiment is well-formed");
+    let point = scenario.points().into_iter().next().expect("there is a point");
+    let (plan, _) = scenario.plan(&point, &mut Diagnostics::new()).expect("the point can be built");
+    let times: Vec<f64> = (1..=500)
+        .map(|seed| run(&plan, seed).value(&plan, "all", "client/last", "latency.mean").expect("it has one"))
+        .collect();
+    let mean = times.iter().sum::<f64>() / 500.0;
+    let deviation = (times.iter().map(|time| (time - mean).powi(2)).sum::<f64>() / 499.0).sqrt();
+    assert!((deviation - 150.0).abs() < 0.15 * 150.0, "{deviation}");
 }
