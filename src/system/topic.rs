@@ -16,7 +16,7 @@
 //! Always, for each group: messages in = acknowledged + dead + lost + dropped + waiting + in flight. A partition has one message
 //! in flight at most, and the next is not delivered before that one is settled.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -45,8 +45,8 @@ pub struct Spec {
     /// Which message is next. Default: `fifo`.
     #[serde(default)]
     pub order: Spanned<Order>,
-    /// Messages that wait to be delivered to a group, in each partition. One that comes back may make it one more. Default: no limit
-    /// but that on the memory of a run.
+    /// Messages that wait, for the first or another delivery to a group, in each partition. One that fails comes back also if
+    /// there is no room. Default: no limit but that on the memory of a run.
     #[serde(default)]
     pub capacity: Option<Spanned<u32>>,
     /// With `capacity`: what happens to one message more. Default: `refuse`.
@@ -254,10 +254,27 @@ struct Group {
 struct Lane {
     /// In their order.
     waiting: VecDeque<(u64, Handle)>,
+    /// Those that come back later.
+    later: BTreeMap<u64, Handle>,
     /// With partitions: the message that is not settled, on which the others wait.
     blocked_by: Option<Handle>,
     /// Whether it is among the `ready`.
     is_listed: bool,
+}
+
+impl Lane {
+    fn len(&self) -> usize {
+        self.waiting.len() + self.later.len()
+    }
+
+    /// The oldest message that waits, taken out.
+    fn oldest(&mut self) -> Option<Handle> {
+        let later = self.later.first_key_value().map(|(&number, _)| number);
+        match self.waiting.front() {
+            Some(&(number, _)) if later.is_none_or(|later| number < later) => self.waiting.pop_front().map(|it| it.1),
+            _ => self.later.pop_first().map(|it| it.1),
+        }
+    }
 }
 
 /// What has become of the messages of a group, over the whole run.
@@ -292,7 +309,7 @@ enum State {
     /// In its lane.
     Waits,
     /// Comes back at this event.
-    Later,
+    Later { back: Key },
     /// Being processed, until it is done or this event comes, its visibility timeout.
     InFlight { timeout: Key },
 }
@@ -371,7 +388,7 @@ impl Topics {
         let spec = &plan.topics[number as usize];
         let lane = spec.partitions.map_or(0, |of| (mix(about.key) % u64::from(of)) as u32);
         let is_full =
-            |this: &Self, group: u32| this.groups[group as usize].lanes[lane as usize].waiting.len() >= spec.capacity as usize;
+            |this: &Self, group: u32| this.groups[group as usize].lanes[lane as usize].len() >= spec.capacity as usize;
         if spec.refuses && spec.groups.iter().any(|&group| is_full(self, group)) {
             cx.note(Fact::Refusal { topic: number });
             return false;
@@ -382,8 +399,11 @@ impl Topics {
         topic.next += 1;
         for &group in &spec.groups {
             if is_full(self, group) {
-                let oldest = self.groups[group as usize].lanes[lane as usize].waiting.pop_front();
-                if let Some((_, oldest)) = oldest {
+                let oldest = self.groups[group as usize].lanes[lane as usize].oldest();
+                if let Some(oldest) = oldest {
+                    if let State::Later { back } = self.messages[oldest].state {
+                        cx.engine.cancel(back);
+                    }
                     self.stops_waiting(cx, group);
                     self.drop_one(cx, oldest, GroupFact::DroppedFull);
                 }
@@ -596,18 +616,21 @@ impl Topics {
             self.unblock(cx, id, false);
             self.waits(cx, id);
         } else {
-            self.messages[id].state = State::Later;
-            self.groups[group as usize].counts.waiting += 1;
+            let back = cx.engine.after(wait, super::Event::Topic(Event::ComesBack { message: id }));
+            let message = &mut self.messages[id];
+            message.state = State::Later { back };
+            let it = &mut self.groups[group as usize];
+            it.lanes[message.lane as usize].later.insert(message.number, id);
+            it.counts.waiting += 1;
             cx.note(Fact::Group { group, what: GroupFact::Lag(1) });
-            cx.engine.after(wait, super::Event::Topic(Event::ComesBack { message: id }));
         }
     }
 
     /// A message that failed is to be delivered again.
     pub(super) fn comes_back(&mut self, cx: &mut Context<'_>, id: Handle) {
-        let Some(message) = self.messages.get(id) else { return };
-        debug_assert_eq!(message.state, State::Later, "only what waits comes back");
-        let group = message.group;
+        let message = &self.messages[id];
+        let (group, lane, number) = (message.group, message.lane, message.number);
+        self.groups[group as usize].lanes[lane as usize].later.remove(&number);
         self.stops_waiting(cx, group);
         self.unblock(cx, id, false);
         self.waits(cx, id);
@@ -615,8 +638,7 @@ impl Topics {
 
     /// A message was not acknowledged in time: as far as the broker knows, nobody processes it.
     pub(super) fn timed_out(&mut self, cx: &mut Context<'_>, id: Handle) {
-        let Some(message) = self.messages.get(id) else { return };
-        let group = message.group;
+        let group = self.messages[id].group;
         self.groups[group as usize].counts.in_flight -= 1;
         self.fails(cx, id, true);
     }
@@ -673,9 +695,8 @@ impl Topics {
             );
             let own = || self.messages.iter().filter(|(_, it)| it.group as usize == number);
             let out = own().filter(|(_, it)| matches!(it.state, State::InFlight { .. })).count() as u64;
-            let later = own().filter(|(_, it)| it.state == State::Later).count() as u64;
-            let lined_up: u64 = group.lanes.iter().map(|lane| lane.waiting.len() as u64).sum();
-            assert_eq!((in_flight, waiting), (out, later + lined_up), "messages of {name} are not where they should be");
+            let lined_up: u64 = group.lanes.iter().map(|lane| lane.len() as u64).sum();
+            assert_eq!((in_flight, waiting), (out, lined_up), "messages of {name} are not where they should be");
             let held = self.deliveries.iter().filter(|(_, it)| it.group as usize == number).count() as u64;
             let places = u64::from(spec.concurrency) * group.free.len() as u64;
             assert_eq!(group.all_free + held, places, "places of {name} are lost");

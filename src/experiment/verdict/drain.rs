@@ -5,7 +5,7 @@
 //! what it was before, by mean and three standard deviations of its steps.
 
 use super::brief;
-use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, quoted};
+use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
 
@@ -26,9 +26,7 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
         let (client, topic) =
             (&look.plan.clients[group.client as usize].name, &look.plan.topics[group.topic as usize]);
         let text = format!("give {client} more to spare; serve the newest of {} first, or drop the oldest", topic.name);
-        let set = (topic.partitions.is_none() && !topic.lifo)
-            .then(|| (format!("topics.{}.order", quoted(&topic.name)), "lifo".to_owned()));
-        judge(look, format!("group/{client}"), "lag.mean", Remedy { text, set })
+        judge(look, format!("group/{client}"), "lag.mean", Remedy { text, set: None })
     });
     services.chain(queues).chain(groups).collect()
 }
