@@ -50,7 +50,6 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
         stacks: Vec::new(),
         zones: Vec::new(),
         lookups: Vec::new(),
-        publishers: Vec::new(),
     };
     builder.parts();
     builder.lists();
@@ -90,8 +89,6 @@ struct Builder<'a> {
     zones: Vec<String>,
     /// Lookups in caches: the step, and where it is written.
     lookups: Vec<(usize, Place)>,
-    /// The parts that publish, and the topics to which they do.
-    publishers: Vec<(u32, u32)>,
 }
 
 /// Steps of a time line if nobody says otherwise, in long runs: more than a chart can show, and little to keep.
@@ -436,6 +433,7 @@ impl Builder<'_> {
                 refuses: spec.when_full.as_ref().is_none_or(|it| it.value == topic::WhenFull::Refuse),
                 max_age: spec.max_age.as_ref().map_or(Duration::FOREVER, |it| it.value.0),
                 groups: Vec::new(),
+                publishers: Vec::new(),
             });
         }
     }
@@ -461,8 +459,10 @@ impl Builder<'_> {
         let it = &mut self.plan.topics[topic as usize];
         it.groups.push(group);
         if let Some(partitions) = it.partitions.filter(|&of| of < instances) {
-            let message =
-                format!("{} of {instances} instances have nothing to do: each partition belongs to one", instances - partitions);
+            let message = format!(
+                "{} of {instances} instances have nothing to do: each partition belongs to one",
+                instances - partitions
+            );
             let help = format!("give the topic at least {instances} `partitions`");
             self.found.push(Diagnostic::warning(spec.place, message).help(help));
         }
@@ -493,7 +493,8 @@ impl Builder<'_> {
             let (mut at, mut seen) = (vec![dead_letter.value.as_str()], BTreeSet::new());
             while let Some(topic) = at.pop() {
                 if topic == consumes.topic {
-                    let message = format!("the dead messages of `{}` come back to `{topic}`, which it consumes", name.value);
+                    let message =
+                        format!("the dead messages of `{}` come back to `{topic}`, which it consumes", name.value);
                     self.error(dead_letter.place, message, "give them a topic of their own");
                     break;
                 }
@@ -506,15 +507,13 @@ impl Builder<'_> {
         }
         for (number, (name, spec)) in model.topics.iter().enumerate() {
             let letters = self.plan.groups.iter().any(|group| group.dead_letter == Some(number as u32));
-            let publishers = self.publishers.iter().filter(|it| it.1 as usize == number);
-            let (mut has_key, mut is_published) = (false, false);
-            for &(part, _) in publishers {
-                is_published = true;
-                has_key |= parts_with_keys[part as usize] != (true, false);
-            }
+            let publishers = &self.plan.topics[number].publishers;
+            let is_published = !publishers.is_empty();
+            let has_key = publishers.iter().any(|&part| parts_with_keys[part as usize] != (true, false));
             if self.plan.topics[number].groups.is_empty() && !letters {
                 let message = format!("nobody consumes the topic `{}`", name.value);
-                let help = format!("give a client `consumes: {}`; until then its messages are counted, and gone", name.value);
+                let help =
+                    format!("give a client `consumes: {}`; until then its messages are counted, and gone", name.value);
                 self.found.push(Diagnostic::warning(name.place, message).help(help));
             }
             if !is_published && !letters {
@@ -528,7 +527,8 @@ impl Builder<'_> {
                 && !letters
             {
                 let message = format!("no message of `{}` has a key: all would go to one partition", name.value);
-                let help = "say what the requests that lead to them are about, e.g. `keys: { uniform: 1000 }` at their client";
+                let help =
+                    "say what the requests that lead to them are about, e.g. `keys: { uniform: 1000 }` at their client";
                 self.error(partitions.place, message, help);
             }
         }
@@ -850,7 +850,10 @@ impl Builder<'_> {
             self.cache_step(part, operation, step, name);
         } else if let Some(publish) = &step.publish {
             if let Some(topic) = self.topic_number(&Spanned::new(publish.topic.clone(), publish.place)) {
-                self.publishers.push((part, topic));
+                let publishers = &mut self.plan.topics[topic as usize].publishers;
+                if !publishers.contains(&part) {
+                    publishers.push(part);
+                }
                 let poison = publish.poison.map_or(0.0, |share| share.0);
                 self.plan.steps.push(Step::Publish { topic, poison });
             }
@@ -1543,13 +1546,14 @@ impl Builder<'_> {
         let mut parts: Vec<(bool, bool)> = clients.collect();
         parts.resize(self.plan.parts(), (false, false));
         // From those who publish to those who consume, and on to those who consume the dead.
-        let mut messages: Vec<(u32, u32)> = self.publishers.clone();
-        let dead = |it: &plan::Group| Some((it.client, it.dead_letter?));
-        messages.extend(self.plan.groups.iter().filter_map(dead));
-        let consumed = messages.iter().flat_map(|&(part, topic)| {
-            self.plan.topics[topic as usize].groups.iter().map(move |&group| (part, self.plan.groups[group as usize].client))
-        });
-        let messages: Vec<(u32, u32)> = consumed.collect();
+        let dead = self.plan.groups.iter().filter_map(|it| Some((it.client, it.dead_letter?)));
+        let mut messages: Vec<(u32, u32)> = Vec::new();
+        for (number, topic) in self.plan.topics.iter().enumerate() {
+            let letters = dead.clone().filter(|it| it.1 as usize == number).map(|it| it.0);
+            for from in topic.publishers.iter().copied().chain(letters) {
+                messages.extend(topic.groups.iter().map(|&group| (from, self.plan.groups[group as usize].client)));
+            }
+        }
         // What is new at a part is new for those below it. Nothing is ever taken back, so this ends.
         loop {
             let before = parts.clone();

@@ -493,7 +493,8 @@ impl Scenario {
         }
         lists::fill_in_uses(&mut model, found);
         for (path, value, written) in changes {
-            let in_model = ["services", "clients", "network", "caches", "about", "topics"].contains(&first(&path).as_str());
+            let in_model =
+                ["services", "clients", "network", "caches", "about", "topics"].contains(&first(&path).as_str());
             // A queue is there, whether or not it is written.
             if let [services, name, queue, _, ..] = path.segments()
                 && (services.name.as_str(), queue.name.as_str()) == ("services", "queue")

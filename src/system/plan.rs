@@ -463,6 +463,8 @@ pub struct Topic {
     pub max_age: Duration,
     /// Those who consume it.
     pub groups: Vec<u32>,
+    /// The parts that publish to it, in their order.
+    pub publishers: Vec<u32>,
 }
 
 /// Who consumes a topic, and how.

@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use crate::engine::{Duration, Handle, Key, Slab, Stream, Streams, Time, mix};
 use crate::measure::{Fact, GroupFact};
+use crate::policy;
 use crate::scenario::distribution;
 use crate::scenario::source::{Place, Spanned};
 use crate::scenario::units::{Share, Span};
@@ -31,6 +32,12 @@ use crate::short_form;
 use super::Context;
 use super::plan::Plan;
 use super::task::About;
+
+/// What can be asked for by name: `list patterns` and `explain` print it.
+pub const PATTERNS: &[policy::Pattern] = policy::patterns! {
+    "topic": "messages that wait for those who consume them";
+    "consumes": "take the messages of a topic and make a request for each, so many at once";
+};
 
 /// A topic: messages that wait for those who consume them. Steps put them in: `publish: <name>`; clients take them: `consumes: <name>`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -196,7 +203,8 @@ impl Consumes {
             found.push((concurrency.place, what, "1 is the default: one after the other"));
         }
         if let Some(timeout) = self.visibility_timeout.as_ref().filter(|it| it.value.0.is_zero()) {
-            let what = "a message that is never out of sight is delivered again and again at the same instant".to_owned();
+            let what =
+                "a message that is never out of sight is delivered again and again at the same instant".to_owned();
             found.push((timeout.place, what, "give it more than processing takes, or leave it out: none"));
         }
         if let Some(most) = self.max_deliveries.as_ref().filter(|it| it.value == 0) {
@@ -353,7 +361,10 @@ pub(super) struct Topics {
 
 impl Topics {
     pub(super) fn new(plan: &Plan, streams: &Streams) -> Self {
-        let topics = plan.topics.iter().map(|topic| Topic { next: 0, luck: streams.named(&format!("topic/{}/poison", topic.name)) });
+        let topics = plan
+            .topics
+            .iter()
+            .map(|topic| Topic { next: 0, luck: streams.named(&format!("topic/{}/poison", topic.name)) });
         let groups = plan.groups.iter().map(|spec| {
             let client = &plan.clients[spec.client as usize];
             let lanes = plan.topics[spec.topic as usize].partitions.unwrap_or(1);
@@ -523,9 +534,9 @@ impl Topics {
     fn hand_out(&mut self, cx: &mut Context<'_>, id: Handle, group: u32, instance: u32) -> Delivered {
         let spec = &cx.plan.groups[group as usize];
         let delivery = self.deliveries.insert(Held { message: id, group, instance });
-        let timeout = spec.visibility_timeout.map_or(Key::NONE, |after| {
-            cx.engine.after(after, super::Event::Topic(Event::TimedOut { message: id }))
-        });
+        let timeout = spec
+            .visibility_timeout
+            .map_or(Key::NONE, |after| cx.engine.after(after, super::Event::Topic(Event::TimedOut { message: id })));
         let it = &mut self.groups[group as usize];
         it.free[instance as usize] -= 1;
         it.all_free -= 1;
@@ -611,7 +622,8 @@ impl Topics {
             self.settle(cx, id);
             return;
         }
-        let wait = if timed_out { Duration::ZERO } else { spec.redeliver.sample(&mut self.groups[group as usize].waits) };
+        let wait =
+            if timed_out { Duration::ZERO } else { spec.redeliver.sample(&mut self.groups[group as usize].waits) };
         if wait.is_zero() {
             self.unblock(cx, id, false);
             self.waits(cx, id);

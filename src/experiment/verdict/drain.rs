@@ -23,8 +23,7 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
         judge(look, format!("queue/{}", edge.name), "backlog.mean", Remedy { text, set: None })
     });
     let groups = look.plan.groups.iter().filter_map(|group| {
-        let (client, topic) =
-            (&look.plan.clients[group.client as usize].name, &look.plan.topics[group.topic as usize]);
+        let (client, topic) = (&look.plan.clients[group.client as usize].name, &look.plan.topics[group.topic as usize]);
         let text = format!("give {client} more to spare; serve the newest of {} first, or drop the oldest", topic.name);
         judge(look, format!("group/{client}"), "lag.mean", Remedy { text, set: None })
     });
