@@ -213,6 +213,24 @@ const OTHER_NAMES: &[OtherName] = &[
     name("aws", &["aws-sdk"], ""),
     name("linkerd", &["finagle"], ""),
     name("dotnet", &["polly"], ""),
+    // Messages.
+    name("queues", &["topics"], "").but("A topic without partitions is a queue."),
+    name("exchange", &["topics"], "RabbitMQ"),
+    name("consumer_group", &["consumes"], "Kafka"),
+    name("subscription", &["consumes"], "Pub/Sub"),
+    name("prefetch", &["concurrency"], "RabbitMQ"),
+    name("prefetch_count", &["concurrency"], "RabbitMQ"),
+    name("dead_letter_queue", &["dead_letter"], ""),
+    name("dlq", &["dead_letter"], ""),
+    name("redrive_policy", &["dead_letter"], "Amazon SQS"),
+    name("max_receive_count", &["max_deliveries"], "Amazon SQS"),
+    name("max_delivery_attempts", &["max_deliveries"], "Pub/Sub"),
+    name("ack_deadline", &["visibility_timeout"], "Pub/Sub"),
+    name("max_poll_interval", &["visibility_timeout"], "Kafka"),
+    name("max_length", &["capacity"], "RabbitMQ"),
+    name("drop_head", &["drop_oldest"], "RabbitMQ"),
+    name("retention", &["max_age"], "Kafka"),
+    name("message_ttl", &["max_age"], "RabbitMQ"),
 ];
 
 /// Letters and digits, in small letters.
