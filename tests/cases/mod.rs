@@ -434,7 +434,7 @@ fn topic() -> impl Strategy<Value = String> {
 }
 
 /// Who consumes: how many processes, the topic and how, and the calls that are made for each message.
-fn consumer() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
+fn consumer() -> impl Strategy<Value = (String, Vec<Step>)> {
     let least = (
         maybe(millis(10..200).prop_map(|time| format!("visibility_timeout: {time}"))),
         prop_oneof![
@@ -446,9 +446,12 @@ fn consumer() -> impl Strategy<Value = (u32, String, Vec<Step>)> {
         .prop_map(|(timeout, again)| format!("{again}{timeout}"));
     let how = prop_oneof![3 => least.boxed(), 1 => one_of(&["delivery: at_most_once"]).boxed()];
     let topic = one_of(&["t0", "t1"]);
-    (1..4_u32, topic, 1..4_u32, how, vec(call(), 1..3)).prop_map(|(instances, topic, concurrency, how, steps)| {
-        (instances, format!("topic: {topic}, concurrency: {concurrency}, {how}"), steps)
-    })
+    (1..4_u32, topic, 1..4_u32, how, zones(), vec(call(), 1..3)).prop_map(
+        |(instances, topic, concurrency, how, zones, steps)| {
+            let consumes = format!("topic: {topic}, concurrency: {concurrency}, {how}");
+            (format!("instances: {instances}, {zones}, consumes: {{ {consumes} }}"), steps)
+        },
+    )
 }
 
 /// A cache for the clients, and one for each service: what fetches an entry must not wait for that entry further down.
@@ -799,7 +802,7 @@ fn client() -> impl Strategy<Value = (Vec<Step>, Can, String)> {
             vec![Step::Look { miss, hit: Vec::new() }]
         }).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
         vec![Step::Parallel { need: Some(1), branches: calls }]
-    }).boxed(), 1 => (publish(), call()).prop_map(|(publish, call)| vec![publish, call]).boxed()],
+    }).boxed(), 2 => (publish(), call()).prop_map(|(publish, call)| vec![publish, call]).boxed()],
         source(),
         rest,
     )
@@ -884,13 +887,11 @@ pub fn case() -> impl Strategy<Value = Case> {
                 format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
             });
             let mut client_lines: Vec<String> = client_lines.collect();
-            for (number, (instances, consumes, steps)) in consumers.iter().enumerate() {
+            for (number, (options, steps)) in consumers.iter().enumerate() {
                 let mut caller = Caller::new(format!("g{number}"), 1..count, 0);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
-                client_lines.push(format!(
-                    "  g{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, instances: {instances}, consumes: {{ {consumes} }} }}\n"
-                ));
+                client_lines.push(format!("  g{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {options} }}\n"));
             }
             let topic_lines = topics.iter().enumerate().map(|(number, it)| format!("  t{number}: {it}\n"));
             let topic_lines = topic_lines.chain(["  letters: {}\n".to_owned()]).collect();
