@@ -100,7 +100,7 @@ pub const METRICS: &[Metric] = metrics! {
     "duration.p99", CALLS, Seconds, false, "time to the end of all requests, failed ones included, 99th percentile";
     "late", LATE, PerSecond, false, "answers that came when nobody waited any more; of a group, messages that were processed when somebody else had been given them";
     "wasted_share", CALLS, Share, true, "share of the work done below for attempts whose answer nobody got";
-    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput (of a fleet: the share of its members that are served) is back at 95 % of before, to stay; inf if never; only in window `all`";
+    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput (of a fleet: the share of its members that are served; of a consumer: what is acknowledged) is back at 95 % of before, to stay; inf if never; only in window `all`";
     "unfinished", CALLS, Count, false, "begun, and not ended when the run was over";
     "arrivals", BOTH, PerSecond, true, "requests that came in";
     "arrivals.peak", SERVICES, Count, true, "the most requests that came within 10 ms";
