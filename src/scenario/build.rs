@@ -454,7 +454,7 @@ impl Builder<'_> {
         }
         let dead_letter = spec.dead_letter.as_ref().and_then(|name| self.topic_number(name));
         let topic = self.topic_number(&Spanned::new(spec.topic.clone(), spec.place))?;
-        let redeliver = spec.redeliver.as_ref().map_or(Dist::Constant(Duration::ZERO), |law| self.dist(law));
+        let redeliver = spec.redeliver.as_ref().map_or(Dist::Constant(topic::REDELIVER), |law| self.dist(law));
         let group = self.plan.groups.len() as u32;
         let it = &mut self.plan.topics[topic as usize];
         it.groups.push(group);

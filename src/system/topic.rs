@@ -125,13 +125,16 @@ pub struct Consumes {
     #[serde(default)]
     pub max_deliveries: Option<Spanned<u32>>,
     /// From a failed delivery to the next; after a visibility timeout there is no wait. Zero without `max_deliveries` can turn in
-    /// circles at one instant, if what fails takes no time. Default: 0s.
+    /// circles at one instant, if what fails takes no time. Default: 1s.
     #[serde(default)]
     pub redeliver: Option<Spanned<distribution::Spec>>,
     /// With `max_deliveries`: the topic to which dead messages go. Default: they are gone.
     #[serde(default)]
     pub dead_letter: Option<Spanned<String>>,
 }
+
+/// From a failed delivery to the next, if nobody says otherwise.
+pub(crate) const REDELIVER: Duration = Duration::from_secs(1);
 
 short_form!(Consumes, String, |topic| Consumes {
     topic,
