@@ -619,7 +619,9 @@ impl Measure {
             .collect();
         let groups = (0..plan.groups.len() as u32).map(|group| {
             let gauge = gauge(layout.group(group) + at::group::LAG);
-            Backlog { gauge, drained: vec![None; segments], ages: vec![Histogram::default(); segments] }
+            let mut drained = vec![None; segments];
+            drained[0] = Some(Time::ZERO);
+            Backlog { gauge, drained, ages: vec![Histogram::default(); segments] }
         });
         let groups: Vec<Backlog> = groups.collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
