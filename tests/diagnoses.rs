@@ -31,6 +31,15 @@ fn named(point: &PointResult) -> Vec<BTreeSet<&'static str>> {
 /// What the shipped experiments show: the experiment, the values of the point (`*` for any), and the diagnoses of every run.
 /// Those with a question mark are there in some runs only: the state they need is one of chance.
 const SHOWN: &[(&str, &str, &str)] = &[
+    ("backlog-drain", "as it is", "slow_drain"),
+    ("backlog-drain", "newest first", "slow_drain"),
+    ("backlog-drain", "20 s at most", "slow_drain?"),
+    ("backlog-never-drains", "a hundred at once", "metastable_loop"),
+    ("backlog-never-drains", "ten at once", "slow_drain"),
+    ("backlog-never-drains", "longer timeout", "slow_drain"),
+    ("backlog-never-drains", "idempotency key", "slow_drain"),
+    ("backlog-never-drains", "newest first", "metastable_loop"),
+    ("backlog-never-drains", "dead after five", "metastable_loop"),
     // Below 100 attempts a second a queue that empties, far above it a loop; close to it either.
     ("attempts-by-load", "1, 85/s", "slow_drain"),
     ("attempts-by-load", "2, 45/s", "slow_drain"),

@@ -9,7 +9,7 @@ use blackstart::policy::presets::{Kind, PRESETS, Preset};
 use blackstart::scenario::experiment::Experiment;
 use blackstart::scenario::model::Model;
 use blackstart::scenario::source::Place;
-use blackstart::system::cache;
+use blackstart::system::{cache, topic};
 use blackstart::{admission, balance, policy};
 use serde_json::Value;
 
@@ -124,7 +124,13 @@ fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
     named.extend(readme.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())));
     let missing: Vec<_> = shipped.difference(&named).collect();
     assert!(missing.is_empty(), "the README does not tell of {missing:?}");
-    for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS) {
+    for pattern in policy::PATTERNS
+        .iter()
+        .chain(admission::PATTERNS)
+        .chain(balance::PATTERNS)
+        .chain(cache::PATTERNS)
+        .chain(topic::PATTERNS)
+    {
         let names = names_in(pattern.page);
         let gone: Vec<_> = names.difference(&shipped).collect();
         assert!(!names.is_empty() && gone.is_empty(), "the page of {} names {names:?}", pattern.name);
@@ -133,7 +139,13 @@ fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
 
 #[test]
 fn every_name_that_can_be_listed_can_be_explained() {
-    for pattern in policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS) {
+    for pattern in policy::PATTERNS
+        .iter()
+        .chain(admission::PATTERNS)
+        .chain(balance::PATTERNS)
+        .chain(cache::PATTERNS)
+        .chain(topic::PATTERNS)
+    {
         let manual = printed(&["explain", pattern.name]);
         assert!(manual.contains(pattern.line) && manual.contains("makes things worse"), "{manual}");
         assert!(

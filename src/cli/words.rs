@@ -13,11 +13,11 @@ use crate::policy::{PATTERNS, Pattern, When, Written};
 use crate::report::words::{claimed, counts, diagnosed, ended, evidence, holds, place, remedy, tally, tried};
 use crate::scenario::Scenario;
 use crate::scenario::experiment::{Fault, VerdictName};
-use crate::scenario::model::{Operation, Service};
+use crate::scenario::model::{Client, Operation, Service};
 use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
-use crate::system::cache;
+use crate::system::{cache, topic};
 use crate::{admission, balance};
 
 /// Every fault, with one line.
@@ -34,7 +34,7 @@ const FAULTS: [(&str, &str); 9] = [
 ];
 
 /// Every failure mode that has a page: its name, one line, and the page.
-const FAILURES: [(&str, &str, &str); 4] = [
+const FAILURES: [(&str, &str, &str); 5] = [
     (
         "retry-storm",
         "retries multiply the load, and keep an outage alive after its cause is gone",
@@ -55,6 +55,11 @@ const FAILURES: [(&str, &str, &str); 4] = [
         "a cache that was emptied stays empty, because what is behind it answers too late",
         include_str!("../../docs/failures/cold-cache.md"),
     ),
+    (
+        "backlog",
+        "messages wait for longer than the outage took, are processed again and again, or stop those behind them",
+        include_str!("../../docs/brokers.md"),
+    ),
 ];
 
 /// The page of states and diagnoses.
@@ -62,7 +67,7 @@ const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
 /// The patterns of callers, of servers and of balancers, and the parts that are patterns themselves.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
-    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS)
+    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS).chain(topic::PATTERNS)
 }
 
 /// Points that are told one by one.
@@ -235,7 +240,7 @@ pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
     let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
-    let parts = cache::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "parts"));
+    let parts = cache::PATTERNS.iter().chain(topic::PATTERNS).map(|it| (it.name, it.line.to_owned(), "parts"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
@@ -349,7 +354,12 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
-        "parts" => Reference::of::<cache::Spec>(),
+        "parts" => match name {
+            "topic" => Reference::of::<topic::Spec>(),
+            // An option of a client.
+            "consumes" => Reference::of::<Client>(),
+            _ => Reference::of::<cache::Spec>(),
+        },
         // An algorithm, or an option around it.
         "balancers" => {
             let (algorithms, options) = (Reference::of::<balance::By>(), Reference::of::<balance::Spec>());
@@ -371,7 +381,7 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     };
     let mut mentioned = Vec::new();
     // A part is what the reference is of, and no option of something else.
-    let root = if kind == "parts" { None } else { Some(reference.option(name)?) };
+    let root = if kind == "parts" && name != "consumes" { None } else { Some(reference.option(name)?) };
     let mut text = reference.manual(root, &mut mentioned);
     let mut told: Vec<String> = Vec::new();
     mentioned.reverse();

@@ -51,6 +51,8 @@ impl Steady {
         let even = |source: &Source| match source {
             Source::Open { load, .. } => load.is_empty(),
             Source::Closed { start_every, .. } => start_every.is_zero(),
+            // As even as those who publish.
+            Source::Topic(_) => true,
             Source::Replay(_) | Source::Fleet(_) => false,
         };
         let stopped = runs.iter().any(|run| run.stopped.is_some());

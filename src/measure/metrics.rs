@@ -21,7 +21,8 @@ pub enum Quantity {
 pub struct Metric {
     /// Its name, as in files and tables.
     pub name: &'static str,
-    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `memory`, `link`.
+    /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `memory`,
+    /// `topic`, `group`, `link`.
     pub of: &'static [&'static str],
     /// Its unit.
     pub quantity: Quantity,
@@ -50,6 +51,10 @@ const FLEETS: &[&str] = &["fleet"];
 const LINKS: &[&str] = &["link"];
 const CACHES: &[&str] = &["cache"];
 const MEMORIES: &[&str] = &["memory"];
+const TOPICS: &[&str] = &["topic"];
+const GROUPS: &[&str] = &["group"];
+const LATE: &[&str] = &["client", "edge", "group"];
+const LOST: &[&str] = &["link", "group"];
 
 macro_rules! metrics {
     ($($name:literal, $of:expr, $quantity:ident, $in_time:literal, $meaning:literal;)*) => {
@@ -94,9 +99,9 @@ pub const METRICS: &[Metric] = metrics! {
     "latency.max", CALLS, Seconds, false, "time to the answer, of answered requests, largest";
     "duration.mean", CALLS, Seconds, false, "time to the end of all requests, failed ones included, mean";
     "duration.p99", CALLS, Seconds, false, "time to the end of all requests, failed ones included, 99th percentile";
-    "late", CALLS, PerSecond, false, "answers that came when nobody waited any more";
+    "late", LATE, PerSecond, false, "answers that came when nobody waited any more; of a group, messages that were processed when somebody else had been given them";
     "wasted_share", CALLS, Share, true, "share of the work done below for attempts whose answer nobody got";
-    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput (of a fleet: the share of its members that are served) is back at 95 % of before, to stay; inf if never; only in window `all`";
+    "recovery_time", CALLS, Seconds, false, "from the end of the last fault until goodput (of a fleet: the share of its members that are served; of a consumer: what is acknowledged) is back at 95 % of before, to stay; inf if never; only in window `all`";
     "unfinished", CALLS, Count, false, "begun, and not ended when the run was over";
     "arrivals", BOTH, PerSecond, true, "requests that came in";
     "arrivals.peak", SERVICES, Count, true, "the most requests that came within 10 ms";
@@ -166,8 +171,23 @@ pub const METRICS: &[Metric] = metrics! {
     "gc.share", MEMORIES, Share, true, "share of the time, over all instances, in which a collection stops everything";
     "gc.pause.mean", MEMORIES, Seconds, true, "time that a collection takes, mean";
     "oom_kills", MEMORIES, Count, true, "instances killed because what was in use could not be collected";
+    "published", TOPICS, PerSecond, true, "messages published; those refused are not among them";
+    "refused", TOPICS, PerSecond, true, "messages refused because there was no room for them in one of the groups";
+    "delivered", GROUPS, PerSecond, true, "deliveries, those that came again included";
+    "redelivered", GROUPS, PerSecond, true, "deliveries of messages that had been delivered before";
+    "acknowledged", GROUPS, PerSecond, true, "messages that were processed, and are done";
+    "dead", GROUPS, PerSecond, true, "messages that were delivered `max_deliveries` times, and not acknowledged";
+    "dropped.full", GROUPS, PerSecond, true, "messages that have made room for younger ones";
+    "dropped.old", GROUPS, PerSecond, false, "messages that were older than `max_age` when their turn came";
+    "lag.mean", GROUPS, Count, true, "messages that wait to be delivered, or to be delivered again";
+    "lag.max", GROUPS, Count, false, "the most that waited at once";
+    "drained_after", GROUPS, Seconds, false, "from the start of the window until no message waited for the first time; inf if never";
+    "age.mean", GROUPS, Seconds, false, "from the publication of a message to its acknowledgement, mean";
+    "age.p50", GROUPS, Seconds, false, "from publication to acknowledgement, median";
+    "age.p99", GROUPS, Seconds, false, "from publication to acknowledgement, 99th percentile";
+    "age.max", GROUPS, Seconds, false, "from publication to acknowledgement, largest";
     "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
-    "lost", LINKS, PerSecond, false, "messages lost on the link";
+    "lost", LOST, PerSecond, false, "messages lost on the link; of a group that gets each at most once, those that were not processed";
     "bytes", LINKS, PerSecond, false, "bytes of the messages carried";
 };
 

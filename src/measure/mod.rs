@@ -107,6 +107,12 @@ pub(crate) enum Fact {
     Cache { cache: u32, what: CacheFact },
     /// Something happened to the memory of an instance.
     Memory { service: u32, what: MemoryFact },
+    /// A message was published to a topic.
+    Published { topic: u32 },
+    /// A topic had no room for a message.
+    Refusal { topic: u32 },
+    /// Something happened to a message of a consumer group.
+    Group { group: u32, what: GroupFact },
 }
 
 /// What happened to the memory of an instance.
@@ -118,6 +124,27 @@ pub(crate) enum MemoryFact {
     Collects(Duration),
     /// The instance is killed.
     Killed,
+}
+
+/// What happened to a message of a consumer group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum GroupFact {
+    /// The number of messages that wait changed.
+    Lag(i64),
+    /// It was delivered; again, if not for the first time.
+    Delivered { again: bool },
+    /// It was processed, so long after it was published.
+    Acknowledged { age: Duration },
+    /// It was delivered too often.
+    Dead,
+    /// It was not processed, and is not delivered again.
+    Lost,
+    /// It has made room for another.
+    DroppedFull,
+    /// It was too old when its turn came.
+    DroppedOld,
+    /// It was processed when it had been given to somebody else already.
+    Late,
 }
 
 /// What happened at a cache.
@@ -268,6 +295,26 @@ mod at {
         pub(crate) const KILLED: usize = 3;
         pub(crate) const SIZE: usize = 4;
     }
+    pub(super) mod topic {
+        pub(crate) const PUBLISHED: usize = 0;
+        pub(crate) const REFUSED: usize = 1;
+        pub(crate) const SIZE: usize = 2;
+    }
+    pub(super) mod group {
+        pub(crate) const DELIVERED: usize = 0;
+        pub(crate) const REDELIVERED: usize = 1;
+        pub(crate) const ACKNOWLEDGED: usize = 2;
+        pub(crate) const DEAD: usize = 3;
+        pub(crate) const LOST: usize = 4;
+        pub(crate) const DROPPED_FULL: usize = 5;
+        pub(crate) const DROPPED_OLD: usize = 6;
+        pub(crate) const LATE: usize = 7;
+        /// Messages that wait, as an integral over time.
+        pub(crate) const LAG: usize = 8;
+        /// The most of them at once.
+        pub(crate) const LAG_MAX: usize = 9;
+        pub(crate) const SIZE: usize = 10;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -293,6 +340,8 @@ struct Layout {
     caches: usize,
     /// For each service with a memory, the offset of what is known of it.
     memories: Vec<Option<usize>>,
+    topics: usize,
+    groups: usize,
     width: usize,
 }
 
@@ -326,7 +375,9 @@ impl Layout {
         });
         let fleets = fleets.collect();
         let caches = links + plan.links.len() * at::link::SIZE;
-        let mut width = caches + plan.caches.len() * at::cache::SIZE;
+        let topics = caches + plan.caches.len() * at::cache::SIZE;
+        let groups = topics + plan.topics.len() * at::topic::SIZE;
+        let mut width = groups + plan.groups.len() * at::group::SIZE;
         let memories = plan.services.iter().map(|service| {
             service.memory.map(|_| {
                 width += at::memory::SIZE;
@@ -334,7 +385,21 @@ impl Layout {
             })
         });
         let memories = memories.collect();
-        Self { clients, edges, services, instances, breakers: next, queues, fleets, links, caches, memories, width }
+        Self {
+            clients,
+            edges,
+            services,
+            instances,
+            breakers: next,
+            queues,
+            fleets,
+            links,
+            caches,
+            topics,
+            groups,
+            memories,
+            width,
+        }
     }
 
     fn client(&self, client: u32) -> usize {
@@ -354,6 +419,12 @@ impl Layout {
     }
     fn cache(&self, cache: u32) -> usize {
         self.caches + cache as usize * at::cache::SIZE
+    }
+    fn topic(&self, topic: u32) -> usize {
+        self.topics + topic as usize * at::topic::SIZE
+    }
+    fn group(&self, group: u32) -> usize {
+        self.groups + group as usize * at::group::SIZE
     }
 }
 
@@ -456,6 +527,8 @@ pub(crate) struct Measure {
     cache_gauges: Vec<(u32, u32)>,
     /// For each service with a memory: what is held there.
     memory_gauges: Vec<Option<u32>>,
+    /// For each consumer group.
+    groups: Vec<Backlog>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     /// What became of which host, of those whose instances are listed.
     lives: Vec<(Time, u32, Life)>,
@@ -476,6 +549,16 @@ struct Members {
     marks: [i64; SERVED.len()],
     /// For each segment: when that many were served for the first time.
     reached: Vec<[Option<Time>; SERVED.len()]>,
+}
+
+/// The messages of a consumer group that wait.
+#[derive(Debug)]
+struct Backlog {
+    gauge: u32,
+    /// For each segment: when none waited for the first time.
+    drained: Vec<Option<Time>>,
+    /// For each segment: how old messages were when they were acknowledged.
+    ages: Vec<Histogram>,
 }
 
 /// The shares of a fleet for which it is told when they were served.
@@ -575,6 +658,13 @@ impl Measure {
         let cache_gauges = (0..plan.caches.len() as u32)
             .map(|it| (gauge(layout.cache(it) + at::cache::ENTRIES), gauge(layout.cache(it) + at::cache::BEHIND)))
             .collect();
+        let groups = (0..plan.groups.len() as u32).map(|group| {
+            let gauge = gauge(layout.group(group) + at::group::LAG);
+            let mut drained = vec![None; segments];
+            drained[0] = Some(Time::ZERO);
+            Backlog { gauge, drained, ages: vec![Histogram::default(); segments] }
+        });
+        let groups: Vec<Backlog> = groups.collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
             reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
@@ -609,6 +699,7 @@ impl Measure {
             breaker_gauges,
             cache_gauges,
             memory_gauges,
+            groups,
             breaker_moves: Vec::new(),
             lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -807,6 +898,9 @@ impl Measure {
             }
             Fact::Cache { cache, what } => self.on_cache(now, cache, what),
             Fact::Memory { service, what } => self.on_memory(now, service, what),
+            Fact::Published { topic } => self.count_now(self.layout.topic(topic) + at::topic::PUBLISHED, 1),
+            Fact::Refusal { topic } => self.count_now(self.layout.topic(topic) + at::topic::REFUSED, 1),
+            Fact::Group { group, what } => self.on_group(now, group, what),
         }
     }
 
@@ -822,6 +916,30 @@ impl Measure {
                 self.count_now(at + at::memory::PAUSED, time.nanos());
             }
             MemoryFact::Killed => self.count_now(at + at::memory::KILLED, 1),
+        }
+    }
+
+    fn on_group(&mut self, now: Time, group: u32, what: GroupFact) {
+        let at = self.layout.group(group);
+        match what {
+            GroupFact::Lag(delta) => {
+                self.change(self.groups[group as usize].gauge, now, delta);
+                self.watch_backlog(group as usize, now);
+            }
+            GroupFact::Delivered { again } => {
+                self.count_now(at + at::group::DELIVERED, 1);
+                self.count_now(at + at::group::REDELIVERED, u64::from(again));
+            }
+            GroupFact::Acknowledged { age } => {
+                self.count_now(at + at::group::ACKNOWLEDGED, 1);
+                let segment = self.segment_of[self.bucket] as usize;
+                self.groups[group as usize].ages[segment].record(age);
+            }
+            GroupFact::Dead => self.count_now(at + at::group::DEAD, 1),
+            GroupFact::Lost => self.count_now(at + at::group::LOST, 1),
+            GroupFact::DroppedFull => self.count_now(at + at::group::DROPPED_FULL, 1),
+            GroupFact::DroppedOld => self.count_now(at + at::group::DROPPED_OLD, 1),
+            GroupFact::Late => self.count_now(at + at::group::LATE, 1),
         }
     }
 
@@ -931,6 +1049,20 @@ impl Measure {
         }
     }
 
+    /// Remembers the most messages that wait, and the first time in a segment at which none does.
+    fn watch_backlog(&mut self, group: usize, now: Time) {
+        let backlog = &mut self.groups[group];
+        let lag = self.gauges[backlog.gauge as usize].value as u64;
+        if lag == 0 {
+            backlog.drained[self.segment_of[self.bucket] as usize].get_or_insert(now);
+        }
+        if !self.ended {
+            let at = self.layout.group(group as u32) + at::group::LAG_MAX;
+            let most = self.count(self.bucket, at);
+            *most = (*most).max(lag);
+        }
+    }
+
     /// Remembers the most arrivals within a [`PEAK`]; those on both sides of the end of a bucket count for the later.
     #[inline]
     fn watch_peak(&mut self, service: u32, now: Time) {
@@ -992,6 +1124,9 @@ impl Measure {
             }
             for client in 0..self.fleets.len() {
                 self.watch_members(client, end);
+            }
+            for group in 0..self.groups.len() {
+                self.watch_backlog(group, end);
             }
             for (service, &gauge) in self.queue.iter().enumerate() {
                 let at = self.layout.service(service as u32) + at::service::QUEUE_MAX;

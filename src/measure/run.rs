@@ -212,6 +212,10 @@ impl Measure {
             let offset = self.layout.service(service) + at::service::PEAK;
             row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
         }
+        for group in 0..self.groups.len() as u32 {
+            let offset = self.layout.group(group) + at::group::LAG_MAX;
+            row[offset] = buckets.clone().map(|bucket| self.rows[bucket * width + offset]).max().unwrap_or(0);
+        }
         let seconds =
             if buckets.is_empty() { 0.0 } else { (self.ends[buckets.end - 1] - self.start(buckets.start)).as_secs() };
         let segment = |bucket: usize| self.segment_of[bucket] as usize;
@@ -380,6 +384,12 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
     for service in plan.services.iter().filter(|service| service.memory.is_some()) {
         add("memory", format!("memory/{}", service.name));
     }
+    for topic in &plan.topics {
+        add("topic", format!("topic/{}", topic.name));
+    }
+    for group in &plan.groups {
+        add("group", format!("group/{}", plan.clients[group.client as usize].name));
+    }
     if !in_time {
         for link in &plan.links {
             add("link", format!("link/{}", link.name));
@@ -494,6 +504,16 @@ impl Sums<'_> {
                 });
             }
         }
+        for topic in 0..plan.topics.len() as u32 {
+            let at = layout.topic(topic);
+            for metric in METRICS.iter().filter(|metric| metric.of.contains(&"topic") && timed(metric)) {
+                let offset = if metric.name == "published" { at::topic::PUBLISHED } else { at::topic::REFUSED };
+                values.push(ratio(self.row[at + offset] as f64, self.seconds));
+            }
+        }
+        for group in 0..plan.groups.len() {
+            self.group(group, in_time, &mut values);
+        }
         if !in_time {
             for link in 0..plan.links.len() {
                 let at = layout.link(link as u32);
@@ -535,6 +555,39 @@ impl Sums<'_> {
                 "writes.behind" => rate(number(at::cache::BEHIND) / 1e9),
                 "writes.lost" => rate(number(at::cache::LOST)),
                 other => unreachable!("a cache has no metric {other}"),
+            });
+        }
+    }
+
+    fn group(&self, group: usize, in_time: bool, values: &mut Vec<f64>) {
+        let at = self.measure.layout.group(group as u32);
+        let backlog = &self.measure.groups[group];
+        let rate = |offset: usize| ratio(self.row[at + offset] as f64, self.seconds);
+        let mut age = super::Histogram::default();
+        if !in_time {
+            backlog.ages[self.segments.clone()].iter().for_each(|it| age.merge(it));
+        }
+        for metric in METRICS.iter().filter(|it| it.of.contains(&"group") && (!in_time || it.has_line("group"))) {
+            values.push(match metric.name {
+                "delivered" => rate(at::group::DELIVERED),
+                "redelivered" => rate(at::group::REDELIVERED),
+                "acknowledged" => rate(at::group::ACKNOWLEDGED),
+                "dead" => rate(at::group::DEAD),
+                "lost" => rate(at::group::LOST),
+                "late" => rate(at::group::LATE),
+                "dropped.full" => rate(at::group::DROPPED_FULL),
+                "dropped.old" => rate(at::group::DROPPED_OLD),
+                "lag.mean" => rate(at::group::LAG) / 1e9,
+                "lag.max" => self.row[at + at::group::LAG_MAX] as f64,
+                "drained_after" => {
+                    let first = backlog.drained[self.segments.clone()].iter().find_map(|&time| time);
+                    first.map_or(f64::INFINITY, |time| (time - self.from).as_secs())
+                }
+                "age.mean" => age.mean(),
+                "age.p50" => age.quantile(0.5),
+                "age.p99" => age.quantile(0.99),
+                "age.max" => age.max(),
+                other => unreachable!("a group has no metric {other}"),
             });
         }
     }
@@ -757,12 +810,17 @@ fn recovery(
     let Some((begins, ends)) = plan.schedule.disturbed else { return noises };
     let warmup = plan.schedule.warmup;
     let layout = &measure.layout;
-    let mut fill = |entity: String, at: usize, open_loop: bool, fleet: Option<usize>| {
+    let mut fill = |entity: String, at: usize, open_loop: bool, fleet: Option<usize>, group: Option<u32>| {
         let column = column_of(columns, firsts, &entity, "recovery_time");
         let row = |bucket: usize, offset: usize| measure.rows[bucket * layout.width + at + offset] as f64;
         let answered = |bucket: usize| match fleet {
             Some(fleet) => measure.rows[bucket * layout.width + fleet + at::fleet::SERVED] as f64 / 1e9,
-            None => row(bucket, 1) + row(bucket, 2),
+            None => match group {
+                Some(group) => {
+                    measure.rows[bucket * layout.width + layout.group(group) + at::group::ACKNOWLEDGED] as f64
+                }
+                None => row(bucket, 1) + row(bucket, 2),
+            },
         };
         let span = |bucket: usize| (measure.ends[bucket] - measure.start(bucket)).as_secs();
         let calm: Vec<usize> =
@@ -823,13 +881,14 @@ fn recovery(
         noise
     };
     for (client, spec) in plan.clients.iter().enumerate() {
-        let open_loop = !matches!(spec.source, Source::Closed { .. } | Source::Fleet(_));
+        let open_loop = matches!(spec.source, Source::Open { .. } | Source::Replay(_));
+        let group = if let Source::Topic(group) = spec.source { Some(group) } else { None };
         let entity = format!("client/{}", spec.name);
         let fleet = layout.fleets[client];
-        noises.push((entity.clone(), fill(entity, layout.client(client as u32), open_loop, fleet)));
+        noises.push((entity.clone(), fill(entity, layout.client(client as u32), open_loop, fleet, group)));
     }
     for edge in 0..plan.edges.len() {
-        fill(plan.edge_entity(edge), layout.edge(edge as u32), true, None);
+        fill(plan.edge_entity(edge), layout.edge(edge as u32), true, None, None);
     }
     noises
 }

@@ -19,7 +19,7 @@ use crate::system::plan::{
     self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
     Which, Window,
 };
-use crate::system::{cache, fleet, keys, memory};
+use crate::system::{cache, fleet, keys, memory, topic};
 
 /// Programs longer than this, after `repeat` is written out, are mistakes.
 const MOST_STEPS: usize = 2_000_000;
@@ -30,6 +30,10 @@ const MOST_INSTANCES: u64 = 1_000_000;
 const MOST_PAIRS: u64 = 100_000_000;
 /// Users of a closed loop.
 const MOST_USERS: u32 = 10_000_000;
+/// Partitions of a topic.
+const MOST_PARTITIONS: u32 = 100_000;
+/// Messages that an instance processes at once.
+const MOST_AT_ONCE: u32 = 1_000_000;
 /// Runs at each point.
 const MOST_SEEDS: u32 = 1_000_000;
 /// Steps of a time line.
@@ -50,6 +54,7 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     builder.parts();
     builder.lists();
     builder.caches();
+    builder.topics();
     builder.clients();
     builder.services();
     builder.links();
@@ -61,6 +66,7 @@ pub fn build(model: &Model, experiment: &Experiment, found: &mut Diagnostics) ->
     builder.pairs();
     builder.waits_for_ever();
     builder.balancers();
+    builder.messages();
     builder.schedule(experiment);
     builder.faults(experiment);
     builder.windows(experiment);
@@ -280,6 +286,24 @@ impl Builder<'_> {
     fn source(&mut self, name: &Spanned<String>, spec: &Client) -> Source {
         let stand_in = Source::Replay(Arc::from([]));
         let rate_of = |rate: super::units::Rate| rate.0;
+        if let Some(consumes) = &spec.consumes {
+            if spec.arrivals.is_some() || spec.users.is_some() || spec.fleet.is_some() {
+                let help = "give another client the `arrivals`, `users` or `fleet`";
+                self.error(consumes.place, "who consumes a topic makes no other requests", help);
+            }
+            if !spec.load.is_empty() || spec.batch.is_some() {
+                self.error(
+                    consumes.place,
+                    "`load` and `batch` go with `arrivals`, not with `consumes`",
+                    "put them at the client that leads to the messages",
+                );
+            }
+            if let Some(keys) = &spec.keys {
+                let help = "leave it out, or give `keys` to the client that leads to the messages";
+                self.error(keys.place, "a consumer's requests are about what its messages are about", help);
+            }
+            return self.consumer(spec.instances, consumes).map_or(stand_in, Source::Topic);
+        }
         match (&spec.arrivals, &spec.users, &spec.fleet) {
             (Some(model::Arrivals::Replay(replay)), None, None) => {
                 if !spec.load.is_empty() || spec.batch.is_some() {
@@ -349,7 +373,7 @@ impl Builder<'_> {
                 self.error(
                     name.place,
                     format!(
-                        "client `{}` needs `arrivals` (an open loop), `users` (a closed loop) or a `fleet`, one of them",
+                        "client `{}` needs `arrivals` (an open loop), `users` (a closed loop), a `fleet` or a topic that it `consumes`, one of them",
                         name.value
                     ),
                     "e.g. `arrivals: { poisson: 100/s }`",
@@ -387,6 +411,126 @@ impl Builder<'_> {
             every: spec.every.as_ref().map(|every| every.value.0),
             jitter: spec.jitter.as_ref().map_or(0.0, |jitter| jitter.value.0),
             again: spec.again.as_ref().map(|law| self.dist(law)),
+        }
+    }
+
+    /// Where messages wait.
+    fn topics(&mut self) {
+        let model = self.model;
+        for (name, spec) in model.topics.iter() {
+            if name.value.is_empty() || !name.value.chars().all(is_plain) {
+                let message = format!("`{}` cannot be the name of a topic", name.value);
+                self.error(name.place, message, "use letters, digits, `_` and `-`");
+            }
+            for (place, what, way_out) in spec.problems(MOST_PARTITIONS) {
+                self.error(place, what, way_out);
+            }
+            self.plan.topics.push(plan::Topic {
+                name: name.value.clone(),
+                partitions: spec.partitions.as_ref().map(|it| it.value.clamp(1, MOST_PARTITIONS)),
+                lifo: spec.order.value == topic::Order::Lifo,
+                capacity: spec.capacity.as_ref().map_or(u32::MAX, |it| it.value),
+                refuses: spec.when_full.as_ref().is_none_or(|it| it.value == topic::WhenFull::Refuse),
+                max_age: spec.max_age.as_ref().map_or(Duration::FOREVER, |it| it.value.0),
+                groups: Vec::new(),
+                publishers: Vec::new(),
+            });
+        }
+    }
+
+    fn topic_number(&mut self, name: &Spanned<String>) -> Option<u32> {
+        let model = self.model;
+        let number = model.topics.index_of(&name.value);
+        if number.is_none() {
+            self.unknown(name, "no topic has this name", names(&model.topics));
+        }
+        number.map(|number| number as u32)
+    }
+
+    /// The group of a client that consumes. It is the next one that is built.
+    fn consumer(&mut self, instances: u32, spec: &Spanned<topic::Consumes>) -> Option<u32> {
+        for (place, what, way_out) in spec.problems(spec.place, MOST_AT_ONCE) {
+            self.error(place, what, way_out);
+        }
+        let dead_letter = spec.dead_letter.as_ref().and_then(|name| self.topic_number(name));
+        let topic = self.topic_number(&Spanned::new(spec.topic.clone(), spec.place))?;
+        let redeliver = spec.redeliver.as_ref().map_or(Dist::Constant(topic::REDELIVER), |law| self.dist(law));
+        let group = self.plan.groups.len() as u32;
+        let it = &mut self.plan.topics[topic as usize];
+        it.groups.push(group);
+        if let Some(partitions) = it.partitions.filter(|&of| of < instances) {
+            let message = format!(
+                "{} of {instances} instances have nothing to do: each partition belongs to one",
+                instances - partitions
+            );
+            let help = format!("give the topic at least {instances} `partitions`");
+            self.found.push(Diagnostic::warning(spec.place, message).help(help));
+        }
+        self.plan.groups.push(plan::Group {
+            client: self.plan.clients.len() as u32,
+            topic,
+            concurrency: spec.concurrency.as_ref().map_or(1, |it| it.value),
+            at_most_once: spec.delivery == topic::Delivery::AtMostOnce,
+            visibility_timeout: spec.visibility_timeout.as_ref().map(|it| it.value.0),
+            max_deliveries: spec.max_deliveries.as_ref().map_or(u32::MAX, |it| it.value),
+            redeliver,
+            dead_letter,
+        });
+        Some(group)
+    }
+
+    /// Messages that go round, that nobody consumes or publishes, or that all go to one partition.
+    fn messages(&mut self) {
+        let model = self.model;
+        let parts_with_keys = self.parts_with_keys();
+        for (name, spec) in model.clients.iter() {
+            let Some((consumes, dead_letter)) =
+                spec.consumes.as_ref().and_then(|it| Some((it, it.dead_letter.as_ref()?)))
+            else {
+                continue;
+            };
+            // From topic to topic, as the dead go.
+            let (mut at, mut seen) = (vec![dead_letter.value.as_str()], BTreeSet::new());
+            while let Some(topic) = at.pop() {
+                if topic == consumes.topic {
+                    let message =
+                        format!("the dead messages of `{}` come back to `{topic}`, which it consumes", name.value);
+                    self.error(dead_letter.place, message, "give them a topic of their own");
+                    break;
+                }
+                if seen.insert(topic) {
+                    let others = model.clients.iter().filter_map(|(_, it)| it.consumes.as_ref());
+                    let next = others.filter(|it| it.topic == topic).filter_map(|it| it.dead_letter.as_ref());
+                    at.extend(next.map(|it| it.value.as_str()));
+                }
+            }
+        }
+        for (number, (name, spec)) in model.topics.iter().enumerate() {
+            let letters = self.plan.groups.iter().any(|group| group.dead_letter == Some(number as u32));
+            let publishers = &self.plan.topics[number].publishers;
+            let is_published = !publishers.is_empty();
+            let has_key = publishers.iter().any(|&part| parts_with_keys[part as usize] != (true, false));
+            if self.plan.topics[number].groups.is_empty() && !letters {
+                let message = format!("nobody consumes the topic `{}`", name.value);
+                let help =
+                    format!("give a client `consumes: {}`; until then its messages are counted, and gone", name.value);
+                self.found.push(Diagnostic::warning(name.place, message).help(help));
+            }
+            if !is_published && !letters {
+                let message = format!("nothing is ever published to the topic `{}`", name.value);
+                let help = format!("write `publish: {}` into a step", name.value);
+                self.found.push(Diagnostic::warning(name.place, message).help(help));
+            }
+            if let Some(partitions) = spec.partitions.as_ref().filter(|it| it.value > 1)
+                && is_published
+                && !has_key
+                && !letters
+            {
+                let message = format!("no message of `{}` has a key: all would go to one partition", name.value);
+                let help =
+                    "say what the requests that lead to them are about, e.g. `keys: { uniform: 1000 }` at their client";
+                self.error(partitions.place, message, help);
+            }
         }
     }
 
@@ -648,6 +792,7 @@ impl Builder<'_> {
                 | Step::Keep { .. }
                 | Step::EndBehind
                 | Step::Refuse
+                | Step::Publish { .. }
                 | Step::End) => same,
             });
             self.plan.steps.extend(moved);
@@ -664,12 +809,13 @@ impl Builder<'_> {
             step.steps.is_some() && step.cache.is_none(),
             step.fail.is_some(),
             step.cache.is_some(),
+            step.publish.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
             self.error(
                 step.place,
                 "a step does exactly one thing",
-                "give one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`, `cache`",
+                "give one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`, `cache`, `publish`",
             );
             return;
         }
@@ -708,6 +854,15 @@ impl Builder<'_> {
             self.choice(part, operation, step.place, branches);
         } else if let Some(name) = &step.cache {
             self.cache_step(part, operation, step, name);
+        } else if let Some(publish) = &step.publish {
+            if let Some(topic) = self.topic_number(&Spanned::new(publish.topic.clone(), publish.place)) {
+                let publishers = &mut self.plan.topics[topic as usize].publishers;
+                if !publishers.contains(&part) {
+                    publishers.push(part);
+                }
+                let poison = publish.poison.map_or(0.0, |share| share.0);
+                self.plan.steps.push(Step::Publish { topic, poison });
+            }
         } else if let Some(steps) = &step.steps {
             self.steps(part, operation, steps, false);
         } else if let Some(how) = step.fail {
@@ -1389,9 +1544,22 @@ impl Builder<'_> {
 
     /// For each part, whether it makes or gets requests at all, and whether some of them have keys.
     fn parts_with_keys(&self) -> Vec<(bool, bool)> {
-        let clients = self.plan.clients.iter().map(|client| (true, client.keys != keys::Spec::Same));
+        let clients = self.plan.clients.iter().map(|client| match client.source {
+            // It gets its requests from others.
+            Source::Topic(_) => (false, false),
+            _ => (true, client.keys != keys::Spec::Same),
+        });
         let mut parts: Vec<(bool, bool)> = clients.collect();
         parts.resize(self.plan.parts(), (false, false));
+        // From those who publish to those who consume, and on to those who consume the dead.
+        let dead = self.plan.groups.iter().filter_map(|it| Some((it.client, it.dead_letter?)));
+        let mut messages: Vec<(u32, u32)> = Vec::new();
+        for (number, topic) in self.plan.topics.iter().enumerate() {
+            let letters = dead.clone().filter(|it| it.1 as usize == number).map(|it| it.0);
+            for from in topic.publishers.iter().copied().chain(letters) {
+                messages.extend(topic.groups.iter().map(|&group| (from, self.plan.groups[group as usize].client)));
+            }
+        }
         // What is new at a part is new for those below it. Nothing is ever taken back, so this ends.
         loop {
             let before = parts.clone();
@@ -1399,6 +1567,11 @@ impl Builder<'_> {
                 let (is_made, has_key) = before[edge.caller as usize];
                 let has_key = edge.keys.map_or(has_key, |own| own != keys::Spec::Same);
                 let to = &mut parts[self.plan.clients.len() + edge.service as usize];
+                *to = (to.0 || is_made, to.1 || (is_made && has_key));
+            }
+            for &(from, to) in &messages {
+                let (is_made, has_key) = before[from as usize];
+                let to = &mut parts[to as usize];
                 *to = (to.0 || is_made, to.1 || (is_made && has_key));
             }
             if parts == before {

@@ -493,7 +493,8 @@ impl Scenario {
         }
         lists::fill_in_uses(&mut model, found);
         for (path, value, written) in changes {
-            let in_model = ["services", "clients", "network", "caches", "about"].contains(&first(&path).as_str());
+            let in_model =
+                ["services", "clients", "network", "caches", "about", "topics"].contains(&first(&path).as_str());
             // A queue is there, whether or not it is written.
             if let [services, name, queue, _, ..] = path.segments()
                 && (services.name.as_str(), queue.name.as_str()) == ("services", "queue")
@@ -589,6 +590,9 @@ impl Scenario {
             }
             if let Some(again) = client.fleet.as_mut().and_then(|fleet| fleet.value.again.as_mut()) {
                 self.read_law(&mut again.value, found);
+            }
+            if let Some(law) = client.consumes.as_mut().and_then(|it| it.value.redeliver.as_mut()) {
+                self.read_law(&mut law.value, found);
             }
             self.read_policies(&mut client.policies, found);
             for (_, task) in client.tasks.iter_mut().flat_map(Named::iter_mut) {

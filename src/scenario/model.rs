@@ -14,7 +14,7 @@ use crate::balance;
 use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
-use crate::system::{cache, fleet, keys, memory};
+use crate::system::{cache, fleet, keys, memory, topic};
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -39,6 +39,9 @@ pub struct Model {
     /// Answers that are kept, so that they need not be fetched again; used by steps: `cache: <name>`.
     #[serde(default)]
     pub caches: Named<Spanned<cache::Spec>>,
+    /// Messages that wait for those who consume them; filled by steps: `publish: <name>`.
+    #[serde(default)]
+    pub topics: Named<Spanned<topic::Spec>>,
 }
 
 /// A service: instances, each with a queue, workers, and operations.
@@ -149,6 +152,7 @@ impl Default for Client {
             batch: None,
             users: None,
             fleet: None,
+            consumes: None,
             keys: None,
             priority: admission::Class::default(),
             instances: one(),
@@ -318,7 +322,7 @@ pub struct Operation {
 
 short_form!(Operation, Vec<Spanned<Step>>, |steps| Operation { steps, ..Operation::default() });
 
-/// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps`, `fail` and `cache` says what is done.
+/// A step. Exactly one of `work`, `call`, `parallel`, `choice`, `steps`, `fail`, `cache` and `publish` says what is done.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -345,6 +349,9 @@ pub struct Step {
     /// Look up what the request is about in the cache of this name, with `miss`; or write it, with `write`.
     #[serde(default)]
     pub cache: Option<Spanned<String>>,
+    /// Put a message into a topic, in no time, and go on. If there is no room for it, the operation fails with 503.
+    #[serde(default)]
+    pub publish: Option<Spanned<topic::Publish>>,
 
     /// With `call`: the policies around it, outermost first.
     #[serde(default)]
@@ -409,7 +416,8 @@ pub enum Failure {
     Throttled,
 }
 
-/// A client: where requests come from. `arrivals` (an open loop), `users` (a closed loop) or a `fleet`, and `calls` or `tasks`.
+/// A client: where requests come from. `arrivals` (an open loop), `users` (a closed loop), a `fleet` or a topic that it `consumes`; and
+/// `calls` or `tasks`.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
@@ -443,6 +451,9 @@ pub struct Client {
     /// Many small clients as one: each starts, asks, and is served once it has had an answer.
     #[serde(default)]
     pub fleet: Option<Spanned<fleet::Spec>>,
+    /// A consumer of messages: each message makes a request, which is about what the message is about.
+    #[serde(default)]
+    pub consumes: Option<Spanned<topic::Consumes>>,
     /// What its requests are about; handed on to the calls made for them. Default: `same`.
     #[serde(default)]
     pub keys: Option<Spanned<keys::Spec>>,

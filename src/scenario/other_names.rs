@@ -213,6 +213,24 @@ const OTHER_NAMES: &[OtherName] = &[
     name("aws", &["aws-sdk"], ""),
     name("linkerd", &["finagle"], ""),
     name("dotnet", &["polly"], ""),
+    // Messages.
+    name("queues", &["topic"], "").but("A topic without partitions is a queue."),
+    name("exchange", &["topic"], "RabbitMQ"),
+    name("consumer_group", &["consumes"], "Kafka"),
+    name("subscription", &["consumes"], "Pub/Sub"),
+    name("prefetch", &["concurrency", "consumes"], "RabbitMQ"),
+    name("prefetch_count", &["concurrency", "consumes"], "RabbitMQ"),
+    name("dead_letter_queue", &["dead_letter", "consumes"], ""),
+    name("dlq", &["dead_letter", "consumes"], ""),
+    name("redrive_policy", &["dead_letter", "consumes"], "Amazon SQS"),
+    name("max_receive_count", &["max_deliveries", "consumes"], "Amazon SQS"),
+    name("max_delivery_attempts", &["max_deliveries", "consumes"], "Pub/Sub"),
+    name("ack_deadline", &["visibility_timeout", "consumes"], "Pub/Sub"),
+    name("max_poll_interval", &["visibility_timeout", "consumes"], "Kafka"),
+    name("max_length", &["capacity", "topic"], "RabbitMQ"),
+    name("drop_head", &["drop_oldest", "topic"], "RabbitMQ"),
+    name("retention", &["max_age", "topic"], "Kafka"),
+    name("message_ttl", &["max_age", "topic"], "RabbitMQ"),
 ];
 
 /// Letters and digits, in small letters.

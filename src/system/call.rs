@@ -980,6 +980,7 @@ impl Calls {
             identity,
             effects: Handle::NONE,
             trace: UNTRACED,
+            poison: false,
         };
         let purpose = Purpose::Probe { balancer, replica };
         self.in_background(cx, Background { host, edge, stack, base: 0, about, pc: 0, token: 0, replica, purpose })

@@ -4,6 +4,7 @@
 //!   open loop     arrival ─► request           arrival ─► request        whatever happens to the first
 //!   closed loop   user thinks ─► request ─► answer ─► user thinks ─► …   one request a user
 //!   fleet         member starts ─► request ─► answer ─► …                one request a member; see [`super::fleet`]
+//!   consumer      message ─► request ─► answer ─► next message           so many at once; see [`super::topic`]
 //! ```
 //!
 //! An open loop does not slow down with the system; a closed loop does. Requests go on coming
@@ -94,6 +95,8 @@ enum Running {
         begun: Vec<bool>,
     },
     Fleet(Fleet),
+    /// The messages of a topic, which come when they are delivered; see [`super::topic`].
+    Topic,
 }
 
 impl Client {
@@ -131,13 +134,14 @@ impl Client {
                     begun: vec![false; *users as usize],
                 },
                 Source::Fleet(fleet) => Running::Fleet(Fleet::new(fleet)),
+                Source::Topic(_) => Running::Topic,
             },
             gathered: Vec::new(),
             // Users who think for the same time are in step, once they have been.
             may_tie: match &spec.source {
                 Source::Closed { think, .. } => spec.first.is_some() || matches!(think, Dist::Constant(_)),
                 Source::Fleet(_) => true,
-                Source::Open { .. } | Source::Replay(_) => false,
+                Source::Open { .. } | Source::Replay(_) | Source::Topic(_) => false,
             },
             surges: Vec::new(),
             keys: Keys::new(spec.keys, &spec.name, name("keys")),
@@ -168,6 +172,7 @@ impl Client {
                 fleet.start(engine, &mut self.arrivals, self.end, ask);
             }
             Running::Open { .. } | Running::Replay { .. } => self.await_next(engine),
+            Running::Topic => {}
         }
     }
 
@@ -233,7 +238,9 @@ impl Client {
                 false
             }
             Running::Fleet(fleet) => fleet.ended(user, outcome.is_answer(), engine, &mut self.arrivals, self.end, ask),
-            Running::Open { .. } | Running::Replay { .. } => unreachable!("arrivals are nobody's"),
+            Running::Open { .. } | Running::Replay { .. } | Running::Topic => {
+                unreachable!("arrivals and messages are no user's")
+            }
         }
     }
 
@@ -276,7 +283,8 @@ impl Client {
         self.await_rest(engine);
     }
 
-    fn choose_task(&mut self) -> u32 {
+    /// The first step of the next request.
+    pub(super) fn choose_task(&mut self) -> u32 {
         match self.tasks.as_slice() {
             [only] => only.0,
             tasks => tasks[self.choices.weighted(&self.cumulative)].0,
@@ -302,7 +310,7 @@ impl Client {
                     engine.at(at, super::Event::Client(Event::Arrival { client: self.number }));
                 }
             }
-            Running::Closed { .. } | Running::Fleet(_) => {}
+            Running::Closed { .. } | Running::Fleet(_) | Running::Topic => {}
         }
     }
 

@@ -27,6 +27,7 @@ pub mod plan;
 mod put_off;
 mod service;
 mod task;
+pub mod topic;
 
 use crate::admission::idempotency::{Concurrent, Seen, Table};
 use crate::admission::rate_limit::Counts;
@@ -64,6 +65,7 @@ enum Event {
     Cache(cache::Event),
     Fault(fault::Event),
     Memory(memory::Event),
+    Topic(topic::Event),
 }
 
 /// Why a run ended before its time.
@@ -329,6 +331,7 @@ struct World<'p> {
     clients: Vec<client::Client>,
     calls: call::Calls,
     caches: cache::Caches,
+    topics: topic::Topics,
     instances: service::Instances,
     faults: fault::Faults,
     /// For each host, the luck of its programs.
@@ -369,6 +372,7 @@ impl<'p> World<'p> {
                 .collect(),
             calls,
             caches,
+            topics: topic::Topics::new(plan, &streams),
             instances: service::Instances::new(plan, first_service, &streams),
             faults: fault::Faults::new(plan, &streams),
             choices: choices.collect(),
@@ -444,7 +448,7 @@ impl<'p> World<'p> {
     fn rest(&mut self) {
         loop {
             while let Some(event) = self.cx.engine.next() {
-                if !matches!(event, Event::Client(_) | Event::PutOff { .. } | Event::Probe { .. }) {
+                if !matches!(event, Event::Client(_) | Event::PutOff { .. } | Event::Probe { .. } | Event::Topic(_)) {
                     self.handle(event);
                 }
             }
@@ -522,6 +526,9 @@ impl<'p> World<'p> {
             Event::Cache(cache::Event::LeaseOver(lease)) => self.caches.lease_over(cx, lease),
             Event::Fault(event) => self.on_fault(event),
             Event::Memory(event) => self.on_memory(event),
+            Event::Topic(topic::Event::Deliver { group }) => self.deliver(group),
+            Event::Topic(topic::Event::ComesBack { message }) => self.topics.comes_back(cx, message),
+            Event::Topic(topic::Event::TimedOut { message }) => self.topics.timed_out(cx, message),
         }
         self.settle();
     }
@@ -542,7 +549,12 @@ impl<'p> World<'p> {
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
             // Work that is under way has been frozen; faults and the start of a process are not its own doing.
-            Event::Client(_) | Event::Service(_) | Event::Cache(_) | Event::Fault(_) | Event::Memory(_) => None,
+            Event::Client(_)
+            | Event::Service(_)
+            | Event::Cache(_)
+            | Event::Fault(_)
+            | Event::Memory(_)
+            | Event::Topic(_) => None,
         };
         let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
         let instance = self.instances.at(host);
@@ -591,25 +603,38 @@ impl<'p> World<'p> {
     }
 
     fn open(&mut self, client: u32, wish: Wish) {
+        let number = self.cx.next_number();
+        let effects = if self.cx.counts_effects { self.cx.effects.begin() } else { Handle::NONE };
+        let about = About::new(wish.key, mix(number), effects);
+        let count = wish.user.map_or(Count::Nothing, Count::User);
+        self.begin(client, wish.instance, wish.entry, number, about, count);
+    }
+
+    /// A group has room for messages: its client makes a request for each that it gets.
+    fn deliver(&mut self, group: u32) {
+        let client = self.cx.plan.groups[group as usize].client;
+        let delivered = self.topics.deliver(&mut self.cx, group);
+        // Last in, first out: opened from the back, the first of them goes first.
+        for it in delivered.into_iter().rev() {
+            let entry = self.clients[client as usize].choose_task();
+            let number = self.cx.next_number();
+            self.begin(client, it.instance, entry, number, it.about, Count::Delivery(it.delivery));
+        }
+    }
+
+    /// A request of a client begins.
+    fn begin(&mut self, client: u32, instance: u32, entry: u32, number: u64, about: About, count: Count) {
         let now = self.cx.engine.now();
         let bucket = self.cx.measure.bucket(now);
-        let number = self.cx.next_number();
         let trace = self.cx.measure.next_request(now, self.cx.plan.schedule.warmup);
-        let about = About {
-            root: bucket,
-            client,
-            class: self.cx.plan.clients[client as usize].class,
-            key: wish.key,
-            identity: mix(number),
-            effects: if self.cx.counts_effects { self.cx.effects.begin() } else { Handle::NONE },
-            trace,
-        };
-        let host = self.cx.hosts.of_client(client) + wish.instance;
+        let class = self.cx.plan.clients[client as usize].class;
+        let about = About { root: bucket, client, class, trace, ..about };
+        let host = self.cx.hosts.of_client(client) + instance;
         let task = self.cx.begin(Task {
-            pc: wish.entry,
+            pc: entry,
             state: State::Ready,
             started: true,
-            count: wish.user.map_or(Count::Nothing, Count::User),
+            count,
             ..Task::new(number, host, bucket, about, now)
         });
         self.cx.note(Fact::Opened { client });
@@ -837,6 +862,14 @@ impl<'p> World<'p> {
                         return;
                     }
                     task.pc += 1;
+                }
+                Step::Publish { topic, poison } => {
+                    let about = About { identity: task.identity_of_call(), ..task.about };
+                    task.pc += 1;
+                    if !self.topics.publish(&mut self.cx, *topic, about, *poison) {
+                        self.end(id, Outcome::Unavailable);
+                        return;
+                    }
                 }
                 Step::Refuse => {
                     let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
@@ -1138,6 +1171,10 @@ impl<'p> World<'p> {
             let client = self.cx.hosts.part_of(host) as u32;
             let took = self.cx.engine.now() - task.arrived;
             let (bucket, count, trace) = (task.bucket, task.count, task.about.trace);
+            let outcome = if task.about.poison && outcome.is_answer() { Outcome::Error } else { outcome };
+            if let Count::Delivery(delivery) = count {
+                self.topics.ended(&mut self.cx, delivery, outcome.is_answer());
+            }
             self.cx.forget(id);
             self.cx.note(Fact::Closed { client, bucket, outcome, took });
             self.cx.tell(trace, |_| Note::Closed { task: id, outcome });
@@ -1147,6 +1184,7 @@ impl<'p> World<'p> {
                 self.cx.note(Fact::Served { client, delta: 1 });
             }
         } else {
+            let outcome = if task.about.poison && outcome.is_answer() { Outcome::Error } else { outcome };
             if self.cx.counts_effects || task.token != 0 {
                 self.happens(id, outcome);
             }
@@ -1486,6 +1524,7 @@ impl<'p> World<'p> {
             + self.calls.bytes()
             + self.instances.bytes()
             + self.caches.bytes()
+            + self.topics.bytes()
             + self.cx.tables.iter().flatten().flatten().map(Table::bytes).sum::<usize>()
             + self.cx.effects.bytes()
             + self.clients.iter().map(client::Client::bytes).sum::<usize>()
@@ -1516,6 +1555,9 @@ impl<'p> World<'p> {
             Event::Probe { host, .. } => Some(host),
             Event::Cache(cache::Event::Woken(task)) => host_of(task),
             Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) => None,
+            Event::Topic(event) => {
+                self.topics.client_of(self.cx.plan, event).map(|client| self.cx.hosts.of_client(client))
+            }
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {
             Some(part) if part < self.cx.plan.clients.len() => format!("client `{}`", self.cx.plan.part_name(part)),
@@ -1530,12 +1572,15 @@ impl<'p> World<'p> {
             assert!(self.calls.at_rest(), "nothing is under way, and yet a policy holds a permit or a place");
             assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");
             assert!(self.caches.at_rest(), "nothing is under way, and yet a cache fetches, or somebody waits for it");
+            assert!(self.topics.at_rest(), "nothing is under way, and yet a message is being processed");
             let tables = self.cx.tables.iter().flatten().flatten().all(Table::at_rest);
             // What waits to be made later can still have its effect a second time.
-            let remembers = !self.calls.has_put_off() && !self.cx.effects.at_rest();
+            let later = self.calls.has_put_off() || self.topics.has_messages();
+            let remembers = !later && !self.cx.effects.at_rest();
             assert!(tables && !remembers, "nothing is under way, and yet a key is in use");
         }
         let plan = self.cx.plan;
+        self.topics.check(plan);
         let hosts = &self.cx.hosts;
         let mut open_requests: Vec<(u32, u32)> = Vec::new();
         for (_, task) in self.cx.tasks.iter() {

@@ -40,6 +40,10 @@ pub struct Plan {
     pub schedule: Schedule,
     /// What ends a run early.
     pub limits: Limits,
+    /// Where messages wait.
+    pub topics: Vec<Topic>,
+    /// Who consumes them.
+    pub groups: Vec<Group>,
 }
 
 impl Plan {
@@ -88,6 +92,12 @@ impl Plan {
     pub fn own_worker(&self, edge: u32) -> bool {
         let edge = &self.edges[edge as usize];
         self.services[edge.service as usize].operations[edge.operation as usize].own_worker
+    }
+
+    /// Whether the topic of a group has partitions.
+    #[must_use]
+    pub fn is_partitioned(&self, group: u32) -> bool {
+        self.topics[self.groups[group as usize].topic as usize].partitions.is_some()
     }
 
     /// The entity under which an edge is measured, e.g. `edge/web->payment.charge`.
@@ -146,6 +156,8 @@ pub enum Source {
     },
     /// Members that each ask in their turn.
     Fleet(fleet::Plan),
+    /// The messages that are delivered to this group.
+    Topic(u32),
 }
 
 /// The law of the gaps between arrivals, for a mean of one.
@@ -427,6 +439,55 @@ pub enum Step {
     Refuse,
     /// End well.
     End,
+    /// Publish a message, or end with 503 if there is no room for it.
+    Publish {
+        /// The topic.
+        topic: u32,
+        /// The chance that nobody can process it.
+        poison: f64,
+    },
+}
+
+/// Messages that wait for those who consume them.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// Its name; it is measured as `topic/<name>`.
+    pub name: String,
+    /// How many partitions, if it has some.
+    pub partitions: Option<u32>,
+    /// Whether the youngest is next.
+    pub lifo: bool,
+    /// Messages that wait in each partition, for each group; `u32::MAX` for no limit.
+    pub capacity: u32,
+    /// Whether one more is refused; otherwise the oldest is dropped.
+    pub refuses: bool,
+    /// An older one is dropped when its turn comes.
+    pub max_age: Duration,
+    /// Those who consume it.
+    pub groups: Vec<u32>,
+    /// The parts that publish to it, in their order.
+    pub publishers: Vec<u32>,
+}
+
+/// Who consumes a topic, and how.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The client; it is measured as `group/<client>`.
+    pub client: u32,
+    /// The topic.
+    pub topic: u32,
+    /// Messages that each instance processes at once.
+    pub concurrency: u32,
+    /// Whether a message that fails is lost.
+    pub at_most_once: bool,
+    /// From its delivery until it is delivered again, if it is not acknowledged.
+    pub visibility_timeout: Option<Duration>,
+    /// After so many deliveries it is dead; `u32::MAX` for never.
+    pub max_deliveries: u32,
+    /// From a failure to the next delivery.
+    pub redeliver: Dist,
+    /// Where the dead go.
+    pub dead_letter: Option<u32>,
 }
 
 /// A way from one part to another.

@@ -125,7 +125,16 @@ mod tests {
     use crate::measure::UNTRACED;
 
     fn about(key: u64) -> About {
-        About { root: 0, client: 0, class: Class::Medium, key, identity: key, effects: Handle::NONE, trace: UNTRACED }
+        About {
+            root: 0,
+            client: 0,
+            class: Class::Medium,
+            key,
+            identity: key,
+            effects: Handle::NONE,
+            trace: UNTRACED,
+            poison: false,
+        }
     }
 
     fn three() -> PutOff {

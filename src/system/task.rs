@@ -7,6 +7,7 @@
 use super::call::CallId;
 use crate::admission::Class;
 use crate::engine::{Duration, Handle, Key, Time, mix};
+use crate::measure::UNTRACED;
 use crate::outcome::{Lesser, Outcome};
 
 /// A program being run.
@@ -80,11 +81,27 @@ pub(super) struct About {
     pub effects: Handle,
     /// The number under which the request is followed, or [`crate::measure::UNTRACED`].
     pub trace: u32,
+    /// Whether it is for a message that nobody can process; see [`super::topic`].
+    pub poison: bool,
 }
 
 impl About {
     /// No client: nobody has asked for it.
     pub const NOBODY: u32 = u32::MAX;
+
+    /// A request about this key. Whose it is, and when it was made, is said when it begins.
+    pub(super) fn new(key: u64, identity: u64, effects: Handle) -> Self {
+        Self {
+            root: 0,
+            client: Self::NOBODY,
+            class: Class::default(),
+            key,
+            identity,
+            effects,
+            trace: UNTRACED,
+            poison: false,
+        }
+    }
 }
 
 impl Task {
@@ -153,6 +170,8 @@ pub(super) enum Count {
     },
     /// It was refused at the door like this, which takes work.
     Refused(Outcome),
+    /// It is a consumer's request for a message: this delivery.
+    Delivery(Handle),
 }
 
 /// The branches of a task.

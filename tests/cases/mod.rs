@@ -23,6 +23,7 @@ pub struct Case {
     clients: Vec<String>,
     network: String,
     experiment: String,
+    topics: Vec<String>,
 }
 
 /// As files, ready to be copied.
@@ -41,7 +42,8 @@ impl fmt::Debug for Case {
 impl Case {
     fn model(&self) -> String {
         let (caches, services, clients) = (self.caches.concat(), self.services.concat(), self.clients.concat());
-        format!("caches:\n{caches}services:\n{services}clients:\n{clients}{}", self.network)
+        let topics = self.topics.concat();
+        format!("caches:\n{caches}topics:\n{topics}services:\n{services}clients:\n{clients}{}", self.network)
     }
 
     /// The same with a service and a client that the others have nothing to do with, listed before them.
@@ -406,6 +408,50 @@ enum Step {
     Fail(String),
     Look { miss: Vec<Step>, hit: Vec<Step> },
     Write { how: String, steps: Vec<Step> },
+    Publish(String),
+}
+
+/// What is published by clients and by the service that they call; those who consume call the others, so that no message makes another.
+fn publish() -> impl Strategy<Value = Step> {
+    one_of(&["t0", "t0", "t1", "{ topic: t0, poison: 30% }", "{ topic: t1, poison: 100% }"]).prop_map(Step::Publish)
+}
+
+/// A topic.
+fn topic() -> impl Strategy<Value = String> {
+    let order = prop_oneof![
+        2 => Just(String::new()),
+        1 => one_of(&["order: lifo"]),
+        2 => (1..4_u32).prop_map(|partitions| format!("partitions: {partitions}")),
+    ];
+    let room = maybe(
+        (1..5_u32, maybe(one_of(&["when_full: refuse", "when_full: drop_oldest"])))
+            .prop_map(|(capacity, full)| format!("capacity: {capacity}{full}")),
+    );
+    (order, room, maybe(millis(10..400).prop_map(|age| format!("max_age: {age}")))).prop_map(|(order, room, age)| {
+        let options = format!(", {order}{room}{age}");
+        format!("{{ {} }}", options.trim_start_matches(", "))
+    })
+}
+
+/// Who consumes: how many processes, the topic and how, and the calls that are made for each message.
+fn consumer() -> impl Strategy<Value = (String, Vec<Step>)> {
+    let least = (
+        maybe(millis(10..200).prop_map(|time| format!("visibility_timeout: {time}"))),
+        prop_oneof![
+            one_of(&["redeliver: 5ms", "redeliver: { exponential: 40ms }"]),
+            (1..5_u32, maybe(one_of(&["redeliver: 20ms"])), maybe(one_of(&["dead_letter: letters"])))
+                .prop_map(|(most, wait, letters)| format!("max_deliveries: {most}{wait}{letters}")),
+        ],
+    )
+        .prop_map(|(timeout, again)| format!("{again}{timeout}"));
+    let how = prop_oneof![3 => least.boxed(), 1 => one_of(&["delivery: at_most_once"]).boxed()];
+    let topic = one_of(&["t0", "t1"]);
+    (1..4_u32, topic, 1..4_u32, how, zones(), vec(call(), 1..3)).prop_map(
+        |(instances, topic, concurrency, how, zones, steps)| {
+            let consumes = format!("topic: {topic}, concurrency: {concurrency}, {how}");
+            (format!("instances: {instances}, {zones}, consumes: {{ {consumes} }}"), steps)
+        },
+    )
 }
 
 /// A cache for the clients, and one for each service: what fetches an entry must not wait for that entry further down.
@@ -489,6 +535,7 @@ fn steps() -> BoxedStrategy<Vec<Step>> {
         2 => look(),
         1 => (one_of(&["through", "behind", "behind, at_most: 1", "around"]), vec(leaf(), 1..3))
             .prop_map(|(how, steps)| Step::Write { how, steps }),
+        1 => publish(),
     ];
     vec(step, 1..4).boxed()
 }
@@ -536,6 +583,8 @@ impl Caller {
                 let (miss, hit) = (self.steps(miss), self.steps(hit));
                 format!("{{ cache: k{cache}, miss: {miss}, hit: {hit} }}")
             }
+            Step::Publish(_) if self.below.start > 1 => "{ work: 1ms }".to_owned(),
+            Step::Publish(what) => format!("{{ publish: {what} }}"),
             Step::Write { how, steps } => {
                 let cache = self.cache;
                 format!("{{ cache: k{cache}, write: {how}, steps: {} }}", self.steps(steps))
@@ -761,7 +810,7 @@ fn client() -> impl Strategy<Value = (Vec<Step>, Can, String)> {
             vec![Step::Look { miss, hit: Vec::new() }]
         }).boxed(), 1 => vec(call(), 1..3).prop_map(|calls| {
         vec![Step::Parallel { need: Some(1), branches: calls }]
-    }).boxed()],
+    }).boxed(), 2 => (publish(), call()).prop_map(|(publish, call)| vec![publish, call]).boxed()],
         source(),
         rest,
     )
@@ -827,8 +876,16 @@ pub fn case() -> impl Strategy<Value = Case> {
         20..700_u64,
         one_of(&["", "windows: { early: { from: 130ms, to: 770ms } }\n"]),
     );
-    (any::<u16>(), vec(service(), 2..=4), vec(client(), 1..=2), vec(cache(), CACHES), network, schedule, vec(fault(), 0..5)).prop_map(
-        |(seed, services, clients, caches, (latency, loss, bandwidth), (warmup, drain, step, windows), faults)| {
+    let messages = (vec(topic(), 2), vec(consumer(), 0..=3));
+    let parts = (vec(service(), 2..=4), vec(client(), 1..=2), vec(cache(), CACHES), messages);
+    (any::<u16>(), parts, network, schedule, vec(fault(), 0..5)).prop_map(
+        |(
+            seed,
+            (services, clients, caches, (topics, consumers)),
+            (latency, loss, bandwidth),
+            (warmup, drain, step, windows),
+            faults,
+        )| {
             let (mut links, count) = (Vec::new(), services.len());
             let client_lines = clients.iter().enumerate().map(|(number, (steps, _, rest))| {
                 // The first service, so that nothing is idle.
@@ -837,7 +894,15 @@ pub fn case() -> impl Strategy<Value = Case> {
                 links.extend(caller.links());
                 format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
             });
-            let client_lines: Vec<String> = client_lines.collect();
+            let mut client_lines: Vec<String> = client_lines.collect();
+            for (number, (options, steps)) in consumers.iter().enumerate() {
+                let mut caller = Caller::new(format!("g{number}"), 1..count, 0);
+                let steps = caller.steps(steps);
+                links.extend(caller.links());
+                client_lines.push(format!("  g{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {options} }}\n"));
+            }
+            let topic_lines = topics.iter().enumerate().map(|(number, it)| format!("  t{number}: {it}\n"));
+            let topic_lines = topic_lines.chain(["  letters: {}\n".to_owned()]).collect();
             let service_lines = services.iter().enumerate().map(|(number, (replicas, options, effects, steps))| {
                 let mut caller = Caller::new(format!("s{number}"), number + 1..count, number + 1);
                 let steps = caller.steps(steps);
@@ -874,6 +939,7 @@ pub fn case() -> impl Strategy<Value = Case> {
                 caches: cache_lines.collect(),
                 services: service_lines,
                 clients: client_lines,
+                topics: topic_lines,
                 network: format!("network: {{ default: {{ latency: {latency}, loss: {loss}{bandwidth} }} }}\n"),
                 experiment: format!(
                     "model: case\nlength: 1500ms\nresolution: {step}ms\nseeds: 1\nseed: {seed}\n{warmup}{drain}{windows}\

@@ -19,6 +19,7 @@ mod policies;
 mod programs;
 mod queues;
 mod sharing;
+mod topics;
 mod traces;
 mod workers;
 

@@ -9,7 +9,7 @@ use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy};
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
 
-/// Queues of services, if goodput came back late or has not yet; and those of calls that were put off.
+/// Queues of services, if goodput came back late or has not yet; those of calls that were put off; and those of messages.
 pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
     let Some((_, ends)) = look.faults() else { return Vec::new() };
     let late = look.back > ends && matches!(look.state, VerdictName::Recovered | VerdictName::StillFailing);
@@ -22,7 +22,12 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
             format!("give {} more to spare, then catch up faster", look.plan.services[edge.service as usize].name);
         judge(look, format!("queue/{}", edge.name), "backlog.mean", Remedy { text, set: None })
     });
-    services.chain(queues).collect()
+    let groups = look.plan.groups.iter().filter_map(|group| {
+        let (client, topic) = (&look.plan.clients[group.client as usize].name, &look.plan.topics[group.topic as usize]);
+        let text = format!("give {client} more to spare; serve the newest of {} first, or drop the oldest", topic.name);
+        judge(look, format!("group/{client}"), "lag.mean", Remedy { text, set: None })
+    });
+    services.chain(queues).chain(groups).collect()
 }
 
 fn judge(look: &Look<'_>, entity: String, metric: &str, remedy: Remedy) -> Option<Diagnosis> {

@@ -19,9 +19,11 @@ use super::herd::asked;
 use crate::measure::puts_off;
 use crate::scenario::experiment::VerdictName;
 
-/// The service with the largest gain in a run that is stuck, and the queues of put-off calls that grow by themselves.
+/// The service with the largest gain in a run that is stuck, the queues of put-off calls that grow by themselves, and the messages that
+/// are delivered again and again.
 pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
     let mut found = catching_up(look);
+    found.extend(delivered_again(look));
     if look.state == VerdictName::Metastable
         && let Some(late) = look.late()
     {
@@ -229,6 +231,49 @@ fn catching_up(look: &Look<'_>) -> Vec<Diagnosis> {
             let remedy = Remedy { text, set: None };
             Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since: begins, evidence, remedy }
         })
+    });
+    judged.collect()
+}
+
+/// Messages that are processed for longer than their visibility timeout because others are processed beside them, and so are delivered
+/// again: their backlog has not become smaller since the faults were over, for at least as long as these lasted.
+fn delivered_again(look: &Look<'_>) -> Vec<Diagnosis> {
+    let (Some((begins, ends)), Some(late)) = (look.faults(), look.late()) else { return Vec::new() };
+    let quarter = late.1 - late.0;
+    if look.end() - ends < ends - begins {
+        return Vec::new();
+    }
+    let judged = look.plan.groups.iter().filter_map(|group| {
+        let timeout = group.visibility_timeout?;
+        let client = &look.plan.clients[group.client as usize].name;
+        let entity = format!("group/{client}");
+        let (first, last) = (look.mean(&entity, "lag.mean", (ends, ends + quarter)), look.mean(&entity, "lag.mean", late));
+        let (usual, most) = look.usual(&entity, "lag.mean")?;
+        let delivered = look.mean(&entity, "delivered", late);
+        let again = look.mean(&entity, "redelivered", late);
+        let before = look.figure("before", &entity, "redelivered");
+        let chance = 3.0 * (again / quarter).sqrt();
+        if last <= most || last < first - 3.0 * first.sqrt() || again - chance <= before.max(0.1 * delivered) {
+            return None;
+        }
+        let took = look.figure("after", &format!("client/{client}"), "duration.p99");
+        let evidence = format!(
+            "deliveries that are repeated too early sustain it: {} wait in {entity} (before: {}); {} of {} deliveries a second are of messages that had been delivered before (before: {}), and {}/s are acknowledged; they take {} s, and time out after {timeout}",
+            brief(last),
+            brief(usual),
+            brief(again),
+            brief(delivered),
+            brief(before),
+            brief(look.mean(&entity, "acknowledged", late)),
+            brief(took)
+        );
+        let text = format!("a longer `visibility_timeout` of {client}, or fewer messages at once: a lower `concurrency`");
+        let set = took.is_finite().then(|| {
+            let path = format!("clients.{}.consumes.visibility_timeout", quoted(client));
+            (path, format!("{}ms", (2000.0 * took).ceil().max(1.0) as u64))
+        });
+        let remedy = Remedy { text, set };
+        Some(Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since: begins, evidence, remedy })
     });
     judged.collect()
 }

@@ -138,7 +138,8 @@ fn mean(run: &Run, entity: &str, metric: &str, from: f64, until: f64) -> f64 {
     sum / time
 }
 
-/// What a client wants: that its requests are answered; of a fleet, that its members are served.
+/// What a client wants: that its requests are answered; of a fleet, that its members are served; of a consumer, that its messages
+/// are acknowledged.
 struct Good {
     /// In words.
     words: String,
@@ -150,9 +151,13 @@ struct Good {
 impl Good {
     fn of(client: &plan::Client) -> Self {
         let is_fleet = matches!(client.source, Source::Fleet(_));
-        let (kind, metric) = if is_fleet { ("fleet", "served") } else { ("client", "goodput") };
+        let (kind, metric, words) = match client.source {
+            Source::Fleet(_) => ("fleet", "served", "the served share"),
+            Source::Topic(_) => ("group", "acknowledged", "the rate of acknowledgements"),
+            _ => ("client", "goodput", "goodput"),
+        };
         let entity = format!("{kind}/{}", client.name);
-        let words = if is_fleet { format!("the served share of {entity}") } else { format!("goodput of {entity}") };
+        let words = format!("{words} of {entity}");
         Self { words, entity, metric, is_fleet }
     }
 
@@ -276,7 +281,7 @@ fn expected(plan: &Plan, run: &Run, client: &plan::Client, window: &str) -> Expe
         plan.schedule.windows.iter().find(|it| it.name == window).map_or(f64::NAN, |it| (it.until - it.from).as_secs());
     let have = good.figure(plan, run, window) * seconds;
     let want = match client.source {
-        Source::Closed { .. } | Source::Fleet(_) => good.figure(plan, run, "before") * seconds,
+        Source::Closed { .. } | Source::Fleet(_) | Source::Topic(_) => good.figure(plan, run, "before") * seconds,
         _ => figure(window, "offered") * seconds * figure("before", "success_rate"),
     };
     let noise = run.noise.iter().find(|it| it.0 == entity).map_or(f64::NAN, |it| it.1);

@@ -27,7 +27,8 @@ pub(super) fn flow(source: &Source, wanted: &spec::Chart, window: &str) -> io::R
     }))
 }
 
-/// The parts, with what they are made of, and an arrow for each that calls another, with the policies of its calls.
+/// The parts, with what they are made of, and an arrow for each that calls another, with the policies of its calls; and the topics, between
+/// those who publish and those who consume.
 pub(super) fn topology(plan: &Plan) -> Kind {
     let many = |count: u32, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let clients = plan.clients.iter().map(|client| (client.name.clone(), String::new()));
@@ -41,8 +42,23 @@ pub(super) fn topology(plan: &Plan) -> Kind {
         };
         (service.name.clone(), note)
     });
-    let parts = clients.chain(services).map(|(name, note)| Part { name, note, state: None });
+    let topics = plan.topics.iter().map(|topic| {
+        let note = topic.partitions.map_or_else(|| "topic".to_owned(), |partitions| many(partitions, "partition"));
+        (topic.name.clone(), note)
+    });
+    let parts = clients.chain(services).chain(topics).map(|(name, note)| Part { name, note, state: None });
     let mut arrows: Vec<Arrow> = Vec::new();
+    for (topic, at) in plan.topics.iter().zip(plan.parts()..) {
+        let arrow = |from: usize, to: usize, label: &str| Arrow { from, to, weight: f64::NAN, label: label.to_owned() };
+        arrows.extend(topic.publishers.iter().map(|&part| arrow(part as usize, at, "")));
+        arrows.extend(topic.groups.iter().map(|&group| arrow(at, plan.groups[group as usize].client as usize, "")));
+    }
+    for group in &plan.groups {
+        if let Some(topic) = group.dead_letter {
+            let to = plan.parts() + topic as usize;
+            arrows.push(Arrow { from: group.client as usize, to, weight: f64::NAN, label: "dead".to_owned() });
+        }
+    }
     for edge in plan.edges.iter().filter(|edge| edge.probes.is_none()) {
         let (from, to) = (edge.caller as usize, plan.clients.len() + edge.service as usize);
         let label = edge.layers.iter().map(|layer| layer.name().replace('_', " ")).collect::<Vec<_>>().join(", ");
