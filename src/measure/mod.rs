@@ -104,6 +104,14 @@ pub(crate) enum Fact {
     BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
     /// Something happened at a cache.
     Cache { cache: u32, what: CacheFact },
+    /// A caller opened a connection, or closed one.
+    Connected { edge: u32 },
+    Disconnected { edge: u32 },
+    /// A replica holds a connection from now on, or no more.
+    Accepted { service: u32 },
+    Freed { service: u32 },
+    /// A call has waited so long for a place in a pool, and has one.
+    PoolWaited { edge: u32, bucket: u32, wait: Duration },
 }
 
 /// What happened at a cache.
@@ -251,6 +259,20 @@ mod at {
         pub(crate) const BYTES: usize = 2;
         pub(crate) const SIZE: usize = 3;
     }
+    pub(super) mod pool {
+        /// Connections that are open, as an integral over time.
+        pub(crate) const OPEN: usize = 0;
+        pub(crate) const OPENED: usize = 1;
+        /// What calls have waited for a place, in nanoseconds.
+        pub(crate) const WAITED: usize = 2;
+        pub(crate) const SIZE: usize = 3;
+    }
+    pub(super) mod door {
+        /// Connections that are held, as an integral over time.
+        pub(crate) const HELD: usize = 0;
+        pub(crate) const ACCEPTED: usize = 1;
+        pub(crate) const SIZE: usize = 2;
+    }
 }
 
 /// Where the counters of the entities are in a row.
@@ -268,6 +290,9 @@ struct Layout {
     fleets: Vec<Option<usize>>,
     links: usize,
     caches: usize,
+    /// For each edge whose calls keep connections, and for each service to which they are kept: their offsets.
+    pools: Vec<Option<usize>>,
+    doors: Vec<Option<usize>>,
     width: usize,
 }
 
@@ -301,6 +326,14 @@ impl Layout {
         });
         let fleets = fleets.collect();
         let caches = links + plan.links.len() * at::link::SIZE;
+        let mut width = caches + plan.caches.len() * at::cache::SIZE;
+        let mut room = |size: usize| {
+            width += size;
+            width - size
+        };
+        let pools = plan.edges.iter().map(|edge| keeps_connections(edge).then(|| room(at::pool::SIZE))).collect();
+        let doors = (0..plan.services.len()).map(|it| holds_connections(plan, it).then(|| room(at::door::SIZE)));
+        let doors = doors.collect();
         Self {
             clients,
             edges,
@@ -311,7 +344,9 @@ impl Layout {
             fleets,
             links,
             caches,
-            width: caches + plan.caches.len() * at::cache::SIZE,
+            pools,
+            doors,
+            width,
         }
     }
 
@@ -432,6 +467,9 @@ pub(crate) struct Measure {
     breaker_gauges: Vec<(u32, u32)>,
     /// For each cache: its entries, and its writes in the background.
     cache_gauges: Vec<(u32, u32)>,
+    /// For each edge and each service: its connections, if there are any.
+    pool_gauges: Vec<Option<u32>>,
+    door_gauges: Vec<Option<u32>>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     /// What became of which host, of those whose instances are listed.
     lives: Vec<(Time, u32, Life)>,
@@ -469,6 +507,16 @@ pub(crate) fn members(client: &plan::Client) -> Option<u32> {
 /// Whether calls along this edge can be put off.
 pub(crate) fn puts_off(edge: &Edge) -> bool {
     edge.layers.iter().any(|layer| layer.catching_up().is_some())
+}
+
+/// Whether calls along this edge keep connections.
+pub(crate) fn keeps_connections(edge: &Edge) -> bool {
+    edge.layers.iter().any(|layer| layer.keeps_connections().is_some())
+}
+
+/// Whether somebody keeps connections to a service.
+pub(crate) fn holds_connections(plan: &Plan, service: usize) -> bool {
+    plan.edges.iter().any(|edge| edge.service as usize == service && keeps_connections(edge))
 }
 
 /// The breakers of a plan, in the order in which the pipeline numbers them: their names, and how many there are of each.
@@ -546,6 +594,8 @@ impl Measure {
         let cache_gauges = (0..plan.caches.len() as u32)
             .map(|it| (gauge(layout.cache(it) + at::cache::ENTRIES), gauge(layout.cache(it) + at::cache::BEHIND)))
             .collect();
+        let pool_gauges = layout.pools.iter().map(|at| at.map(|at| gauge(at + at::pool::OPEN))).collect();
+        let door_gauges = layout.doors.iter().map(|at| at.map(|at| gauge(at + at::door::HELD))).collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
             reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
@@ -579,6 +629,8 @@ impl Measure {
             fleets,
             breaker_gauges,
             cache_gauges,
+            pool_gauges,
+            door_gauges,
             breaker_moves: Vec::new(),
             lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -776,7 +828,31 @@ impl Measure {
                 }
             }
             Fact::Cache { cache, what } => self.on_cache(now, cache, what),
+            Fact::Connected { edge } => {
+                self.count_now(self.pool(edge) + at::pool::OPENED, 1);
+                self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, 1);
+            }
+            Fact::Disconnected { edge } => {
+                self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, -1);
+            }
+            Fact::Accepted { service } => {
+                let at = self.layout.doors[service as usize].expect("somebody keeps connections to it");
+                self.count_now(at + at::door::ACCEPTED, 1);
+                self.change(self.door_gauges[service as usize].expect("it is a gauge"), now, 1);
+            }
+            Fact::Freed { service } => {
+                self.change(self.door_gauges[service as usize].expect("it is a gauge"), now, -1);
+            }
+            Fact::PoolWaited { edge, bucket, wait } => {
+                let at = self.pool(edge) + at::pool::WAITED;
+                *self.count(bucket as usize, at) += wait.nanos();
+            }
         }
+    }
+
+    /// Where the counters of an edge's pools are.
+    fn pool(&self, edge: u32) -> usize {
+        self.layout.pools[edge as usize].expect("the edge has a pool")
     }
 
     fn on_cache(&mut self, now: Time, cache: u32, what: CacheFact) {
