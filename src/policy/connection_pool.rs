@@ -57,6 +57,10 @@ pub struct Spec {
     /// on it (HTTP/1, JDBC); with more only its stream ends (HTTP/2's `max_concurrent_streams`). Default: 1.
     #[serde(default)]
     pub streams: Option<u32>,
+    /// Connections that are open at the start of the run, to the replicas in turn, at most `size`. A process that starts later has none.
+    /// Default: 0.
+    #[serde(default)]
+    pub warm: Option<u32>,
 }
 
 short_form!(Spec, u32, |size| Spec {
@@ -67,6 +71,7 @@ short_form!(Spec, u32, |size| Spec {
     max_lifetime: None,
     lifetime_jitter: None,
     streams: None,
+    warm: None,
 });
 
 /// What becomes of the connections of a pool.
@@ -82,6 +87,8 @@ pub struct Keeping {
     pub lifetime: Duration,
     /// The largest share by which that is shorter.
     pub jitter: f64,
+    /// Open at the start.
+    pub warm: u32,
 }
 
 impl Spec {
@@ -92,7 +99,10 @@ impl Spec {
             wrong("a pool without a connection lets no call pass", "give `size` at least 1");
         }
         if self.max_wait.is_some() && self.waiting == Some(0) {
-            wrong("`max_wait` has no effect where nobody may wait", "give `waiting` at least 1, or leave `max_wait` out");
+            wrong(
+                "`max_wait` has no effect where nobody may wait",
+                "give `waiting` at least 1, or leave `max_wait` out",
+            );
         }
         if self.idle_timeout.is_some_and(|it| it.0.is_zero()) {
             wrong(
@@ -114,6 +124,9 @@ impl Spec {
         }
         if self.streams == Some(0) {
             wrong("a connection without a stream carries no call", "give `streams` at least 1");
+        }
+        if self.warm.is_some_and(|warm| warm > self.size) {
+            wrong("more connections are open at the start than there may be", "give `warm` at most `size`");
         }
         found
     }
@@ -142,6 +155,7 @@ impl Blueprint for Spec {
             idle: time(self.idle_timeout),
             lifetime: time(self.max_lifetime),
             jitter: self.lifetime_jitter.map_or(0.0, |share| share.0),
+            warm: self.warm.unwrap_or(0),
         })
     }
 }
@@ -231,6 +245,7 @@ mod tests {
             ("size: 1, lifetime_jitter: 10%", "without `max_lifetime`"),
             ("size: 1, max_lifetime: 1s, lifetime_jitter: 100%", "is none"),
             ("size: 1, streams: 0", "carries no call"),
+            ("size: 1, warm: 2", "more connections are open at the start"),
         ] {
             let found = mistakes(&format!("connection_pool: {{ {options} }}"));
             assert!(found.len() == 1 && found[0].0.contains(said), "{options}: {found:?}");

@@ -1071,9 +1071,11 @@ impl Builder<'_> {
             layers.push(Arc::new(policy::deadline::Deadline { reserve }));
         }
         if let Some(pool) = policies.iter().position(|it| matches!(it.value, Written::ConnectionPool(_)))
-            && let Some(inner) = policies[pool + 1..].iter().find(|it| !matches!(it.value, Written::Timeout(_) | Written::Custom(_)))
+            && let Some(inner) =
+                policies[pool + 1..].iter().find(|it| !matches!(it.value, Written::Timeout(_) | Written::Custom(_)))
         {
-            let message = "inside a connection pool only a `timeout` may stand: each attempt takes a connection of its own";
+            let message =
+                "inside a connection pool only a `timeout` may stand: each attempt takes a connection of its own";
             let diagnostic = Diagnostic::error(inner.place, message).also(policies[pool].place, "the pool");
             self.found.push(diagnostic.help("put the pool last, or before the timeouts that limit the exchange alone"));
         }

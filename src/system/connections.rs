@@ -91,7 +91,10 @@ impl Spec {
         if let Some(handshake) = &self.handshake
             && handshake.round_trips == Some(0)
         {
-            wrong("a handshake goes there and back at least once", "give `round_trips` at least 1, or leave `handshake` out");
+            wrong(
+                "a handshake goes there and back at least once",
+                "give `round_trips` at least 1, or leave `handshake` out",
+            );
         }
         found
     }
@@ -210,7 +213,14 @@ impl Connections {
     }
 
     /// A pool of a caller instance for an edge. Returns its number.
-    pub(super) fn add_pool(&mut self, plan: &plan::Plan, edge: u32, instance: usize, keeping: Keeping, streams: &Streams) -> u32 {
+    pub(super) fn add_pool(
+        &mut self,
+        plan: &plan::Plan,
+        edge: u32,
+        instance: usize,
+        keeping: Keeping,
+        streams: &Streams,
+    ) -> u32 {
         let it = &plan.edges[edge as usize];
         let replicas = plan.services[it.service as usize].replicas as usize;
         let before = plan.services[..it.service as usize].iter().map(|it| it.replicas);
@@ -288,6 +298,27 @@ impl Pool {
 }
 
 impl Context<'_> {
+    /// The connections that are open at the start.
+    pub(super) fn warm_pools(&mut self) {
+        for pool in 0..self.connections.pools.len() as u32 {
+            let of = &self.connections.pools[pool as usize];
+            let (first, service, warm) = (of.first, of.service, of.keeping.warm);
+            let spec = &self.plan.services[service as usize];
+            let max = spec.connections.as_ref().map_or(u32::MAX, |it| it.max);
+            let hosts = (0..spec.replicas).cycle().take(warm as usize).map(|replica| first + replica);
+            for host in hosts {
+                if self.connections.door(host).held < max {
+                    let id = self.open_connection(pool, host);
+                    let it = &mut self.connections.all[id];
+                    (it.is_up, it.is_held) = (true, true);
+                    self.connections.door(host).held += 1;
+                    self.note(Fact::Accepted { service });
+                    self.may_be_idle(id);
+                }
+            }
+        }
+    }
+
     /// An attempt takes a connection of a pool to its replica, or opens one. Its request goes over it as soon as it can.
     pub(super) fn connect(&mut self, task: Handle, pool: u32) -> Handle {
         let host = self.tasks[task].host;
@@ -334,7 +365,9 @@ impl Context<'_> {
             let all = &self.connections.all;
             let idle = of.ready.iter().flatten().copied().filter(|&id| all[id].calls == 0);
             let oldest = idle.min_by_key(|&id| (all[id].since, all[id].number));
-            self.close_connection(oldest.expect("a pool with room for a call has an idle connection, or none too many"));
+            self.close_connection(
+                oldest.expect("a pool with room for a call has an idle connection, or none too many"),
+            );
         }
         let fresh = self.fresh_connection(pool, host);
         let id = self.connections.all.insert(fresh);
@@ -445,7 +478,9 @@ impl Context<'_> {
     /// answered if not.
     fn accept(&mut self, task: Handle) -> Option<Outcome> {
         let now = self.engine.now();
-        let Some(it) = self.connections.all.get_mut(self.tasks[task].connection) else { return Some(Outcome::Unreachable) };
+        let Some(it) = self.connections.all.get_mut(self.tasks[task].connection) else {
+            return Some(Outcome::Unreachable);
+        };
         if it.is_broken {
             return Some(Outcome::Unreachable);
         }

@@ -416,6 +416,7 @@ impl<'p> World<'p> {
             client.start(&mut self.cx.engine);
         }
         self.faults.start(plan, &mut self.cx.engine);
+        self.cx.warm_pools();
         let limits = plan.limits;
         let end = plan.schedule.length;
         let last = (end + plan.schedule.drain).min(limits.time);
@@ -539,9 +540,7 @@ impl<'p> World<'p> {
         let host = match event {
             Event::Network(
                 network::Event::Request(task) | network::Event::Cancel(task) | network::Event::Connect(task),
-            ) => {
-                self.cx.tasks.get(task).map(|task| task.host)
-            }
+            ) => self.cx.tasks.get(task).map(|task| task.host),
             Event::Service(service::Event::FirstEnded(task)) | Event::Cache(cache::Event::Woken(task)) => {
                 self.cx.tasks.get(task).map(|task| task.host)
             }
