@@ -34,7 +34,7 @@ const FAULTS: [(&str, &str); 9] = [
 ];
 
 /// Every failure mode that has a page: its name, one line, and the page.
-const FAILURES: [(&str, &str, &str); 4] = [
+const FAILURES: [(&str, &str, &str); 6] = [
     (
         "retry-storm",
         "retries multiply the load, and keep an outage alive after its cause is gone",
@@ -54,6 +54,16 @@ const FAILURES: [(&str, &str, &str); 4] = [
         "cold-cache",
         "a cache that was emptied stays empty, because what is behind it answers too late",
         include_str!("../../docs/failures/cold-cache.md"),
+    ),
+    (
+        "connection-churn",
+        "calls that are given up close their connections, and opening new ones takes the time of calls",
+        include_str!("../../docs/connections.md"),
+    ),
+    (
+        "reconnect-storm",
+        "after a restart everybody connects again at once",
+        include_str!("../../docs/connections.md"),
     ),
 ];
 

@@ -35,6 +35,18 @@ fn a_pool_passes_its_size_over_the_time_that_a_call_takes() {
     assert_eq!(ran.count(EDGE, "connections.opened"), 0, "after the first two, which are used again");
 }
 
+/// Erlang's loss formula: 8 erlang at ten places at which nobody may wait lose 12.166 %. Of 160,000 calls, give or take 0.3 %.
+#[test]
+fn a_pool_at_which_nobody_may_wait_loses_what_erlang_says() {
+    let model = "
+        services: { s: { operations: { get: [ work: 10ms ] } } }
+        clients: { c: { calls: s.get, arrivals: { poisson: 800/s }, policies: [ connection_pool: { size: 10, waiting: 0 } ] } }
+        ";
+    let ran = run(model, "{ length: 200s }");
+    let lost = ran.value("client/c", "failed.refused_by.connection_pool") / ran.value("client/c", "offered");
+    assert!((lost - 0.121_661).abs() < 0.003, "{lost}");
+}
+
 /// Who waits for longer than 50 ms is refused: with two connections of 20 ms the line serves two every 20 ms.
 #[test]
 fn who_waits_for_too_long_or_behind_too_many_is_refused() {
