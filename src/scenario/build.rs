@@ -13,6 +13,7 @@ use super::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean
 use super::units::{Share, Span};
 use crate::admission::idempotency;
 use crate::engine::{Dist, Duration, Time};
+use crate::measure;
 use crate::outcome::Outcome;
 use crate::policy::{self, Blueprint, When, Written};
 use crate::system::plan::{
@@ -805,6 +806,15 @@ impl Builder<'_> {
                 let message = format!("no step uses the cache `{}`", name.value);
                 let help = "write `cache:` and `miss:` into a step of the operation that is to use it";
                 self.found.push(Diagnostic::warning(name.place, message).help(help));
+            }
+        }
+        for (number, (name, spec)) in model.services.iter().enumerate() {
+            if let Some(connections) = &spec.connections
+                && !measure::holds_connections(&self.plan, number)
+            {
+                let message = format!("no call keeps connections to `{}`, and other calls need none", name.value);
+                let help = "give the calls of its operations a `connection_pool`";
+                self.found.push(Diagnostic::warning(connections.place, message).help(help));
             }
         }
     }

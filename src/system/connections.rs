@@ -331,17 +331,18 @@ impl Context<'_> {
         let it = &mut self.connections.all[id];
         it.calls += 1;
         it.requests += 1;
-        let (is_up, is_full, is_first) = (it.is_up, it.calls >= streams, it.opener == Handle::NONE);
+        let (is_up, is_first) = (it.is_up, it.opener == Handle::NONE);
+        if it.calls >= streams {
+            self.connections.withdraw(id);
+        }
         if is_up {
             self.send_request(task);
         } else if is_first {
-            it.opener = task;
+            self.connections.all[id].opener = task;
+            // If the message is lost the connection is gone with it.
             self.shake_hands(task);
         } else {
-            it.waiting.push_back(task);
-        }
-        if is_full {
-            self.connections.withdraw(id);
+            self.connections.all[id].waiting.push_back(task);
         }
         id
     }
