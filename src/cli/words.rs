@@ -60,11 +60,7 @@ const FAILURES: [(&str, &str, &str); 6] = [
         "calls that are given up close their connections, and opening new ones takes the time of calls",
         include_str!("../../docs/connections.md"),
     ),
-    (
-        "reconnect-storm",
-        "after a restart everybody connects again at once",
-        include_str!("../../docs/connections.md"),
-    ),
+    ("reconnect-storm", "after a restart everybody connects again at once", include_str!("../../docs/connections.md")),
 ];
 
 /// The page of states and diagnoses.

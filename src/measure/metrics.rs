@@ -128,7 +128,7 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "limit.mean", CALLED, Count, true, "the limit on concurrency that adapts itself, mean over time and over all instances; of an edge, that of its outermost `concurrency_limit`";
     "connections.mean", CALLED, Count, true, "connections: of an edge those that its callers have open, of a service those that its replicas hold, idle ones included";
-    "connections.opened", CALLED, PerSecond, true, "connections that callers began to open; of a service, those that it accepted";
+    "connections.opened", CALLED, PerSecond, true, "connections that callers began to open, well or not; of a service, those that it accepted";
     "pool.wait.mean", EDGES, Seconds, true, "time that calls waited for a place in their connection pool, mean over all attempts";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "effects", SERVICES, PerSecond, true, "what operations with an `effect` have brought about, whatever became of the answers";

@@ -45,186 +45,75 @@ pub(crate) const PEAK: Duration = Duration::from_millis(10);
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fact {
     /// A client made a request.
-    Opened {
-        client: u32,
-    },
+    Opened { client: u32 },
     /// A request of a client ended.
-    Closed {
-        client: u32,
-        bucket: u32,
-        outcome: Outcome,
-        took: Duration,
-    },
+    Closed { client: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call began.
-    CallOpened {
-        edge: u32,
-    },
+    CallOpened { edge: u32 },
     /// An attempt of a call was sent; `root` is the bucket in which the client's request behind it was opened.
-    AttemptSent {
-        edge: u32,
-        bucket: u32,
-        root: u32,
-    },
+    AttemptSent { edge: u32, bucket: u32, root: u32 },
     /// An attempt was sent to another zone than that of the caller.
-    ZoneLeft {
-        edge: u32,
-        bucket: u32,
-    },
+    ZoneLeft { edge: u32, bucket: u32 },
     /// By so many more replicas of a service is one of its callers ejecting, after so many ejections.
-    Ejected {
-        service: u32,
-        delta: i64,
-        ejections: u64,
-    },
+    Ejected { service: u32, delta: i64, ejections: u64 },
     /// For so many more replicas of a service the probes of one of its callers fail.
-    Unhealthy {
-        service: u32,
-        delta: i64,
-    },
+    Unhealthy { service: u32, delta: i64 },
     /// A replica crashed, starts, serves, stands still or goes on.
-    Life {
-        host: u32,
-        life: Life,
-    },
+    Life { host: u32, life: Life },
     /// A call ended.
-    CallClosed {
-        edge: u32,
-        bucket: u32,
-        outcome: Outcome,
-        took: Duration,
-    },
+    CallClosed { edge: u32, bucket: u32, outcome: Outcome, took: Duration },
     /// A call was put off, to be made later.
-    PutOff {
-        edge: u32,
-    },
+    PutOff { edge: u32 },
     /// The number of calls that wait to be made later changed.
-    Backlog {
-        edge: u32,
-        delta: i64,
-    },
+    Backlog { edge: u32, delta: i64 },
     /// A call that had been put off has ended well.
-    CaughtUp {
-        edge: u32,
-    },
+    CaughtUp { edge: u32 },
     /// An answer came back, and this much work was done for it; late, if nobody waited any more.
-    Answered {
-        edge: u32,
-        bucket: u32,
-        work: Duration,
-        late: bool,
-    },
+    Answered { edge: u32, bucket: u32, work: Duration, late: bool },
     /// Work was done for an answer that never came back.
-    Wasted {
-        edge: u32,
-        bucket: u32,
-        work: Duration,
-    },
+    Wasted { edge: u32, bucket: u32, work: Duration },
     /// A message was put on a link, and will arrive.
-    Carried {
-        link: u32,
-        bytes: u64,
-    },
+    Carried { link: u32, bytes: u64 },
     /// A message was lost.
-    Lost {
-        link: u32,
-    },
+    Lost { link: u32 },
     /// A request came to an instance that is up.
-    Arrived {
-        service: u32,
-        host: u32,
-    },
+    Arrived { service: u32, host: u32 },
     /// A request was refused at the door.
-    Refused {
-        service: u32,
-        why: Refusal,
-    },
+    Refused { service: u32, why: Refusal },
     /// The program of a request with an effect has ended well; again, if one for the same request had before.
-    Effect {
-        service: u32,
-        again: bool,
-    },
+    Effect { service: u32, again: bool },
     /// A request was given up before it was answered: cancelled, too old, or lost in a crash.
-    Dropped {
-        service: u32,
-    },
+    Dropped { service: u32 },
     /// A worker took a request.
-    Started {
-        service: u32,
-        bucket: u32,
-        wait: Duration,
-    },
+    Started { service: u32, bucket: u32, wait: Duration },
     /// A request was answered by its program.
-    Finished {
-        service: u32,
-        host: u32,
-        bucket: u32,
-        sojourn: Duration,
-        outcome: Outcome,
-    },
+    Finished { service: u32, host: u32, bucket: u32, sojourn: Duration, outcome: Outcome },
     /// The number of waiting requests changed.
-    Queue {
-        service: u32,
-        host: u32,
-        delta: i64,
-    },
+    Queue { service: u32, host: u32, delta: i64 },
     /// The number of those changed who wait at the door of a service.
-    Blocked {
-        service: u32,
-        delta: i64,
-    },
+    Blocked { service: u32, delta: i64 },
     /// The number of busy workers changed.
-    Busy {
-        service: u32,
-        host: u32,
-        delta: i64,
-    },
+    Busy { service: u32, host: u32, delta: i64 },
     /// The limit of an instance moved.
-    Limit {
-        service: u32,
-        delta: i64,
-    },
+    Limit { service: u32, delta: i64 },
     /// The concurrency limit of a caller moved.
-    CallerLimit {
-        edge: u32,
-        delta: i64,
-    },
+    CallerLimit { edge: u32, delta: i64 },
     /// So many more members of a fleet have had an answer since they started.
-    Served {
-        client: u32,
-        delta: i64,
-    },
+    Served { client: u32, delta: i64 },
     /// A breaker moved; it belongs to this host, or is shared.
-    BreakerMoved {
-        breaker: u32,
-        host: Option<u32>,
-        from: Position,
-        to: Position,
-    },
+    BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
     /// Something happened at a cache.
-    Cache {
-        cache: u32,
-        what: CacheFact,
-    },
-    /// A caller opened a connection, or closed one.
-    Connected {
-        edge: u32,
-    },
-    Disconnected {
-        edge: u32,
-    },
-    /// A replica holds a connection from now on, or no more.
-    Accepted {
-        service: u32,
-    },
-    Freed {
-        service: u32,
-    },
+    Cache { cache: u32, what: CacheFact },
+    /// A caller opened a connection, or has had it from the start.
+    Connected { edge: u32, warm: bool },
+    /// A caller closed a connection.
+    Disconnected { edge: u32 },
+    /// A replica holds a connection from now on, or has held it from the start.
+    Accepted { service: u32, warm: bool },
+    /// A replica holds a connection no more.
+    Freed { service: u32 },
     /// A call has waited so long for a place in a pool, and has one.
-    PoolWaited {
-        edge: u32,
-        bucket: u32,
-        wait: Duration,
-    },
+    PoolWaited { edge: u32, bucket: u32, wait: Duration },
 }
 
 /// What happened at a cache.
@@ -928,16 +817,16 @@ impl Measure {
                 }
             }
             Fact::Cache { cache, what } => self.on_cache(now, cache, what),
-            Fact::Connected { edge } => {
-                self.count_now(self.pool(edge) + at::pool::OPENED, 1);
+            Fact::Connected { edge, warm } => {
+                self.count_now(self.pool(edge) + at::pool::OPENED, u64::from(!warm));
                 self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, 1);
             }
             Fact::Disconnected { edge } => {
                 self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, -1);
             }
-            Fact::Accepted { service } => {
+            Fact::Accepted { service, warm } => {
                 let at = self.layout.doors[service as usize].expect("somebody keeps connections to it");
-                self.count_now(at + at::door::ACCEPTED, 1);
+                self.count_now(at + at::door::ACCEPTED, u64::from(!warm));
                 self.change(self.door_gauges[service as usize].expect("it is a gauge"), now, 1);
             }
             Fact::Freed { service } => {

@@ -308,11 +308,11 @@ impl Context<'_> {
             let hosts = (0..spec.replicas).cycle().take(warm as usize).map(|replica| first + replica);
             for host in hosts {
                 if self.connections.door(host).held < max {
-                    let id = self.open_connection(pool, host);
+                    let id = self.open_connection(pool, host, true);
                     let it = &mut self.connections.all[id];
                     (it.is_up, it.is_held) = (true, true);
                     self.connections.door(host).held += 1;
-                    self.note(Fact::Accepted { service });
+                    self.note(Fact::Accepted { service, warm: true });
                     self.may_be_idle(id);
                 }
             }
@@ -324,7 +324,7 @@ impl Context<'_> {
         let host = self.tasks[task].host;
         let id = match self.ready_connection(pool, host) {
             Some(id) => id,
-            None => self.open_connection(pool, host),
+            None => self.open_connection(pool, host, false),
         };
         self.tasks[task].connection = id;
         let streams = self.connections.pools[pool as usize].keeping.streams;
@@ -360,7 +360,7 @@ impl Context<'_> {
     }
 
     /// A pool opens a connection.
-    fn open_connection(&mut self, pool: u32, host: u32) -> Handle {
+    fn open_connection(&mut self, pool: u32, host: u32, warm: bool) -> Handle {
         let of = &self.connections.pools[pool as usize];
         if of.opened - of.closed >= u64::from(of.keeping.size) {
             let all = &self.connections.all;
@@ -370,13 +370,13 @@ impl Context<'_> {
                 oldest.expect("a pool with room for a call has an idle connection, or none too many"),
             );
         }
-        let fresh = self.fresh_connection(pool, host);
+        let fresh = self.fresh_connection(pool, host, warm);
         let id = self.connections.all.insert(fresh);
         self.connections.offer(id);
         id
     }
 
-    fn fresh_connection(&mut self, pool: u32, host: u32) -> Connection {
+    fn fresh_connection(&mut self, pool: u32, host: u32, warm: bool) -> Connection {
         let now = self.engine.now();
         let connections = &mut self.connections;
         connections.made += 1;
@@ -392,7 +392,7 @@ impl Context<'_> {
         };
         let trips = self.plan.services[of.service as usize].connections.as_ref().map_or(0, |it| it.trips);
         let (edge, number) = (of.edge, connections.made);
-        self.note(Fact::Connected { edge });
+        self.note(Fact::Connected { edge, warm });
         Connection {
             number,
             pool,
@@ -466,12 +466,16 @@ impl Context<'_> {
     fn may_be_idle(&mut self, id: Handle) {
         let now = self.engine.now();
         let it = &mut self.connections.all[id];
-        if it.calls == 0 {
-            it.since = now;
-            let pool = it.pool;
-            let idle = self.connections.pools[pool as usize].keeping.idle;
-            let due = if idle == Duration::FOREVER { it.expires } else { it.expires.min(now + idle) };
-            self.look_at(pool, due);
+        if it.calls > 0 || !it.is_up {
+            return;
+        }
+        it.since = now;
+        let (pool, expires) = (it.pool, it.expires);
+        let idle = self.connections.pools[pool as usize].keeping.idle;
+        if expires <= now {
+            self.retire(id);
+        } else {
+            self.look_at(pool, if idle == Duration::FOREVER { expires } else { expires.min(now + idle) });
         }
     }
 
@@ -505,7 +509,7 @@ impl Context<'_> {
         }
         it.is_held = true;
         door.held += 1;
-        self.note(Fact::Accepted { service });
+        self.note(Fact::Accepted { service, warm: false });
         None
     }
 
@@ -604,7 +608,7 @@ impl Context<'_> {
     /// left of it at the replica is a connection that nobody uses.
     fn connect_anew(&mut self, id: Handle) {
         let Connection { pool, host, calls, opener, is_ready, .. } = self.connections.all[id];
-        let fresh = self.fresh_connection(pool, host);
+        let fresh = self.fresh_connection(pool, host, false);
         let it = &mut self.connections.all[id];
         let mut waiting = std::mem::take(&mut it.waiting);
         let first = waiting.pop_front().expect("somebody waits");
@@ -651,7 +655,7 @@ impl Context<'_> {
             let expires = all[id].expires;
             if idle == Duration::FOREVER { expires } else { expires.min(all[id].since + idle) }
         };
-        let ready = of.ready.iter().flatten().copied().filter(|&id| all[id].calls == 0);
+        let ready = of.ready.iter().flatten().copied().filter(|&id| all[id].calls == 0 && all[id].is_up);
         let (over, left): (Vec<Handle>, Vec<Handle>) = ready.partition(|&id| due(id) <= now);
         let next = left.into_iter().map(due).min();
         for id in over {
