@@ -23,6 +23,8 @@ pub enum Refuser {
     Custom,
     /// No credit was left, and too many waited for one.
     Credits,
+    /// No place in the connection pool was free, and none came free within the wait allowed.
+    ConnectionPool,
 }
 
 /// How much lesser a degraded answer is.
@@ -74,7 +76,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many kinds of outcome are counted apart.
-    pub const KINDS: usize = 17;
+    pub const KINDS: usize = 18;
 
     /// The names of the kinds, as they stand in files and in the column `metric` after `failed.`.
     pub const NAMES: [&'static str; Self::KINDS] = [
@@ -95,6 +97,7 @@ impl Outcome {
         "refused_by.custom",
         "cancelled",
         "refused_by.credits",
+        "refused_by.connection_pool",
     ];
 
     /// The place of this kind in [`Outcome::NAMES`].
@@ -118,6 +121,7 @@ impl Outcome {
             Self::RefusedBy(Refuser::Custom) => 14,
             Self::Cancelled => 15,
             Self::RefusedBy(Refuser::Credits) => 16,
+            Self::RefusedBy(Refuser::ConnectionPool) => 17,
         }
     }
 

@@ -343,7 +343,7 @@ fn checked(name: &str, model: &str, experiment: &str) -> (i32, String) {
 fn what_is_likely_a_mistake_is_a_warning_at_its_place() {
     let model = "services:
   a: { operations: { get: [ { call: b.get, policies: [ timeout: 2s ] }, { call: b.get } ] } }
-  b: { operations: { get: [ work: 1ms ] } }
+  b: { connections: { max: 10 }, operations: { get: [ work: 1ms ] } }
 clients: { c: { calls: a.get, arrivals: { poisson: 1/s }, policies: [ timeout: 1s ] } }
 network: { default: { loss: 1% } }
 ";
@@ -353,7 +353,8 @@ network: { default: { loss: 1% } }
         said.contains("this timeout of 2s is longer than the 1s of its caller") && said.contains("m.yaml:2:"),
         "{said}"
     );
-    assert!(said.contains("can be lost, and this call has no timeout") && said.contains("2 warnings"), "{said}");
+    assert!(said.contains("can be lost, and this call has no timeout") && said.contains("3 warnings"), "{said}");
+    assert!(said.contains("no call keeps connections to `b`"), "{said}");
     // Where nothing changes the load there are no two ways through it.
     let model = "services: { s: { operations: { get: [ work: 1ms ] } } }\nclients: { c: { calls: s.get, arrivals: { poisson: 1/s } } }\n";
     let chart = "length: 10s\ncharts: [ hysteresis: { metric: goodput } ]\n";

@@ -61,7 +61,9 @@ const SHOWN: &[(&str, &str, &str)] = &[
     ("cold-cache", "600/s", "metastable_loop"),
     ("cold-cache", "600/s, the fetch goes on", "slow_drain?"),
     ("cold-cache", "600/s, limited", "slow_drain?"),
+    ("connection-churn", "close", "metastable_loop"),
     ("fallback-chain", "gentle", "slow_drain"),
+    ("reconnect-storm", "40 each", "metastable_loop"),
     ("fallback-chain", "hasty", "metastable_loop goodput_collapse? slow_drain?"),
     // At the boundary luck decides; the surge of 1,800 a second, each four times, is a herd of its own.
     ("fifo-threshold", "50/s, 2", "metastable_loop? goodput_collapse? slow_drain?"),

@@ -84,11 +84,13 @@ pub enum Refusal {
     Limit,
     /// `rate_limit`: too many came in a time.
     Rate,
+    /// `connections`: as many were open as may be, or too many came in a time.
+    Connections,
 }
 
 impl Refusal {
     /// The metrics that count them, in the order of the reasons.
-    pub const METRICS: [&'static str; 8] = [
+    pub const METRICS: [&'static str; 9] = [
         "refused.full",
         "refused.evicted",
         "refused.queue",
@@ -97,6 +99,7 @@ impl Refusal {
         "refused.waited",
         "refused.limit",
         "refused.rate",
+        "refused.connections",
     ];
 }
 

@@ -34,7 +34,7 @@ const FAULTS: [(&str, &str); 9] = [
 ];
 
 /// Every failure mode that has a page: its name, one line, and the page.
-const FAILURES: [(&str, &str, &str); 5] = [
+const FAILURES: [(&str, &str, &str); 7] = [
     (
         "retry-storm",
         "retries multiply the load, and keep an outage alive after its cause is gone",
@@ -60,6 +60,12 @@ const FAILURES: [(&str, &str, &str); 5] = [
         "messages wait for longer than the outage took, are processed again and again, or stop those behind them",
         include_str!("../../docs/brokers.md"),
     ),
+    (
+        "connection-churn",
+        "calls that are given up close their connections, and opening new ones takes the time of calls",
+        include_str!("../../docs/connections.md"),
+    ),
+    ("reconnect-storm", "after a restart everybody connects again at once", include_str!("../../docs/connections.md")),
 ];
 
 /// The page of states and diagnoses.

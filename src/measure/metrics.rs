@@ -84,6 +84,7 @@ pub const METRICS: &[Metric] = metrics! {
     "failed.refused_by.adaptive_throttle", CALLS, PerSecond, false, "refused by the caller's own adaptive throttle";
     "failed.refused_by.concurrency_limit", CALLS, PerSecond, false, "refused by the caller's own concurrency limit";
     "failed.refused_by.credits", CALLS, PerSecond, false, "refused because too many of the caller's own calls waited for credits";
+    "failed.refused_by.connection_pool", CALLS, PerSecond, false, "refused because no place in the caller's own connection pool came free";
     "failed.refused_by.deadline", CALLS, PerSecond, false, "not sent because the deadline had passed";
     "failed.refused_by.custom", CALLS, PerSecond, false, "refused by a policy written in Rust";
     "cancelled", CALLS, PerSecond, false, "abandoned by the task that had called";
@@ -129,8 +130,12 @@ pub const METRICS: &[Metric] = metrics! {
     "refused.waited", SERVICES, PerSecond, false, "requests shed because somebody had waited too long";
     "refused.limit", SERVICES, PerSecond, true, "requests refused because as many were inside as `limit` allowed";
     "refused.rate", SERVICES, PerSecond, true, "requests refused with 429 because too many came in a time";
+    "refused.connections", SERVICES, PerSecond, true, "connections refused because a replica held as many as `connections` allows, or accepted too many in a time; their requests are among the arrivals";
     "refused.share", SERVICES, Share, false, "requests refused for any of these reasons, as a share of the arrivals";
     "limit.mean", CALLED, Count, true, "the limit on concurrency that adapts itself, mean over time and over all instances; of an edge, that of its outermost `concurrency_limit`";
+    "connections.mean", CALLED, Count, true, "connections: of an edge those that its callers have open, of a service those that its replicas hold, idle ones included";
+    "connections.opened", CALLED, PerSecond, true, "connections that callers began to open, well or not; of a service, those that it accepted";
+    "pool.wait.mean", EDGES, Seconds, true, "time that calls waited for a place in their connection pool, mean over all attempts";
     "dropped", SERVICES, PerSecond, false, "requests given up before they were answered: cancelled, past their deadline or `max_wait`, given up by `codel`, or lost in a crash";
     "effects", SERVICES, PerSecond, true, "what operations with an `effect` have brought about, whatever became of the answers";
     "duplicate_effects", SERVICES, PerSecond, true, "effects that had happened before for the same request";

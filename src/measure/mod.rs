@@ -113,6 +113,16 @@ pub(crate) enum Fact {
     Refusal { topic: u32 },
     /// Something happened to a message of a consumer group.
     Group { group: u32, what: GroupFact },
+    /// A caller opened a connection, or has had it from the start.
+    Connected { edge: u32, warm: bool },
+    /// A caller closed a connection.
+    Disconnected { edge: u32 },
+    /// A replica holds a connection from now on, or has held it from the start.
+    Accepted { service: u32, warm: bool },
+    /// A replica holds a connection no more.
+    Freed { service: u32 },
+    /// A call has waited so long for a place in a pool, and has one.
+    PoolWaited { edge: u32, bucket: u32, wait: Duration },
 }
 
 /// What happened to the memory of an instance.
@@ -321,6 +331,20 @@ mod at {
         pub(crate) const BYTES: usize = 2;
         pub(crate) const SIZE: usize = 3;
     }
+    pub(super) mod pool {
+        /// Connections that are open, as an integral over time.
+        pub(crate) const OPEN: usize = 0;
+        pub(crate) const OPENED: usize = 1;
+        /// What calls have waited for a place, in nanoseconds.
+        pub(crate) const WAITED: usize = 2;
+        pub(crate) const SIZE: usize = 3;
+    }
+    pub(super) mod door {
+        /// Connections that are held, as an integral over time.
+        pub(crate) const HELD: usize = 0;
+        pub(crate) const ACCEPTED: usize = 1;
+        pub(crate) const SIZE: usize = 2;
+    }
 }
 
 /// Where the counters of the entities are in a row.
@@ -342,6 +366,9 @@ struct Layout {
     memories: Vec<Option<usize>>,
     topics: usize,
     groups: usize,
+    /// For each edge whose calls keep connections, and for each service to which they are kept: their offsets.
+    pools: Vec<Option<usize>>,
+    doors: Vec<Option<usize>>,
     width: usize,
 }
 
@@ -378,13 +405,14 @@ impl Layout {
         let topics = caches + plan.caches.len() * at::cache::SIZE;
         let groups = topics + plan.topics.len() * at::topic::SIZE;
         let mut width = groups + plan.groups.len() * at::group::SIZE;
-        let memories = plan.services.iter().map(|service| {
-            service.memory.map(|_| {
-                width += at::memory::SIZE;
-                width - at::memory::SIZE
-            })
-        });
-        let memories = memories.collect();
+        let mut room = |size: usize| {
+            width += size;
+            width - size
+        };
+        let memories = plan.services.iter().map(|service| service.memory.map(|_| room(at::memory::SIZE))).collect();
+        let pools = plan.edges.iter().map(|edge| keeps_connections(edge).then(|| room(at::pool::SIZE))).collect();
+        let doors = (0..plan.services.len()).map(|it| holds_connections(plan, it).then(|| room(at::door::SIZE)));
+        let doors = doors.collect();
         Self {
             clients,
             edges,
@@ -398,6 +426,8 @@ impl Layout {
             topics,
             groups,
             memories,
+            pools,
+            doors,
             width,
         }
     }
@@ -529,6 +559,9 @@ pub(crate) struct Measure {
     memory_gauges: Vec<Option<u32>>,
     /// For each consumer group.
     groups: Vec<Backlog>,
+    /// For each edge and each service: its connections, if there are any.
+    pool_gauges: Vec<Option<u32>>,
+    door_gauges: Vec<Option<u32>>,
     breaker_moves: Vec<(Time, u32, Position, Position)>,
     /// What became of which host, of those whose instances are listed.
     lives: Vec<(Time, u32, Life)>,
@@ -576,6 +609,16 @@ pub(crate) fn members(client: &plan::Client) -> Option<u32> {
 /// Whether calls along this edge can be put off.
 pub(crate) fn puts_off(edge: &Edge) -> bool {
     edge.layers.iter().any(|layer| layer.catching_up().is_some())
+}
+
+/// Whether calls along this edge keep connections.
+pub(crate) fn keeps_connections(edge: &Edge) -> bool {
+    edge.layers.iter().any(|layer| layer.keeps_connections().is_some())
+}
+
+/// Whether somebody keeps connections to a service.
+pub(crate) fn holds_connections(plan: &Plan, service: usize) -> bool {
+    plan.edges.iter().any(|edge| edge.service as usize == service && keeps_connections(edge))
 }
 
 /// The breakers of a plan, in the order in which the pipeline numbers them: their names, and how many there are of each.
@@ -665,6 +708,8 @@ impl Measure {
             Backlog { gauge, drained, ages: vec![Histogram::default(); segments] }
         });
         let groups: Vec<Backlog> = groups.collect();
+        let pool_gauges = layout.pools.iter().map(|at| at.map(|at| gauge(at + at::pool::OPEN))).collect();
+        let door_gauges = layout.doors.iter().map(|at| at.map(|at| gauge(at + at::door::HELD))).collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
             reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
@@ -700,6 +745,8 @@ impl Measure {
             cache_gauges,
             memory_gauges,
             groups,
+            pool_gauges,
+            door_gauges,
             breaker_moves: Vec::new(),
             lives: Vec::new(),
             clients: vec![Latency::new(segments); plan.clients.len()],
@@ -901,6 +948,25 @@ impl Measure {
             Fact::Published { topic } => self.count_now(self.layout.topic(topic) + at::topic::PUBLISHED, 1),
             Fact::Refusal { topic } => self.count_now(self.layout.topic(topic) + at::topic::REFUSED, 1),
             Fact::Group { group, what } => self.on_group(now, group, what),
+            Fact::Connected { edge, warm } => {
+                self.count_now(self.pool(edge) + at::pool::OPENED, u64::from(!warm));
+                self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, 1);
+            }
+            Fact::Disconnected { edge } => {
+                self.change(self.pool_gauges[edge as usize].expect("the edge has a pool"), now, -1);
+            }
+            Fact::Accepted { service, warm } => {
+                let at = self.layout.doors[service as usize].expect("somebody keeps connections to it");
+                self.count_now(at + at::door::ACCEPTED, u64::from(!warm));
+                self.change(self.door_gauges[service as usize].expect("it is a gauge"), now, 1);
+            }
+            Fact::Freed { service } => {
+                self.change(self.door_gauges[service as usize].expect("it is a gauge"), now, -1);
+            }
+            Fact::PoolWaited { edge, bucket, wait } => {
+                let at = self.pool(edge) + at::pool::WAITED;
+                *self.count(bucket as usize, at) += wait.nanos();
+            }
         }
     }
 
@@ -941,6 +1007,11 @@ impl Measure {
             GroupFact::DroppedOld => self.count_now(at + at::group::DROPPED_OLD, 1),
             GroupFact::Late => self.count_now(at + at::group::LATE, 1),
         }
+    }
+
+    /// Where the counters of an edge's pools are.
+    fn pool(&self, edge: u32) -> usize {
+        self.layout.pools[edge as usize].expect("the edge has a pool")
     }
 
     fn on_cache(&mut self, now: Time, cache: u32, what: CacheFact) {

@@ -451,6 +451,12 @@ impl Sums<'_> {
                         }
                         None => f64::NAN,
                     },
+                    "connections.mean" => self.connections(layout.pools[edge], at::pool::OPEN) / 1e9,
+                    "connections.opened" => self.connections(layout.pools[edge], at::pool::OPENED),
+                    "pool.wait.mean" => {
+                        let waited = self.connections(layout.pools[edge], at::pool::WAITED) * self.seconds;
+                        ratio(waited / 1e9, counts.attempts as f64)
+                    }
                     name => counts.value(name, self.seconds, latency.as_ref()),
                 });
             }
@@ -592,6 +598,11 @@ impl Sums<'_> {
         }
     }
 
+    /// A number of the connections of an edge or a service, for each second; not a number if there are none.
+    fn connections(&self, at: Option<usize>, offset: usize) -> f64 {
+        at.map_or(f64::NAN, |at| ratio(self.row[at + offset] as f64, self.seconds))
+    }
+
     /// Attempts on the edges that are meant, for each request of the clients from which they can come.
     fn calls_per_request(&self, plan: &Plan, edges: &[usize]) -> f64 {
         let layout = &self.measure.layout;
@@ -669,6 +680,8 @@ impl Sums<'_> {
                 "ejected.mean" => ratio(mean(at::service::EJECTED), self.measure.callers[service]),
                 "unhealthy.mean" => ratio(mean(at::service::UNHEALTHY), self.measure.callers[service]),
                 "ejections" => number(at::service::EJECTIONS),
+                "connections.mean" => self.connections(layout.doors[service], at::door::HELD) / 1e9,
+                "connections.opened" => self.connections(layout.doors[service], at::door::ACCEPTED),
                 "instance_hours" => replicas * self.seconds / 3_600.0,
                 other => match Refusal::METRICS.iter().position(|&it| it == other) {
                     Some(why) => rate(at::service::WHY + why),

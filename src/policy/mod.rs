@@ -18,6 +18,7 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 pub mod concurrency_limit;
+pub mod connection_pool;
 pub mod credits;
 pub mod deadline;
 pub mod fallback;
@@ -248,6 +249,12 @@ pub trait Blueprint: Debug + Send + Sync {
     fn limit(&self) -> Option<Duration> {
         None
     }
+
+    /// How connections are kept for the calls inside it, if they are. Of the layers of a call one does that at most, and
+    /// inside it one attempt is under way at a time.
+    fn keeps_connections(&self) -> Option<connection_pool::Keeping> {
+        None
+    }
 }
 
 /// A policy that was written in Rust, outside this crate. It cannot come from a file.
@@ -287,6 +294,8 @@ pub enum Written {
     Hedge(hedge::Spec),
     /// One call for all that want the same thing at the same time.
     SingleFlight(single_flight::Spec),
+    /// Send calls over connections that are kept, so many at once.
+    ConnectionPool(connection_pool::Spec),
     /// Those of a list in the model's section `policies`, in its order. Filled in when the file is read.
     Use(Spanned<String>),
     /// Those of a preset, e.g. the defaults of a library in its order: `blackstart list presets`. Filled in when the file is
@@ -334,6 +343,7 @@ pub const PATTERNS: &[Pattern] = patterns! {
     "single_flight": "one call for all that want the same thing at the same time";
     "credits": "call only with a credit from the other side, and wait for one";
     "hedge": "send a spare attempt when the first is slow, and take the answer that comes first";
+    "connection_pool": "send calls over connections that are kept, and wait when all are in use";
 };
 
 impl Written {
@@ -356,6 +366,7 @@ impl Written {
             Self::Hedge(spec) => Arc::new(spec.clone()),
             Self::SingleFlight(spec) => Arc::new(spec.clone()),
             Self::Credits(spec) => Arc::new(spec.clone()),
+            Self::ConnectionPool(spec) => Arc::new(spec.clone()),
             Self::Custom(custom) => Arc::clone(&custom.0),
             Self::Use(name) | Self::Preset(name) => panic!("`{name}` stands for other policies, and is none itself"),
         }
@@ -372,6 +383,7 @@ impl Written {
             Self::RateLimit(spec) => spec.problems(),
             Self::Hedge(spec) => spec.problems(),
             Self::Credits(spec) => spec.problems(),
+            Self::ConnectionPool(spec) => spec.problems(),
             Self::AdaptiveThrottle(spec) => spec.problems(),
             Self::Fallback(spec) => spec.problems(),
             Self::SingleFlight(_) | Self::Custom(_) => Vec::new(),

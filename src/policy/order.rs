@@ -90,6 +90,7 @@ fn by_outcome(stack: &[&Written], calls: Calls, found: &mut Vec<Idle>) {
             Written::ConcurrencyLimit(_) => outcomes.and(refused(Refuser::ConcurrencyLimit)),
             Written::Credits(_) => outcomes.and(refused(Refuser::Credits)),
             Written::RateLimit(_) => outcomes.and(refused(Refuser::RateLimit)),
+            Written::ConnectionPool(_) => outcomes.and(refused(Refuser::ConnectionPool)),
             Written::AdaptiveThrottle(_) => outcomes.and(refused(Refuser::AdaptiveThrottle)),
             Written::Custom(_) | Written::Use(_) | Written::Preset(_) => answers(),
             Written::Retry(_) | Written::Hedge(_) | Written::SingleFlight(_) => outcomes,

@@ -13,6 +13,7 @@ use super::source::{Diagnostic, Diagnostics, Named, Place, Spanned, did_you_mean
 use super::units::{Share, Span};
 use crate::admission::idempotency;
 use crate::engine::{Dist, Duration, Time};
+use crate::measure;
 use crate::outcome::Outcome;
 use crate::policy::{self, Blueprint, When, Written};
 use crate::system::plan::{
@@ -606,6 +607,19 @@ impl Builder<'_> {
                 self.plan.steps.extend([Step::Work(Dist::Constant(cost.0)), Step::Refuse]);
                 entry
             });
+            let connections = spec.connections.as_ref().map(|it| {
+                for (what, way_out) in it.problems() {
+                    self.error(it.place, what, way_out);
+                }
+                let work = it.handshake.as_ref().and_then(|handshake| handshake.work.as_ref());
+                let program = work.map(|work| {
+                    let law = self.dist(work);
+                    let entry = self.plan.steps.len() as u32;
+                    self.plan.steps.extend([Step::Work(law), Step::Shaken]);
+                    entry
+                });
+                it.plan(program)
+            });
             if let Some(warmup) = spec.warmup
                 && !(warmup.factor.is_finite() && warmup.factor >= 1.0)
             {
@@ -668,6 +682,7 @@ impl Builder<'_> {
                 refusal,
                 has_own_workers: operations.iter().any(|it| it.own_worker),
                 operations,
+                connections,
             });
         }
     }
@@ -793,6 +808,7 @@ impl Builder<'_> {
                 | Step::EndBehind
                 | Step::Refuse
                 | Step::Publish { .. }
+                | Step::Shaken
                 | Step::End) => same,
             });
             self.plan.steps.extend(moved);
@@ -951,6 +967,15 @@ impl Builder<'_> {
                 let message = format!("no step uses the cache `{}`", name.value);
                 let help = "write `cache:` and `miss:` into a step of the operation that is to use it";
                 self.found.push(Diagnostic::warning(name.place, message).help(help));
+            }
+        }
+        for (number, (name, spec)) in model.services.iter().enumerate() {
+            if let Some(connections) = &spec.connections
+                && !measure::holds_connections(&self.plan, number)
+            {
+                let message = format!("no call keeps connections to `{}`, and other calls need none", name.value);
+                let help = "give the calls of its operations a `connection_pool`";
+                self.found.push(Diagnostic::warning(connections.place, message).help(help));
             }
         }
     }
@@ -1215,6 +1240,15 @@ impl Builder<'_> {
         }
         if let Some(reserve) = honours.filter(|reserve| !reserve.is_zero() && step.is_some()) {
             layers.push(Arc::new(policy::deadline::Deadline { reserve }));
+        }
+        if let Some(pool) = policies.iter().position(|it| matches!(it.value, Written::ConnectionPool(_)))
+            && let Some(inner) =
+                policies[pool + 1..].iter().find(|it| !matches!(it.value, Written::Timeout(_) | Written::Custom(_)))
+        {
+            let message =
+                "inside a connection pool only a `timeout` may stand: each attempt takes a connection of its own";
+            let diagnostic = Diagnostic::error(inner.place, message).also(policies[pool].place, "the pool");
+            self.found.push(diagnostic.help("put the pool last, or before the timeouts that limit the exchange alone"));
         }
         if layers.len() > usize::from(u8::MAX) {
             self.error(target.place, "more policies around a call than can be counted", "at most 255");

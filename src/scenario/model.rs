@@ -14,7 +14,7 @@ use crate::balance;
 use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
-use crate::system::{cache, fleet, keys, memory, topic};
+use crate::system::{cache, connections, fleet, keys, memory, topic};
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -104,6 +104,9 @@ pub struct Service {
     /// Work (on a CPU, without a worker) that it takes to refuse a request at the door, or to drive one out of the queue. Default: 0.
     #[serde(default)]
     pub reject_cost: Option<Span>,
+    /// What connections to it cost, and how many it holds; for calls with a `connection_pool`. Default: nothing, and any number.
+    #[serde(default)]
+    pub connections: Option<Spanned<connections::Spec>>,
     /// What can be asked of it.
     pub operations: Named<Operation>,
 }
@@ -133,6 +136,7 @@ impl Default for Service {
             warmup: None,
             memory: None,
             reject_cost: None,
+            connections: None,
             operations: Named::default(),
         }
     }

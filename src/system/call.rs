@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::connections::Connections;
 use super::keys::Keys;
 use super::plan::{Cancel, Plan, Service};
 use super::put_off::{Entry, PutOff};
@@ -91,6 +92,8 @@ struct Stack {
     balancer: u32,
     /// The zone of the caller, if its requests can leave it: if the service has zones too.
     zone: Option<u32>,
+    /// The pool of its connections, if it keeps them.
+    pool: Option<u32>,
 }
 
 /// A policy with its state, and those who stand in line at it.
@@ -116,6 +119,8 @@ struct Slot {
     watched: Option<Watched>,
     /// The host it belongs to; none if it is shared.
     host: Option<u32>,
+    /// The pool of connections to which it lets in.
+    pool: Option<u32>,
 }
 
 /// What the measurements are told of a policy.
@@ -160,6 +165,8 @@ struct Leg {
     before: CallId,
     /// The number under which the request behind it is followed.
     trace: u32,
+    /// The connection of the attempt that is under way.
+    connection: Handle,
 }
 
 /// Why a call, or what is inside one of its layers, is abandoned.
@@ -224,7 +231,13 @@ impl Frame {
 }
 
 impl Calls {
-    pub(super) fn new(plan: &Plan, hosts: &Hosts, streams: &Streams, engine: &mut Engine<super::Event>) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        hosts: &Hosts,
+        streams: &Streams,
+        engine: &mut Engine<super::Event>,
+        connections: &mut Connections,
+    ) -> Self {
         let mut calls = Self {
             stacks: Vec::new(),
             of_host: Vec::new(),
@@ -303,7 +316,11 @@ impl Calls {
                             calls.put_off.push(PutOff::new(host, stack, edge, layer as u32, catching));
                             calls.put_off.len() as u32 - 1
                         });
+                        let pool = blueprint.keeps_connections().map(|keeping| {
+                            connections.add_pool(plan, (first_edge + local) as u32, instance, keeping, streams)
+                        });
                         calls.slots.push(Slot {
+                            pool,
                             goes_on: blueprint.goes_on_alone(),
                             spares_on: blueprint.spares_on(),
                             losers_run: blueprint.lets_losers_run(),
@@ -320,9 +337,10 @@ impl Calls {
                         common[layer] = Some(slot);
                         slot
                     });
-                    let slots = slots.collect();
+                    let slots: Box<[u32]> = slots.collect();
+                    let pool = slots.iter().find_map(|&slot| calls.slots[slot as usize].pool);
                     let zone = zone.filter(|_| !zones_of_replicas[service].is_empty());
-                    calls.stacks.push(Stack { slots, balancer, zone });
+                    calls.stacks.push(Stack { slots, balancer, zone, pool });
                 }
             }
         }
@@ -370,6 +388,7 @@ impl Calls {
         let before = leg.runners;
         let runner = Leg {
             request: Handle::NONE,
+            connection: Handle::NONE,
             replica: self.legs.get(before).map_or(leg.replica, |before| before.replica),
             elsewhere,
             deadline: limits.fold(leg.deadline, Time::min),
@@ -551,6 +570,11 @@ impl Calls {
         self.ended(id, cx, outcome)
     }
 
+    /// Whether somebody still waits for the answer to a request.
+    pub(super) fn waits_for(&self, request: Handle, leg: CallId) -> bool {
+        self.legs.get(leg).is_some_and(|leg| leg.request == request)
+    }
+
     /// A call that waits for a request or an answer which was lost on its way.
     pub(super) fn waiting_for_nothing(&self, tasks: &Slab<Task>) -> Option<CallId> {
         let mut waiting = self.legs.iter().filter(|(_, leg)| leg.request != Handle::NONE);
@@ -578,6 +602,9 @@ impl Calls {
         for slot in self.slots.iter_mut().filter(|slot| slot.host == Some(host)) {
             slot.policy.reset();
             slot.watch(cx);
+            if let Some(pool) = slot.pool {
+                cx.close_pool(pool);
+            }
             if let Some(later) = slot.later {
                 let put_off = &mut self.put_off[later as usize];
                 let lost = put_off.clear();
@@ -650,6 +677,10 @@ impl Calls {
             let (balancer, service) = &mut self.balancers[stack.balancer as usize];
             balancer.done(leg.replica as usize, outcome, cx.engine.now());
             tell(balancer, *service, cx);
+        }
+        let connection = std::mem::take(&mut leg.connection);
+        if connection != Handle::NONE {
+            cx.give_back(connection, outcome);
         }
         self.outward(cx, id, layers, outcome)
     }
@@ -784,6 +815,10 @@ impl Calls {
             if why != Why::Unheard && cx.plan.services[edge.service as usize].cancel != Cancel::None {
                 cx.send_cancel(leg.edge, request);
             }
+            let connection = std::mem::take(&mut leg.connection);
+            if connection != Handle::NONE {
+                cx.give_up(connection, request);
+            }
         }
         let goes_on = if why == Why::Died { None } else { self.let_go_on(cx, id, first) };
         self.end_runners(cx, id, why);
@@ -833,6 +868,10 @@ impl Calls {
             let answer =
                 slot.policy.enter(&mut leg.passage(cx.engine.now(), crowd(slot, &self.put_off), &mut frame.word));
             slot.watch(cx);
+            if slot.pool.is_some() {
+                let wait = cx.engine.now() - Time::from_nanos(frame.word);
+                cx.note(Fact::PoolWaited { edge: leg.edge, bucket: leg.bucket, wait });
+            }
             let wait = match answer {
                 // Who takes a thread in the place of another begins its race when its event comes.
                 Enter::Proceed | Enter::Race(_) => Duration::ZERO,
@@ -1073,7 +1112,7 @@ impl Calls {
         let request = cx.begin(Task {
             from,
             edge: leg.edge,
-            pc: operation.keyed.filter(|_| token != 0).map_or(operation.entry, |keyed| keyed.entry),
+            pc: operation.first_step(token),
             caller: id,
             state: State::Travelling,
             token,
@@ -1089,7 +1128,10 @@ impl Calls {
         {
             cx.note(Fact::ZoneLeft { edge: leg.edge, bucket: leg.bucket });
         }
-        cx.send_request(request);
+        match stack.pool {
+            None => cx.send_request(request),
+            Some(pool) => leg.connection = cx.connect(request, pool),
+        }
         None
     }
 
@@ -1134,6 +1176,7 @@ impl Leg {
             runners: Handle::NONE,
             before: Handle::NONE,
             trace: UNTRACED,
+            connection: Handle::NONE,
         }
     }
 

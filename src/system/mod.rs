@@ -17,6 +17,7 @@
 pub mod cache;
 mod call;
 mod client;
+pub mod connections;
 mod effects;
 mod fault;
 pub mod fleet;
@@ -66,6 +67,7 @@ enum Event {
     Fault(fault::Event),
     Memory(memory::Event),
     Topic(topic::Event),
+    Connections(connections::Event),
 }
 
 /// Why a run ended before its time.
@@ -208,6 +210,7 @@ struct Context<'p> {
     effects: Effects,
     /// Whether an operation says that it has an effect.
     counts_effects: bool,
+    connections: connections::Connections,
 }
 
 impl Context<'_> {
@@ -242,9 +245,12 @@ impl Context<'_> {
 
     fn forget(&mut self, id: Handle) {
         let task = &self.tasks[id];
-        let (counts, effects) = (self.counts(task), task.about.effects);
+        let (counts, effects, connection) = (self.counts(task), task.about.effects, task.connection);
         self.counted -= u64::from(counts);
         self.tasks.remove(id);
+        if connection != Handle::NONE {
+            self.leaves_connection(connection, id);
+        }
         if effects != Handle::NONE {
             self.effects.leave(effects);
         }
@@ -348,13 +354,14 @@ impl<'p> World<'p> {
         let mut engine = Engine::new();
         // Prepared first, because there are only so many lanes and this delay is the most common one.
         let network = network::Network::new(plan, &streams, &mut engine);
-        let calls = call::Calls::new(plan, &hosts, &streams, &mut engine);
+        let first_service = hosts.first[plan.clients.len()];
+        let mut connections = connections::Connections::new(plan, first_service);
+        let calls = call::Calls::new(plan, &hosts, &streams, &mut engine, &mut connections);
         call::Calls::start_probing(plan, &hosts, &streams, &mut engine);
         let mut measure = Measure::new(plan);
         let caches = cache::Caches::new(plan, &hosts, &streams, &mut |cache, entries| {
             measure.note(Time::ZERO, Fact::Cache { cache, what: CacheFact::Entries(entries) });
         });
-        let first_service = hosts.first[plan.clients.len()];
         if traced > 0 {
             measure.follow(plan, seed, traced);
         }
@@ -403,6 +410,7 @@ impl<'p> World<'p> {
                     .collect(),
                 effects: Effects::default(),
                 counts_effects: plan.services.iter().flat_map(|it| &it.operations).any(|it| it.effect),
+                connections,
             },
         }
     }
@@ -414,6 +422,7 @@ impl<'p> World<'p> {
             client.start(&mut self.cx.engine);
         }
         self.faults.start(plan, &mut self.cx.engine);
+        self.cx.warm_pools();
         let limits = plan.limits;
         let end = plan.schedule.length;
         let last = (end + plan.schedule.drain).min(limits.time);
@@ -529,6 +538,9 @@ impl<'p> World<'p> {
             Event::Topic(topic::Event::Deliver { group }) => self.deliver(group),
             Event::Topic(topic::Event::ComesBack { message }) => self.topics.comes_back(cx, message),
             Event::Topic(topic::Event::TimedOut { message }) => self.topics.timed_out(cx, message),
+            Event::Network(network::Event::Connect(task)) => self.on_connect(task),
+            Event::Network(network::Event::Connected(task)) => self.on_connected(task),
+            Event::Connections(event) => self.on_connections(event),
         }
         self.settle();
     }
@@ -536,13 +548,13 @@ impl<'p> World<'p> {
     /// What reaches a process that stands still waits there unseen, in its order.
     fn holds(&mut self, event: Event) -> bool {
         let host = match event {
-            Event::Network(network::Event::Request(task) | network::Event::Cancel(task)) => {
-                self.cx.tasks.get(task).map(|task| task.host)
-            }
+            Event::Network(
+                network::Event::Request(task) | network::Event::Cancel(task) | network::Event::Connect(task),
+            ) => self.cx.tasks.get(task).map(|task| task.host),
             Event::Service(service::Event::FirstEnded(task)) | Event::Cache(cache::Event::Woken(task)) => {
                 self.cx.tasks.get(task).map(|task| task.host)
             }
-            Event::Network(network::Event::Answer(task)) => {
+            Event::Network(network::Event::Answer(task) | network::Event::Connected(task)) => {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
             Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
@@ -554,7 +566,8 @@ impl<'p> World<'p> {
             | Event::Cache(_)
             | Event::Fault(_)
             | Event::Memory(_)
-            | Event::Topic(_) => None,
+            | Event::Topic(_)
+            | Event::Connections(_) => None,
         };
         let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
         let instance = self.instances.at(host);
@@ -645,6 +658,9 @@ impl<'p> World<'p> {
     /// A request arrives at an instance.
     fn on_request(&mut self, task: Handle) {
         let host = self.cx.tasks[task].host;
+        if self.cx.tasks[task].connection != Handle::NONE && self.instances.at(host).is_up() && !self.accepts(task) {
+            return;
+        }
         let instance = self.instances.at(host);
         match instance.admit(task, &mut self.cx) {
             Admission::Taken => {}
@@ -871,6 +887,10 @@ impl<'p> World<'p> {
                         return;
                     }
                 }
+                Step::Shaken => {
+                    self.has_shaken(id);
+                    return;
+                }
                 Step::Refuse => {
                     let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
                     self.end(id, outcome);
@@ -1086,6 +1106,7 @@ impl<'p> World<'p> {
             lesser: Lesser::NOT,
             worker: if want_workers && parent.worker != Worker::Own { Worker::Wanted } else { Worker::NotNeeded },
             count: Count::Nothing,
+            connection: Handle::NONE,
             ..parent.clone()
         };
         // Last in, first out: made from the back, the first branch goes first.
@@ -1439,6 +1460,7 @@ impl<'p> World<'p> {
             self.pauses -= 1;
         }
         self.instances.at(host).clear(host, &mut self.cx);
+        self.cx.lose_connections(host, silent);
         let mut here = self.cx.tasks_at(host);
         here.retain(|&id| {
             let task = &self.cx.tasks[id];
@@ -1527,6 +1549,7 @@ impl<'p> World<'p> {
             + self.topics.bytes()
             + self.cx.tables.iter().flatten().flatten().map(Table::bytes).sum::<usize>()
             + self.cx.effects.bytes()
+            + self.cx.connections.bytes()
             + self.clients.iter().map(client::Client::bytes).sum::<usize>()
             + self.cx.rates.iter().flatten().map(Counts::bytes).sum::<usize>()
             + self.cx.measure.bytes();
@@ -1543,7 +1566,11 @@ impl<'p> World<'p> {
                 | client::Event::Gathered { client },
             ) => Some(self.cx.hosts.of_client(client)),
             Event::Network(
-                network::Event::Request(task) | network::Event::Answer(task) | network::Event::Cancel(task),
+                network::Event::Request(task)
+                | network::Event::Answer(task)
+                | network::Event::Cancel(task)
+                | network::Event::Connect(task)
+                | network::Event::Connected(task),
             )
             | Event::Service(service::Event::Worked(task) | service::Event::FirstEnded(task)) => host_of(task),
             Event::Service(service::Event::Serves(host))
@@ -1554,7 +1581,7 @@ impl<'p> World<'p> {
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
             Event::Cache(cache::Event::Woken(task)) => host_of(task),
-            Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) => None,
+            Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) | Event::Connections(_) => None,
             Event::Topic(event) => {
                 self.topics.client_of(self.cx.plan, event).map(|client| self.cx.hosts.of_client(client))
             }
@@ -1573,12 +1600,14 @@ impl<'p> World<'p> {
             assert!(self.instances.at_rest(), "nothing is under way, and yet a worker is busy or somebody waits");
             assert!(self.caches.at_rest(), "nothing is under way, and yet a cache fetches, or somebody waits for it");
             assert!(self.topics.at_rest(), "nothing is under way, and yet a message is being processed");
+            assert!(self.cx.connections.at_rest(), "nothing is under way, and yet a connection is in use");
             let tables = self.cx.tables.iter().flatten().flatten().all(Table::at_rest);
             // What waits to be made later can still have its effect a second time.
             let later = self.calls.has_put_off() || self.topics.has_messages();
             let remembers = !later && !self.cx.effects.at_rest();
             assert!(tables && !remembers, "nothing is under way, and yet a key is in use");
         }
+        self.cx.connections.check();
         let plan = self.cx.plan;
         self.topics.check(plan);
         let hosts = &self.cx.hosts;

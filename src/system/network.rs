@@ -4,7 +4,8 @@
 //! caller notices. A partition is a link that loses everything. A link with limited bandwidth sends one message after
 //! the other; what waits for it waits in order.
 //!
-//! Not modelled: connection set-up and retransmission. Their cost can be written into the latency of the link.
+//! Not modelled: retransmission. Its cost can be written into the latency of the link. Connections are set up where calls keep
+//! them: [`super::connections`].
 
 use crate::engine::{Delay, Dist, Duration, Engine, Handle, Stream, Streams, Time};
 
@@ -20,6 +21,10 @@ pub(super) enum Event {
     Answer(Handle),
     /// The news that nobody waits any more arrives at the server.
     Cancel(Handle),
+    /// A message that opens the connection of a request arrives at the instance.
+    Connect(Handle),
+    /// A message that opens it arrives at the caller.
+    Connected(Handle),
 }
 
 /// What happens to a message.

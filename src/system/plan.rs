@@ -17,7 +17,7 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
-use super::{cache, fleet, keys, memory};
+use super::{cache, connections, fleet, keys, memory};
 
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
@@ -251,6 +251,8 @@ pub struct Service {
     pub has_own_workers: bool,
     /// The operations, in order of the file: name, first step, sizes of request and response in bytes.
     pub operations: Vec<Operation>,
+    /// What connections to it cost, and how many it holds.
+    pub connections: Option<connections::Plan>,
 }
 
 /// What a service can be asked for.
@@ -270,6 +272,14 @@ pub struct Operation {
     pub effect: bool,
     /// What requests with a key do first, if keys are honoured.
     pub keyed: Option<Keyed>,
+}
+
+impl Operation {
+    /// The first step of a request with this key, or with none: zero.
+    #[must_use]
+    pub fn first_step(&self, token: u64) -> u32 {
+        self.keyed.filter(|_| token != 0).map_or(self.entry, |keyed| keyed.entry)
+    }
 }
 
 /// How keys are honoured.
@@ -437,6 +447,8 @@ pub enum Step {
     EndBehind,
     /// End as a request that was refused at the door.
     Refuse,
+    /// The work for a handshake is done.
+    Shaken,
     /// End well.
     End,
     /// Publish a message, or end with 503 if there is no room for it.

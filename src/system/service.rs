@@ -685,6 +685,15 @@ impl Instance {
         self.state == Life::Up
     }
 
+    /// How what comes to the process is answered if it is not there; with [`Outcome::Cancelled`] if nobody answers.
+    pub(super) fn knock(&self) -> Option<Outcome> {
+        match self.state {
+            Life::Up => None,
+            Life::Down { silent: true, .. } => Some(Outcome::Cancelled),
+            Life::Down { .. } | Life::Starting { .. } => Some(Outcome::Unreachable),
+        }
+    }
+
     /// Whether the process is there, and paused.
     pub(super) fn stands_still(&self) -> bool {
         self.pauses > 0 && self.state == Life::Up

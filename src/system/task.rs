@@ -61,6 +61,9 @@ pub(super) struct Task {
     pub looked: u32,
     /// What else is known of it.
     pub count: Count,
+    /// The connection over which it was sent, or which it opens first, and the round trips of the handshake that are left.
+    pub connection: Handle,
+    pub trips: u32,
 }
 
 /// What a request is for: handed on to the calls that are made for it.
@@ -132,6 +135,8 @@ impl Task {
             forked: Forked::default(),
             looked: u32::MAX,
             count: Count::Nothing,
+            connection: Handle::NONE,
+            trips: 0,
         }
     }
 

@@ -377,6 +377,39 @@ fn preset() -> impl Strategy<Value = String> {
     proptest::sample::select(names.to_vec()).prop_map(|name| format!("preset: {name}"))
 }
 
+fn connection_pool() -> impl Strategy<Value = String> {
+    let line = (
+        maybe(millis(0..60).prop_map(|wait| format!("max_wait: {wait}"))),
+        maybe((1..6_u32).prop_map(|waiting| format!("waiting: {waiting}"))),
+    );
+    let times = (
+        maybe(millis(1..200).prop_map(|time| format!("idle_timeout: {time}"))),
+        maybe(
+            (millis(1..300), maybe(Just("lifetime_jitter: 40%".to_owned())))
+                .prop_map(|(time, jitter)| format!("max_lifetime: {time}{jitter}")),
+        ),
+    );
+    let streams = maybe((1..5_u32).prop_map(|streams| format!("streams: {streams}")));
+    (1..6_u32, line, times, streams).prop_map(|(size, line, times, streams)| {
+        let warm = if size % 2 == 0 { ", warm: 2" } else { "" };
+        format!("connection_pool: {{ size: {size}{}{}{}{}{streams}{warm} }}", line.0, line.1, times.0, times.1)
+    })
+}
+
+/// What connections to a service cost, for a list of options.
+fn connections() -> impl Strategy<Value = String> {
+    let handshake = (maybe(law().prop_map(|law| format!("work: {law}"))), 1..4_u32)
+        .prop_map(|(work, trips)| format!("handshake: {{ round_trips: {trips}{work} }}"));
+    let door = (
+        maybe((1..12_u32).prop_map(|max| format!("max: {max}"))),
+        maybe(one_of(&["rate: 40/s, burst: 3", "rate: 200/s"])),
+    );
+    (door, maybe(handshake)).prop_map(|((max, rate), handshake)| {
+        let options = [max, rate, handshake].concat();
+        format!("connections: {{ {} }}", options.trim_start_matches(", "))
+    })
+}
+
 /// Policies, outermost first, as `policies: [...]`.
 fn stack() -> BoxedStrategy<String> {
     let policy = prop_oneof![
@@ -394,7 +427,17 @@ fn stack() -> BoxedStrategy<String> {
         1 => preset(),
         2 => credits(),
     ];
-    vec(policy, 0..=6).prop_map(|stack| format!("policies: [ {} ]", stack.join(", "))).boxed()
+    // Inside a pool there are only timeouts.
+    let pool = (connection_pool(), option::of(timeout()));
+    (vec(policy, 0..=6), option::weighted(0.4, pool))
+        .prop_map(|(mut stack, pool)| {
+            if let Some((pool, timeout)) = pool {
+                stack.push(pool);
+                stack.extend(timeout);
+            }
+            format!("policies: [ {} ]", stack.join(", "))
+        })
+        .boxed()
 }
 
 /// A step; a call goes to one of the services further down, if there is one.
@@ -737,6 +780,7 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
                 }),
         )
         .prop_map(Option::unwrap_or_default),
+        maybe(connections()),
     );
     let effects = (
         maybe(one_of(&["effect: true", "idempotent: true"])),
@@ -749,7 +793,7 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
         |(replicas, limits, habits, life, zones, (effects, steps))| {
             let options = [
                 limits.0, limits.1, limits.2, limits.3, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2,
-                life.3, life.4,
+                life.3, life.4, life.5,
             ];
             let mut options = options.concat().replace("[WEIGHTS]", &format!("{:?}", &[3, 1, 2][..replicas as usize]));
             options.push_str(&format!(", {zones}"));

@@ -16,8 +16,9 @@
 use super::brief;
 use super::diagnosis::{Diagnosis, Look, Mechanism, Remedy, counted, has, quoted};
 use super::herd::asked;
-use crate::measure::puts_off;
+use crate::measure::{keeps_connections, puts_off};
 use crate::scenario::experiment::VerdictName;
+use crate::system::plan::Step;
 
 /// The service with the largest gain in a run that is stuck, the queues of put-off calls that grow by themselves, and the messages that
 /// are delivered again and again.
@@ -29,7 +30,8 @@ pub(super) fn find(look: &Look<'_>) -> Vec<Diagnosis> {
     {
         let services = look.services().filter_map(|(service, entity)| judge(look, service, entity, late));
         let strongest = services.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1);
-        found.extend(strongest.or_else(|| collecting(look, late)).or_else(|| held_for_ever(look, late)));
+        let first = churn(look, late).or(strongest).or_else(|| collecting(look, late));
+        found.extend(first.or_else(|| held_for_ever(look, late)));
     }
     found
 }
@@ -117,6 +119,44 @@ fn judge(look: &Look<'_>, service: usize, entity: String, late: (f64, f64)) -> O
         return Some((gain, Diagnosis { mechanism, entity, since, evidence, remedy }));
     }
     None
+}
+
+/// Calls that are given up and close their connections, so that the next ones need handshakes, which take the time of calls. The edge
+/// that opens the most, and more than twice as many for each attempt as before the faults.
+fn churn(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
+    let since = look.faults()?.0;
+    let judged = look.edges().filter_map(|(number, edge, entity)| {
+        let costs = look.plan.services[edge.service as usize].connections.as_ref()?;
+        if costs.trips == 0 || !keeps_connections(edge) {
+            return None;
+        }
+        let (opened, sent) = (look.mean(&entity, "connections.opened", late), look.mean(&entity, "attempts", late));
+        let before = |metric: &str| look.figure("before", &entity, metric);
+        let usual = before("connections.opened") / before("attempts");
+        let chance = 3.0 / (sent * (late.1 - late.0)).sqrt();
+        (opened / sent > 2.0 * usual + chance).then_some((number, edge, entity, opened, opened / sent, usual))
+    });
+    let (number, edge, entity, opened, share, usual) = judged.reduce(|a, b| if b.3 > a.3 { b } else { a })?;
+    let service = &look.plan.services[edge.service as usize];
+    let program = service.connections.as_ref()?.program;
+    let load = match program.map(|program| &look.plan.steps[program as usize]) {
+        Some(Step::Work(law)) if service.cpus < u32::MAX => format!(
+            "; the handshakes alone ask for {} of {} CPUs of service/{}",
+            brief(opened * law.mean()),
+            brief(f64::from(service.cpus) * f64::from(service.replicas)),
+            service.name
+        ),
+        _ => String::new(),
+    };
+    let evidence = format!(
+        "connections that are closed with the calls that are given up sustain it: {entity} opens {} for each attempt (before: {}){load}",
+        brief(share),
+        brief(usual)
+    );
+    let text =
+        format!("let the connections of {entity} outlive calls that are given up: `streams`, or a longer timeout");
+    let set = look.set(number, "connection_pool.streams", "100");
+    Some(Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy: Remedy { text, set } })
 }
 
 /// A cache that asks this service, and whose hit ratio has not come back: because what comes too late fills nothing.

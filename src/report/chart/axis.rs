@@ -36,6 +36,8 @@ pub struct Scale {
     pub low: f64,
     pub high: f64,
     pub log: bool,
+    /// In what the ticks of a linear axis of time are counted.
+    clock: &'static str,
     start: f64,
     end: f64,
 }
@@ -74,7 +76,7 @@ impl Scale {
 
     fn bare(log: bool) -> Scale {
         let (low, high) = if log { (1.0, 10.0) } else { (0.0, 1.0) };
-        Scale { title: String::new(), ticks: Vec::new(), low, high, log, start: 0.0, end: 1.0 }
+        Scale { title: String::new(), ticks: Vec::new(), clock: "", low, high, log, start: 0.0, end: 1.0 }
     }
 
     fn linear(axis: &Axis, low: f64, high: f64, wanted: usize, ends: Ends) -> Scale {
@@ -87,7 +89,8 @@ impl Scale {
             let air = size * 0.1;
             (low, high) = (low - air, high + air);
         }
-        let (divisor, _) = clock(axis.unit, low.abs().max(high.abs()));
+        // Its ticks may reach up to where the next unit begins, and are still counted in this one.
+        let (divisor, clock) = clock(axis.unit, low.abs().max(high.abs()));
         // Counts have no halves, but their means have: below one they are numbers like any other.
         let whole = axis.unit == Unit::Count && high - low >= 1.0;
         let step = nice((high - low) / divisor / wanted as f64, whole) * divisor;
@@ -107,7 +110,7 @@ impl Scale {
             let value = (first + f64::from(index)) * step;
             Tick { value, label: label(axis.unit, value / divisor, step / divisor) }
         });
-        Scale { ticks: ticks.collect(), low, high, ..Scale::bare(false) }
+        Scale { ticks: ticks.collect(), clock, low, high, ..Scale::bare(false) }
     }
 
     fn logarithmic(unit: Unit, low: f64, high: f64, wanted: usize, ends: Ends) -> Scale {
@@ -189,7 +192,7 @@ fn title(axis: &Axis, scale: &Scale) -> String {
     let unit = match axis.unit {
         // On a logarithmic axis every tick carries its own unit, on a linear one they all have the same.
         Unit::Seconds if axis.log || scale.ticks.is_empty() => "",
-        Unit::Seconds => clock(Unit::Seconds, scale.low.abs().max(scale.high.abs())).1,
+        Unit::Seconds => scale.clock,
         Unit::PerSecond if label.ends_with("per second") || label.ends_with("/s") => "",
         Unit::PerSecond => "per second",
         Unit::Share | Unit::Count | Unit::Factor | Unit::Plain => "",
@@ -395,6 +398,7 @@ mod tests {
     #[test]
     fn the_axis_says_the_unit_that_its_ticks_leave_out() {
         assert_eq!(title(Unit::Seconds, false, &[0.0, 300.0]), "latency (seconds)");
+        assert_eq!(title(Unit::Seconds, false, &[0.0, 0.98]), "latency (ms)", "as its ticks, up to 1000");
         assert_eq!(title(Unit::Seconds, false, &[0.02]), "latency (ms)");
         assert_eq!(title(Unit::Seconds, false, &[40_000.0]), "latency (hours)");
         assert_eq!(title(Unit::Seconds, true, &[0.02, 1.0]), "latency");
