@@ -17,7 +17,7 @@ use crate::scenario::model::{Operation, Service};
 use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
-use crate::system::cache;
+use crate::system::{cache, replication};
 use crate::{admission, balance};
 
 /// Every fault, with one line.
@@ -62,7 +62,7 @@ const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
 /// The patterns of callers, of servers and of balancers, and the parts that are patterns themselves.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
-    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS)
+    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS).chain(replication::PATTERNS)
 }
 
 /// Points that are told one by one.
@@ -246,7 +246,7 @@ pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
     let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
-    let parts = cache::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "parts"));
+    let parts = cache::PATTERNS.iter().chain(replication::PATTERNS).map(|it| (it.name, it.line.to_owned(), "parts"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
@@ -360,6 +360,7 @@ fn manual(name: &str, kind: &str) -> Option<String> {
     let reference = match kind {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
+        "parts" if name == "replication" => Reference::of::<replication::Spec>(),
         "parts" => Reference::of::<cache::Spec>(),
         // An algorithm, or an option around it.
         "balancers" => {

@@ -104,6 +104,23 @@ pub(crate) enum Fact {
     BreakerMoved { breaker: u32, host: Option<u32>, from: Position, to: Position },
     /// Something happened at a cache.
     Cache { cache: u32, what: CacheFact },
+    /// Something happened at a service whose replicas have one state.
+    Database { service: u32, what: DatabaseFact },
+}
+
+/// What happened at a database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DatabaseFact {
+    /// A read has ended; stale, if it has missed a write that was answered so long ago.
+    Read { stale: Option<Duration> },
+    /// A write is answered.
+    Written,
+    /// So many writes that were answered are not at the new primary.
+    Lost(u64),
+    /// Another replica has become the primary.
+    FailedOver,
+    /// The primary is there, or not.
+    Primary { is_there: bool },
 }
 
 /// What happened at a cache.
@@ -245,6 +262,16 @@ mod at {
         pub(crate) const LOST: usize = 16;
         pub(crate) const SIZE: usize = 17;
     }
+    pub(super) mod database {
+        pub(crate) const WRITES: usize = 0;
+        pub(crate) const READS: usize = 1;
+        pub(crate) const STALE: usize = 2;
+        pub(crate) const LOST: usize = 3;
+        pub(crate) const FAILOVERS: usize = 4;
+        /// Whether there is no primary, as an integral over time.
+        pub(crate) const WITHOUT: usize = 5;
+        pub(crate) const SIZE: usize = 6;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -268,6 +295,8 @@ struct Layout {
     fleets: Vec<Option<usize>>,
     links: usize,
     caches: usize,
+    /// For each service whose replicas have one state, the offset of that.
+    databases: Vec<Option<usize>>,
     width: usize,
 }
 
@@ -301,6 +330,14 @@ impl Layout {
         });
         let fleets = fleets.collect();
         let caches = links + plan.links.len() * at::link::SIZE;
+        let mut width = caches + plan.caches.len() * at::cache::SIZE;
+        let databases = plan.services.iter().map(|service| {
+            service.replication.as_ref().map(|_| {
+                width += at::database::SIZE;
+                width - at::database::SIZE
+            })
+        });
+        let databases = databases.collect();
         Self {
             clients,
             edges,
@@ -311,7 +348,8 @@ impl Layout {
             fleets,
             links,
             caches,
-            width: caches + plan.caches.len() * at::cache::SIZE,
+            databases,
+            width,
         }
     }
 
@@ -440,6 +478,9 @@ pub(crate) struct Measure {
     edges: Vec<Latency>,
     waits: Vec<Vec<Histogram>>,
     sojourns: Vec<Vec<Histogram>>,
+    /// For each service whose replicas have one state: the gauge of its being without a primary, and how long stale reads have missed what
+    /// they did not see, by segment.
+    databases: Vec<Option<(u32, Vec<Histogram>)>>,
     /// Follows some requests, if that was asked for.
     recorder: Option<Box<Recorder>>,
 }
@@ -546,6 +587,11 @@ impl Measure {
         let cache_gauges = (0..plan.caches.len() as u32)
             .map(|it| (gauge(layout.cache(it) + at::cache::ENTRIES), gauge(layout.cache(it) + at::cache::BEHIND)))
             .collect();
+        let databases = layout.databases.iter().map(|at| {
+            let without = gauge((*at)? + at::database::WITHOUT);
+            Some((without, vec![Histogram::default(); segments]))
+        });
+        let databases = databases.collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
             reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
@@ -586,6 +632,7 @@ impl Measure {
             edges: vec![Latency::new(segments); plan.edges.len()],
             waits: histograms(),
             sojourns: histograms(),
+            databases,
             recorder: None,
             layout,
         }
@@ -644,7 +691,8 @@ impl Measure {
         let latencies: usize = self.clients.iter().chain(&self.edges).map(Latency::bytes).sum();
         let recent: usize = self.tracks.iter().flat_map(|track| &track.recent).map(|it| it.answers.bytes()).sum();
         let times: usize = self.waits.iter().chain(&self.sojourns).flatten().map(Histogram::bytes).sum();
-        self.rows.capacity() * 8 + latencies + recent + times
+        let stale: usize = self.databases.iter().flatten().flat_map(|it| &it.1).map(Histogram::bytes).sum();
+        self.rows.capacity() * 8 + latencies + recent + times + stale
     }
 
     /// A fact is heard.
@@ -776,6 +824,31 @@ impl Measure {
                 }
             }
             Fact::Cache { cache, what } => self.on_cache(now, cache, what),
+            Fact::Database { service, what } => self.on_database(now, service as usize, what),
+        }
+    }
+
+    fn on_database(&mut self, now: Time, service: usize, what: DatabaseFact) {
+        let at = self.layout.databases[service].expect("the replicas have one state");
+        match what {
+            DatabaseFact::Read { stale } => {
+                self.count_now(at + at::database::READS, 1);
+                if let Some(missing) = stale {
+                    self.count_now(at + at::database::STALE, 1);
+                    let segment = self.segment_of[self.bucket] as usize;
+                    if let Some((_, staleness)) = &mut self.databases[service] {
+                        staleness[segment].record(missing);
+                    }
+                }
+            }
+            DatabaseFact::Written => self.count_now(at + at::database::WRITES, 1),
+            DatabaseFact::Lost(writes) => self.count_now(at + at::database::LOST, writes),
+            DatabaseFact::FailedOver => self.count_now(at + at::database::FAILOVERS, 1),
+            DatabaseFact::Primary { is_there } => {
+                if let Some(without) = self.databases[service].as_ref().map(|it| it.0) {
+                    self.change(without, now, if is_there { -1 } else { 1 });
+                }
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
-use super::{cache, fleet, keys};
+use super::{cache, fleet, keys, replication};
 
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
@@ -237,6 +237,8 @@ pub struct Service {
     pub has_own_workers: bool,
     /// The operations, in order of the file: name, first step, sizes of request and response in bytes.
     pub operations: Vec<Operation>,
+    /// How its replicas have one state, if they do.
+    pub replication: Option<replication::Plan>,
 }
 
 /// What a service can be asked for.
@@ -256,6 +258,8 @@ pub struct Operation {
     pub effect: bool,
     /// What requests with a key do first, if keys are honoured.
     pub keyed: Option<Keyed>,
+    /// Which replicas are asked for it, where they have one state.
+    pub reads: replication::Reads,
 }
 
 /// How keys are honoured.
@@ -421,6 +425,10 @@ pub enum Step {
     },
     /// End well, if this runs in the background because of a [`Step::Behind`].
     EndBehind,
+    /// What was written is there, at the primary of a database; go on when those have it for whom the answer waits.
+    Commit,
+    /// What was read is there, at a replica of a database.
+    Read,
     /// End as a request that was refused at the door.
     Refuse,
     /// End well.
