@@ -7,6 +7,7 @@ mod balance;
 mod caches;
 mod cancel;
 mod clients;
+mod databases;
 mod door;
 mod effects;
 mod faults;
