@@ -294,13 +294,7 @@ impl Balancer {
 
     /// As [`Balancer::pick`], among the replicas of the first of these groups that has one: only some may serve the request. They are
     /// in rising order. One that is to be avoided is rather left for the second group.
-    pub(crate) fn pick_of(
-        &mut self,
-        groups: [&[u32]; 2],
-        now: Time,
-        key: u64,
-        avoid: Option<usize>,
-    ) -> Option<usize> {
+    pub(crate) fn pick_of(&mut self, groups: [&[u32]; 2], now: Time, key: u64, avoid: Option<usize>) -> Option<usize> {
         match &mut self.health {
             None => {
                 let but = avoid.map(|replica| replica as u32);

@@ -62,7 +62,12 @@ const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
 /// The patterns of callers, of servers and of balancers, and the parts that are patterns themselves.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
-    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS).chain(replication::PATTERNS)
+    PATTERNS
+        .iter()
+        .chain(admission::PATTERNS)
+        .chain(balance::PATTERNS)
+        .chain(cache::PATTERNS)
+        .chain(replication::PATTERNS)
 }
 
 /// Points that are told one by one.

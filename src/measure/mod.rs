@@ -338,19 +338,7 @@ impl Layout {
             })
         });
         let databases = databases.collect();
-        Self {
-            clients,
-            edges,
-            services,
-            instances,
-            breakers: next,
-            queues,
-            fleets,
-            links,
-            caches,
-            databases,
-            width,
-        }
+        Self { clients, edges, services, instances, breakers: next, queues, fleets, links, caches, databases, width }
     }
 
     fn client(&self, client: u32) -> usize {

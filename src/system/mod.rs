@@ -545,9 +545,7 @@ impl<'p> World<'p> {
             }
             Event::Service(service::Event::FirstEnded(task))
             | Event::Cache(cache::Event::Woken(task))
-            | Event::Replication(replication::Event::Replicated(task)) => {
-                self.cx.tasks.get(task).map(|task| task.host)
-            }
+            | Event::Replication(replication::Event::Replicated(task)) => self.cx.tasks.get(task).map(|task| task.host),
             Event::Network(network::Event::Answer(task)) => {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
@@ -1617,9 +1615,9 @@ impl<'p> World<'p> {
             Event::Probe { host, .. } => Some(host),
             Event::Cache(cache::Event::Woken(task)) => host_of(task),
             Event::Replication(replication::Event::Replicated(task)) => host_of(task),
-            Event::Replication(
-                replication::Event::Noticed(service) | replication::Event::Chosen(service),
-            ) => Some(self.cx.hosts.of_service(service)),
+            Event::Replication(replication::Event::Noticed(service) | replication::Event::Chosen(service)) => {
+                Some(self.cx.hosts.of_service(service))
+            }
             Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) => None,
         };
         match host.map(|host| self.cx.hosts.part_of(host)) {

@@ -105,7 +105,8 @@ fn writes_do_not_disturb_the_turns_of_the_reads() {
 /// standard deviations are 50 and 112 ms. A write a second: none is held up by the one before it.
 #[test]
 fn the_answer_of_a_write_waits_for_nobody_for_one_or_for_all() {
-    for (mode, mean, sd) in [("asynchronous", 0.0, 0.0), ("semi_synchronous", 0.05, 0.05), ("synchronous", 0.15, 0.112)] {
+    for (mode, mean, sd) in [("asynchronous", 0.0, 0.0), ("semi_synchronous", 0.05, 0.05), ("synchronous", 0.15, 0.112)]
+    {
         let options = format!("mode: {mode}, lag: {{ exponential: 100ms }}");
         let client = "writers: { calls: db.put, arrivals: { constant: 1/s } }";
         let ran = run(&model(&options, client), "{ length: 4000s }");
@@ -191,8 +192,9 @@ fn what_was_acknowledged_by_a_follower_is_not_lost() {
 #[test]
 fn a_primary_that_comes_back_in_time_stays_the_primary() {
     for (options, lasts, failed) in [(FAILOVER, "1s", 10), ("lag: 500ms", "20s", 200), (FAILOVER, "4s", 50)] {
-        let experiment =
-            format!("{{ length: 40050ms, faults: [ {{ at: 10050ms, for: {lasts}, crash: {{ service: db, replica: 0 }} }} ] }}");
+        let experiment = format!(
+            "{{ length: 40050ms, faults: [ {{ at: 10050ms, for: {lasts}, crash: {{ service: db, replica: 0 }} }} ] }}"
+        );
         let ran = writers(options, &experiment);
         assert_eq!(ran.count(DB, "writes"), 400 - failed, "{lasts}");
         assert_eq!((ran.value(DB, "lost_writes"), ran.value(DB, "failovers")), (0.0, 0.0), "{lasts}");
@@ -227,7 +229,8 @@ fn one_that_was_replaced_while_it_stood_still_writes_no_more() {
 /// Those that have waited for a follower as the primary stood still wait for it again: the way begins anew.
 #[test]
 fn a_write_waits_until_a_follower_has_it_whatever_happens_meanwhile() {
-    let pause = "{ length: 20050ms, drain: 5s, faults: [ { at: 10050ms, for: 2s, pause: { service: db, replica: 0 } } ] }";
+    let pause =
+        "{ length: 20050ms, drain: 5s, faults: [ { at: 10050ms, for: 2s, pause: { service: db, replica: 0 } } ] }";
     let ran = writers("mode: synchronous, lag: 500ms", pause);
     // The write of 9.6 s would have been answered at 10.1 s; it is 12.55 s now.
     assert_eq!(ran.millis("client/writers", "latency.max"), 2_950);
