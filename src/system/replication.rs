@@ -491,3 +491,68 @@ impl Replica {
         self.role == Role::Follower && self.is_there && self.is_whole
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::replication;
+
+    fn database(mode: Mode) -> Database {
+        let service = plan::Service {
+            name: "db".to_owned(),
+            replicas: 3,
+            workers: 1,
+            cpus: 1,
+            queue: Default::default(),
+            shed: None,
+            limit: None,
+            rate_limit: None,
+            balance: Default::default(),
+            zones: Vec::new(),
+            releases_worker: false,
+            cancel: plan::Cancel::None,
+            deadline: false,
+            slowdown: plan::Slowdown::None,
+            startup: Duration::ZERO,
+            warmup: (Duration::ZERO, 1.0),
+            refusal: None,
+            has_own_workers: false,
+            operations: Vec::new(),
+            replication: None,
+        };
+        let plan = replication::Plan { mode, lag: Dist::Constant(Duration::from_millis(100)), failover: None };
+        Database::new(0, &service, &plan, &Streams::new(1))
+    }
+
+    fn at(ms: u64) -> Time {
+        Time::ZERO + Duration::from_millis(ms)
+    }
+
+    /// A hundred thousand keys, one each millisecond: what is remembered is what was written within the lag.
+    #[test]
+    fn only_keys_that_somebody_has_not_got_are_remembered() {
+        let mut database = database(Mode::Asynchronous);
+        for ms in 0..100_000 {
+            let position = database.write(ms, at(ms));
+            database.acknowledge(position, at(ms));
+            assert!(database.log.len() <= 101 && database.recent.len() <= 101, "{} at {ms} ms", database.log.len());
+        }
+        assert_eq!(database.read(1, 99_950, at(100_000), at(100_000)), Some(Duration::from_millis(50)));
+        assert_eq!(database.read(1, 99_900, at(100_000), at(100_000)), None);
+        assert_eq!(database.read(0, 99_950, at(100_000), at(100_000)), None);
+        database.catch_up(at(200_000));
+        assert!(database.log.is_empty() && database.recent.is_empty());
+        database.check_sums();
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_not_missed() {
+        let mut database = database(Mode::Synchronous);
+        let position = database.write(7, at(0));
+        assert_eq!(database.ready_at(position, at(0)), at(100));
+        assert_eq!(database.read(1, 7, at(50), at(50)), None);
+        database.acknowledge(position, at(100));
+        assert_eq!(database.read(1, 7, at(150), at(150)), None);
+        database.check_sums();
+    }
+}
