@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use assert_cmd::Command;
+use blackstart::policy::Pattern;
 use blackstart::policy::presets::{Kind, PRESETS, Preset};
 use blackstart::scenario::experiment::Experiment;
 use blackstart::scenario::model::Model;
 use blackstart::scenario::source::Place;
-use blackstart::system::{cache, topic};
+use blackstart::system::{cache, replication, topic};
 use blackstart::{admission, balance, policy};
 use serde_json::Value;
 
@@ -104,6 +105,11 @@ fn every_key_of_the_files_is_used_in_a_shipped_file() {
     assert!(known.len() > 100 && missing.is_empty(), "no shipped file uses {missing:?}");
 }
 
+fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
+    let callers_and_servers = policy::PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS);
+    callers_and_servers.chain(cache::PATTERNS).chain(replication::PATTERNS).chain(topic::PATTERNS)
+}
+
 #[test]
 fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
     let read = |path: &Path| std::fs::read_to_string(path).expect("pages are text");
@@ -124,13 +130,7 @@ fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
     named.extend(readme.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned())));
     let missing: Vec<_> = shipped.difference(&named).collect();
     assert!(missing.is_empty(), "the README does not tell of {missing:?}");
-    for pattern in policy::PATTERNS
-        .iter()
-        .chain(admission::PATTERNS)
-        .chain(balance::PATTERNS)
-        .chain(cache::PATTERNS)
-        .chain(topic::PATTERNS)
-    {
+    for pattern in all_patterns() {
         let names = names_in(pattern.page);
         let gone: Vec<_> = names.difference(&shipped).collect();
         assert!(!names.is_empty() && gone.is_empty(), "the page of {} names {names:?}", pattern.name);
@@ -139,13 +139,7 @@ fn pages_name_experiments_that_ship_and_each_experiment_is_named() {
 
 #[test]
 fn every_name_that_can_be_listed_can_be_explained() {
-    for pattern in policy::PATTERNS
-        .iter()
-        .chain(admission::PATTERNS)
-        .chain(balance::PATTERNS)
-        .chain(cache::PATTERNS)
-        .chain(topic::PATTERNS)
-    {
+    for pattern in all_patterns() {
         let manual = printed(&["explain", pattern.name]);
         assert!(manual.contains(pattern.line) && manual.contains("makes things worse"), "{manual}");
         assert!(

@@ -14,7 +14,7 @@
 use super::health_check::Checks;
 use super::outlier_ejection::Outliers;
 use super::slow_start::SlowStart;
-use super::{Balance, News, zones};
+use super::{Balance, News, pick_some, zones};
 use crate::engine::{Stream, Time};
 use crate::outcome::Outcome;
 
@@ -174,6 +174,46 @@ impl Health {
                 return Some(replica);
             }
             self.candidates.retain(|&other| other as usize != replica);
+        }
+        None
+    }
+
+    /// As [`Health::pick`], among the replicas of the first of these groups that has one. Those of the zone that would be picked from come
+    /// before the others, whatever spills over: there may be none of the group in it.
+    pub(super) fn pick_of(
+        &mut self,
+        by: &mut dyn Balance,
+        groups: [&[u32]; 2],
+        now: Time,
+        key: u64,
+        avoid: Option<usize>,
+    ) -> Option<usize> {
+        self.look(now);
+        if std::mem::take(&mut self.is_stale) {
+            self.refresh();
+        }
+        let sides = match &mut self.zones {
+            Some(Zones { stays: Some(stays), own, others, chance, .. }) => {
+                let home = *stays >= 1.0 || (*stays > 0.0 && chance.chance(*stays));
+                if home { [own.usable(), others.usable()] } else { [others.usable(), own.usable()] }
+            }
+            _ => [self.all.usable(), &[]],
+        };
+        let mut slow_start = self.slow_start.as_mut().filter(|it| it.is_on(now));
+        for but in [avoid.map(|replica| replica as u32), None] {
+            for (group, side) in groups.into_iter().flat_map(|group| sides.map(|side| (group, side))) {
+                self.candidates.clear();
+                let may = |replica: &&u32| Some(**replica) != but && side.binary_search(replica).is_ok();
+                self.candidates.extend(group.iter().filter(may));
+                while !self.candidates.is_empty() {
+                    let replica = pick_some(by, key, &self.candidates);
+                    let takes = |it: &mut &mut SlowStart| it.takes(replica, now);
+                    if self.candidates.len() == 1 || slow_start.as_mut().is_none_or(takes) {
+                        return Some(replica);
+                    }
+                    self.candidates.retain(|&other| other as usize != replica);
+                }
+            }
         }
         None
     }

@@ -292,6 +292,30 @@ impl Balancer {
         }
     }
 
+    /// As [`Balancer::pick`], among the replicas of the first of these groups that has one: only some may serve the request. They are
+    /// in rising order. One that is to be avoided is rather left for the second group.
+    pub(crate) fn pick_of(&mut self, groups: [&[u32]; 2], now: Time, key: u64, avoid: Option<usize>) -> Option<usize> {
+        match &mut self.health {
+            None => {
+                let but = avoid.map(|replica| replica as u32);
+                for but in [but, None] {
+                    for group in groups {
+                        let may = |replica: &u32| Some(*replica) != but;
+                        if group.iter().all(may) && !group.is_empty() {
+                            return Some(pick_some(self.by.as_mut(), key, group));
+                        }
+                        let some: Vec<u32> = group.iter().copied().filter(may).collect();
+                        if !some.is_empty() {
+                            return Some(pick_some(self.by.as_mut(), key, &some));
+                        }
+                    }
+                }
+                None
+            }
+            Some(health) => health.pick_of(self.by.as_mut(), groups, now, key, avoid),
+        }
+    }
+
     /// A request was sent to this replica.
     pub(crate) fn sent(&mut self, replica: usize) {
         self.by.sent(replica);
@@ -335,6 +359,14 @@ impl Balancer {
     /// Whether it knows of no request under way.
     pub(crate) fn at_rest(&self) -> bool {
         self.by.at_rest()
+    }
+}
+
+/// Picks one of these. Where there is no choice, the turns of those who are chosen among others stay what they are.
+fn pick_some(by: &mut dyn Balance, key: u64, among: &[u32]) -> usize {
+    match among {
+        [only] => *only as usize,
+        _ => by.pick_among(key, among),
     }
 }
 

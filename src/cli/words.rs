@@ -17,7 +17,7 @@ use crate::scenario::model::{Client, Operation, Service};
 use crate::scenario::other_names::{letters, other_name};
 use crate::scenario::source::{Sources, did_you_mean};
 use crate::scenario::tree;
-use crate::system::{cache, topic};
+use crate::system::{cache, replication, topic};
 use crate::{admission, balance};
 
 /// Every fault, with one line.
@@ -73,7 +73,13 @@ const VERDICTS: &str = include_str!("../../docs/verdicts.md");
 
 /// The patterns of callers, of servers and of balancers, and the parts that are patterns themselves.
 fn all_patterns() -> impl Iterator<Item = &'static Pattern> {
-    PATTERNS.iter().chain(admission::PATTERNS).chain(balance::PATTERNS).chain(cache::PATTERNS).chain(topic::PATTERNS)
+    PATTERNS
+        .iter()
+        .chain(admission::PATTERNS)
+        .chain(balance::PATTERNS)
+        .chain(cache::PATTERNS)
+        .chain(replication::PATTERNS)
+        .chain(topic::PATTERNS)
 }
 
 /// Points that are told one by one.
@@ -246,7 +252,8 @@ pub(super) fn explain(name: &str) -> u8 {
     let patterns = PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "policies"));
     let servers = admission::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "servers"));
     let balancers = balance::PATTERNS.iter().map(|it| (it.name, it.line.to_owned(), "balancers"));
-    let parts = cache::PATTERNS.iter().chain(topic::PATTERNS).map(|it| (it.name, it.line.to_owned(), "parts"));
+    let parts = cache::PATTERNS.iter().chain(replication::PATTERNS).chain(topic::PATTERNS);
+    let parts = parts.map(|it| (it.name, it.line.to_owned(), "parts"));
     let faults = FAULTS.iter().map(|it| (it.0, it.1.to_owned(), "faults"));
     let metrics = METRICS.iter().map(|it| (it.name, format!("{} (of: {})", it.meaning, it.of.join(", ")), "metrics"));
     let failures = FAILURES.iter().map(|it| (it.0, it.1.to_owned(), "failures"));
@@ -361,6 +368,7 @@ fn manual(name: &str, kind: &str) -> Option<String> {
         "policies" => Reference::of::<Written>(),
         "faults" => Reference::of::<Fault>(),
         "parts" => match name {
+            "replication" => Reference::of::<replication::Spec>(),
             "topic" => Reference::of::<topic::Spec>(),
             // An option of a client.
             "consumes" => Reference::of::<Client>(),

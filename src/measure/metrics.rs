@@ -22,7 +22,7 @@ pub struct Metric {
     /// Its name, as in files and tables.
     pub name: &'static str,
     /// The kinds of entity that have it: `client`, `edge`, `service`, `instance`, `breaker`, `queue`, `cache`, `fleet`, `memory`,
-    /// `topic`, `group`, `link`.
+    /// `topic`, `group`, `database`, `link`.
     pub of: &'static [&'static str],
     /// Its unit.
     pub quantity: Quantity,
@@ -55,6 +55,7 @@ const TOPICS: &[&str] = &["topic"];
 const GROUPS: &[&str] = &["group"];
 const LATE: &[&str] = &["client", "edge", "group"];
 const LOST: &[&str] = &["link", "group"];
+const DATABASES: &[&str] = &["database"];
 
 macro_rules! metrics {
     ($($name:literal, $of:expr, $quantity:ident, $in_time:literal, $meaning:literal;)*) => {
@@ -194,6 +195,17 @@ pub const METRICS: &[Metric] = metrics! {
     "messages", LINKS, PerSecond, false, "messages carried by the link; those lost on it are not among them";
     "lost", LOST, PerSecond, false, "messages lost on the link; of a group that gets each at most once, those that were not processed";
     "bytes", LINKS, PerSecond, false, "bytes of the messages carried";
+    "writes", DATABASES, PerSecond, true, "writes that were acknowledged";
+    "reads", DATABASES, PerSecond, true, "reads that ended well, at any replica";
+    "stale_reads", DATABASES, PerSecond, true, "reads that missed a write of their key which had been acknowledged before they came to the replica";
+    "stale_share", DATABASES, Share, true, "share of the reads that were stale";
+    "staleness.mean", DATABASES, Seconds, false, "for how long what a stale read missed had been acknowledged, mean";
+    "staleness.p50", DATABASES, Seconds, false, "for how long what a stale read missed had been acknowledged, median";
+    "staleness.p99", DATABASES, Seconds, false, "for how long what a stale read missed had been acknowledged, 99th percentile";
+    "staleness.max", DATABASES, Seconds, false, "for how long what a stale read missed had been acknowledged, largest";
+    "lost_writes", DATABASES, Count, true, "acknowledged writes that the replica which became the primary did not have";
+    "failovers", DATABASES, Count, false, "times that another replica became the primary";
+    "without_primary", DATABASES, Share, true, "share of the time in which there was no primary: it was down or stood still, and no other had been chosen";
 };
 
 /// The metric of this name.

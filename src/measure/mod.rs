@@ -123,6 +123,8 @@ pub(crate) enum Fact {
     Freed { service: u32 },
     /// A call has waited so long for a place in a pool, and has one.
     PoolWaited { edge: u32, bucket: u32, wait: Duration },
+    /// Something happened at a service whose replicas have one state.
+    Database { service: u32, what: DatabaseFact },
 }
 
 /// What happened to the memory of an instance.
@@ -155,6 +157,21 @@ pub(crate) enum GroupFact {
     DroppedOld,
     /// It was processed when it had been given to somebody else already.
     Late,
+}
+
+/// What happened at a database.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DatabaseFact {
+    /// A read has ended; stale, if it has missed a write that was answered so long ago.
+    Read { stale: Option<Duration> },
+    /// A write is answered.
+    Written,
+    /// So many writes that were answered are not at the new primary.
+    Lost(u64),
+    /// Another replica has become the primary.
+    FailedOver,
+    /// The primary is there, or not.
+    Primary { is_there: bool },
 }
 
 /// What happened at a cache.
@@ -325,6 +342,16 @@ mod at {
         pub(crate) const LAG_MAX: usize = 9;
         pub(crate) const SIZE: usize = 10;
     }
+    pub(super) mod database {
+        pub(crate) const WRITES: usize = 0;
+        pub(crate) const READS: usize = 1;
+        pub(crate) const STALE: usize = 2;
+        pub(crate) const LOST: usize = 3;
+        pub(crate) const FAILOVERS: usize = 4;
+        /// Whether there is no primary, as an integral over time.
+        pub(crate) const WITHOUT: usize = 5;
+        pub(crate) const SIZE: usize = 6;
+    }
     pub(super) mod link {
         pub(crate) const MESSAGES: usize = 0;
         pub(crate) const LOST: usize = 1;
@@ -369,6 +396,8 @@ struct Layout {
     /// For each edge whose calls keep connections, and for each service to which they are kept: their offsets.
     pools: Vec<Option<usize>>,
     doors: Vec<Option<usize>>,
+    /// For each service whose replicas have one state, the offset of that.
+    databases: Vec<Option<usize>>,
     width: usize,
 }
 
@@ -413,6 +442,8 @@ impl Layout {
         let pools = plan.edges.iter().map(|edge| keeps_connections(edge).then(|| room(at::pool::SIZE))).collect();
         let doors = (0..plan.services.len()).map(|it| holds_connections(plan, it).then(|| room(at::door::SIZE)));
         let doors = doors.collect();
+        let databases =
+            plan.services.iter().map(|it| it.replication.as_ref().map(|_| room(at::database::SIZE))).collect();
         Self {
             clients,
             edges,
@@ -428,6 +459,7 @@ impl Layout {
             memories,
             pools,
             doors,
+            databases,
             width,
         }
     }
@@ -570,6 +602,9 @@ pub(crate) struct Measure {
     edges: Vec<Latency>,
     waits: Vec<Vec<Histogram>>,
     sojourns: Vec<Vec<Histogram>>,
+    /// For each service whose replicas have one state: the gauge of its being without a primary, and how long stale reads have missed what
+    /// they did not see, by segment.
+    databases: Vec<Option<(u32, Vec<Histogram>)>>,
     /// Follows some requests, if that was asked for.
     recorder: Option<Box<Recorder>>,
 }
@@ -710,6 +745,11 @@ impl Measure {
         let groups: Vec<Backlog> = groups.collect();
         let pool_gauges = layout.pools.iter().map(|at| at.map(|at| gauge(at + at::pool::OPEN))).collect();
         let door_gauges = layout.doors.iter().map(|at| at.map(|at| gauge(at + at::door::HELD))).collect();
+        let databases = layout.databases.iter().map(|at| {
+            let without = gauge((*at)? + at::database::WITHOUT);
+            Some((without, vec![Histogram::default(); segments]))
+        });
+        let databases = databases.collect();
         let histograms = || vec![vec![Histogram::default(); segments]; plan.services.len()];
         Self {
             reach: (0..plan.clients.len()).map(|client| reach(plan, client)).collect(),
@@ -754,6 +794,7 @@ impl Measure {
             edges: vec![Latency::new(segments); plan.edges.len()],
             waits: histograms(),
             sojourns: histograms(),
+            databases,
             recorder: None,
             layout,
         }
@@ -812,7 +853,8 @@ impl Measure {
         let latencies: usize = self.clients.iter().chain(&self.edges).map(Latency::bytes).sum();
         let recent: usize = self.tracks.iter().flat_map(|track| &track.recent).map(|it| it.answers.bytes()).sum();
         let times: usize = self.waits.iter().chain(&self.sojourns).flatten().map(Histogram::bytes).sum();
-        self.rows.capacity() * 8 + latencies + recent + times
+        let stale: usize = self.databases.iter().flatten().flat_map(|it| &it.1).map(Histogram::bytes).sum();
+        self.rows.capacity() * 8 + latencies + recent + times + stale
     }
 
     /// A fact is heard.
@@ -966,6 +1008,31 @@ impl Measure {
             Fact::PoolWaited { edge, bucket, wait } => {
                 let at = self.pool(edge) + at::pool::WAITED;
                 *self.count(bucket as usize, at) += wait.nanos();
+            }
+            Fact::Database { service, what } => self.on_database(now, service as usize, what),
+        }
+    }
+
+    fn on_database(&mut self, now: Time, service: usize, what: DatabaseFact) {
+        let at = self.layout.databases[service].expect("the replicas have one state");
+        match what {
+            DatabaseFact::Read { stale } => {
+                self.count_now(at + at::database::READS, 1);
+                if let Some(missing) = stale {
+                    self.count_now(at + at::database::STALE, 1);
+                    let segment = self.segment_of[self.bucket] as usize;
+                    if let Some((_, staleness)) = &mut self.databases[service] {
+                        staleness[segment].record(missing);
+                    }
+                }
+            }
+            DatabaseFact::Written => self.count_now(at + at::database::WRITES, 1),
+            DatabaseFact::Lost(writes) => self.count_now(at + at::database::LOST, writes),
+            DatabaseFact::FailedOver => self.count_now(at + at::database::FAILOVERS, 1),
+            DatabaseFact::Primary { is_there } => {
+                if let Some(without) = self.databases[service].as_ref().map(|it| it.0) {
+                    self.change(without, now, if is_there { -1 } else { 1 });
+                }
             }
         }
     }

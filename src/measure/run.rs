@@ -395,6 +395,9 @@ pub(crate) fn columns(plan: &Plan, in_time: bool) -> Vec<Column> {
             add("link", format!("link/{}", link.name));
         }
     }
+    for service in plan.services.iter().filter(|it| it.replication.is_some()) {
+        add("database", format!("database/{}", service.name));
+    }
     columns
 }
 
@@ -533,7 +536,40 @@ impl Sums<'_> {
                 }
             }
         }
+        for service in 0..plan.services.len() {
+            self.database(service, in_time, &mut values);
+        }
         values
+    }
+
+    fn database(&self, service: usize, in_time: bool, values: &mut Vec<f64>) {
+        let (Some(at), Some((_, staleness))) =
+            (self.measure.layout.databases[service], &self.measure.databases[service])
+        else {
+            return;
+        };
+        let number = |offset: usize| self.row[at + offset] as f64;
+        let rate = |offset: usize| ratio(number(offset), self.seconds);
+        let mut missing = super::Histogram::default();
+        if !in_time {
+            staleness[self.segments.clone()].iter().for_each(|it| missing.merge(it));
+        }
+        for metric in METRICS.iter().filter(|it| it.of.contains(&"database") && (!in_time || it.in_time)) {
+            values.push(match metric.name {
+                "writes" => rate(at::database::WRITES),
+                "reads" => rate(at::database::READS),
+                "stale_reads" => rate(at::database::STALE),
+                "stale_share" => ratio(number(at::database::STALE), number(at::database::READS)),
+                "staleness.mean" => missing.mean(),
+                "staleness.p50" => missing.quantile(0.5),
+                "staleness.p99" => missing.quantile(0.99),
+                "staleness.max" => missing.max(),
+                "lost_writes" => number(at::database::LOST),
+                "failovers" => number(at::database::FAILOVERS),
+                "without_primary" => ratio(number(at::database::WITHOUT) / 1e9, self.seconds),
+                other => unreachable!("a database has no metric {other}"),
+            });
+        }
     }
 
     fn cache(&self, cache: u32, in_time: bool, values: &mut Vec<f64>) {

@@ -20,7 +20,7 @@ use crate::system::plan::{
     self, Cancel, Edge, Gaps, Limits, Link, Operation, Plan, Schedule, Service, Slowdown, Source, Step, Timing, What,
     Which, Window,
 };
-use crate::system::{cache, fleet, keys, memory, topic};
+use crate::system::{cache, fleet, keys, memory, replication, topic};
 
 /// Programs longer than this, after `repeat` is written out, are mistakes.
 const MOST_STEPS: usize = 2_000_000;
@@ -657,6 +657,7 @@ impl Builder<'_> {
                 }
             }
             let slowdown = self.slowdown(name, spec.slowdown.as_ref());
+            let replication = spec.replication.as_ref().map(|it| self.replication(name, spec, it));
             self.plan.services.push(Service {
                 name: name.value.clone(),
                 replicas: spec.replicas,
@@ -683,8 +684,51 @@ impl Builder<'_> {
                 has_own_workers: operations.iter().any(|it| it.own_worker),
                 operations,
                 connections,
+                replication,
             });
         }
+    }
+
+    fn replication(
+        &mut self,
+        name: &Spanned<String>,
+        service: &model::Service,
+        spec: &Spanned<replication::Spec>,
+    ) -> replication::Plan {
+        if let Some((what, way_out)) = spec.problem(service.replicas) {
+            self.error(spec.place, what, way_out);
+        }
+        if !service.operations.iter().any(|(_, it)| it.writes.as_ref().is_some_and(|writes| writes.value)) {
+            let what = format!("nothing ever writes to `{}`: its replicas always have the same", name.value);
+            self.error(spec.place, what, "give an operation `writes: true`, or leave `replication` out");
+        }
+        replication::Plan {
+            mode: spec.mode,
+            lag: self.dist(&spec.lag),
+            failover: spec.failover.map(|it| (it.detect_after.0, it.takes.0)),
+        }
+    }
+
+    /// Which replicas are asked for an operation, and its last step.
+    fn reads(&mut self, part: u32, spec: &model::Operation) -> (replication::Reads, Option<Step>) {
+        let clients = self.model.clients.len();
+        let service = self.model.services.get_index(part as usize - clients).expect("the operation has a service").1;
+        let Some(replication) = &service.replication else {
+            let writes = spec.writes.as_ref().map(|it| (it.place, "writes"));
+            let from = spec.reads_from.as_ref().map(|it| (it.place, "reads_from"));
+            for (place, option) in writes.into_iter().chain(from) {
+                let what = format!("`{option}` is said of a service whose replicas do not have one state");
+                self.error(place, what, "give the service `replication: { lag: 100ms }`, or leave it out");
+            }
+            return (replication::Reads::default(), None);
+        };
+        if !spec.writes.as_ref().is_some_and(|it| it.value) {
+            return (spec.reads_from.as_ref().map_or(replication.reads, |it| it.value), Some(Step::Read));
+        }
+        if let Some(from) = &spec.reads_from {
+            self.error(from.place, "what writes goes to the primary", "leave `reads_from` out, or `writes`");
+        }
+        (replication::Reads::Primary, Some(Step::Commit))
     }
 
     fn operation(&mut self, part: u32, number: usize, name: &Spanned<String>, spec: &model::Operation) -> Operation {
@@ -705,15 +749,20 @@ impl Builder<'_> {
             self.plan.steps.push(Step::Once);
             plan::Keyed { entry, table: table.value }
         });
+        // What a request with a key does first stands before it, and goes on here.
+        let entry = self.plan.steps.len() as u32;
+        self.steps(part, Some(number), &spec.steps, false);
+        let (reads, last) = self.reads(part, spec);
+        self.plan.steps.extend(last.into_iter().chain([Step::End]));
         Operation {
             name: name.value.clone(),
-            // What a request with a key does first stands before it, and goes on here.
-            entry: self.program(part, Some(number), &spec.steps),
+            entry,
             request: spec.request.map_or(0, |size| size.0),
             response: spec.response.map_or(0, |size| size.0),
             effect: spec.effect,
             own_worker: spec.own_worker,
             keyed,
+            reads,
         }
     }
 
@@ -806,6 +855,8 @@ impl Builder<'_> {
                 | Step::Once
                 | Step::Keep { .. }
                 | Step::EndBehind
+                | Step::Commit
+                | Step::Read
                 | Step::Refuse
                 | Step::Publish { .. }
                 | Step::Shaken

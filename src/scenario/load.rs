@@ -600,6 +600,9 @@ impl Scenario {
             }
         }
         for (_, service) in model.services.iter_mut() {
+            if let Some(replication) = &mut service.replication {
+                self.read_law(&mut replication.value.lag.value, found);
+            }
             for (_, operation) in service.operations.iter_mut() {
                 self.read_steps(&mut operation.steps, found);
             }

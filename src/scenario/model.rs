@@ -14,7 +14,7 @@ use crate::balance;
 use crate::engine::{Duration, Time};
 use crate::policy;
 use crate::short_form;
-use crate::system::{cache, connections, fleet, keys, memory, topic};
+use crate::system::{cache, connections, fleet, keys, memory, replication, topic};
 
 /// A model file.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -109,6 +109,10 @@ pub struct Service {
     pub connections: Option<Spanned<connections::Spec>>,
     /// What can be asked of it.
     pub operations: Named<Operation>,
+    /// The replicas have one state, as those of a database: some operations write it, at a primary, and the others read it. Default: each
+    /// replica answers whatever it is asked.
+    #[serde(default)]
+    pub replication: Option<Spanned<replication::Spec>>,
 }
 
 fn one() -> u32 {
@@ -138,6 +142,7 @@ impl Default for Service {
             reject_cost: None,
             connections: None,
             operations: Named::default(),
+            replication: None,
         }
     }
 }
@@ -320,6 +325,13 @@ pub struct Operation {
     /// work still takes a CPU. Default: false.
     #[serde(default)]
     pub own_worker: bool,
+    /// With `replication`: whether it writes what the request is about. It goes to the primary, and fails with 503 while there is none.
+    /// Default: false, it reads.
+    #[serde(default)]
+    pub writes: Option<Spanned<bool>>,
+    /// With `replication`: which replicas are asked for it. Default: as `reads` says there.
+    #[serde(default)]
+    pub reads_from: Option<Spanned<replication::Reads>>,
     /// What is done, one step after the other.
     pub steps: Vec<Spanned<Step>>,
 }

@@ -1081,7 +1081,14 @@ impl Calls {
         if edge.probes.is_none() {
             let (balancer, service) = &mut self.balancers[stack.balancer as usize];
             let avoid = leg.elsewhere.then_some(leg.replica as usize);
-            let picked = balancer.pick(now, leg.key, avoid);
+            let picked = match &cx.databases[edge.service as usize] {
+                None => balancer.pick(now, leg.key, avoid),
+                Some(database) => {
+                    let service = &cx.plan.services[edge.service as usize];
+                    let reads = service.operations[edge.operation as usize].reads;
+                    balancer.pick_of(database.groups(reads), now, leg.key, avoid)
+                }
+            };
             tell(balancer, *service, cx);
             let Some(replica) = picked else {
                 let layers = stack.slots.len();

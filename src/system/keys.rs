@@ -2,7 +2,7 @@
 //!
 //! A key names the thing that is asked for: a user, a product, a row. It is drawn when a request is made, and handed on
 //! to all calls that are made for it. Who uses keys: the balancer `ring_hash`, the policies `single_flight` and
-//! `fallback` (a stale answer is that of the same key).
+//! `fallback` (a stale answer is that of the same key), and services with `replication` (a read misses a write of the same key).
 
 use std::ops::Range;
 

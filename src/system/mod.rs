@@ -26,6 +26,7 @@ pub mod memory;
 mod network;
 pub mod plan;
 mod put_off;
+pub mod replication;
 mod service;
 mod task;
 pub mod topic;
@@ -33,7 +34,7 @@ pub mod topic;
 use crate::admission::idempotency::{Concurrent, Seen, Table};
 use crate::admission::rate_limit::Counts;
 use crate::engine::{Duration, Engine, Handle, Slab, Stream, Streams, Time, mix};
-use crate::measure::{CacheFact, Fact, Measure, Note, Run, UNTRACED};
+use crate::measure::{CacheFact, DatabaseFact, Fact, Measure, Note, Run, UNTRACED};
 use crate::outcome::{Lesser, Outcome};
 
 use cache::Look;
@@ -43,6 +44,7 @@ use effects::Effects;
 use network::Fate;
 use plan::{Cancel, Plan, Source, Step, What};
 use put_off::Entry;
+use replication::Database;
 use service::{Admission, Gone};
 use task::{About, Count, Forked, Purpose, State, Task, Worker};
 
@@ -68,6 +70,7 @@ enum Event {
     Memory(memory::Event),
     Topic(topic::Event),
     Connections(connections::Event),
+    Replication(replication::Event),
 }
 
 /// Why a run ended before its time.
@@ -211,6 +214,8 @@ struct Context<'p> {
     /// Whether an operation says that it has an effect.
     counts_effects: bool,
     connections: connections::Connections,
+    /// For each service whose replicas have one state: that.
+    databases: Vec<Option<Box<Database>>>,
 }
 
 impl Context<'_> {
@@ -411,6 +416,13 @@ impl<'p> World<'p> {
                 effects: Effects::default(),
                 counts_effects: plan.services.iter().flat_map(|it| &it.operations).any(|it| it.effect),
                 connections,
+                databases: (0..)
+                    .zip(&plan.services)
+                    .map(|(service, it)| {
+                        let database = Database::new(service, it, it.replication.as_ref()?, &streams);
+                        Some(Box::new(database))
+                    })
+                    .collect(),
             },
         }
     }
@@ -529,6 +541,7 @@ impl<'p> World<'p> {
                 if self.instances.at(host).serves(cx.engine.now()) {
                     cx.note(Fact::Life { host, life: self.instances.at(host).life() });
                     self.calls.started(host, cx);
+                    self.tell_database(host);
                 }
             }
             Event::Cache(cache::Event::Woken(task)) => self.on_woken(task),
@@ -541,6 +554,7 @@ impl<'p> World<'p> {
             Event::Network(network::Event::Connect(task)) => self.on_connect(task),
             Event::Network(network::Event::Connected(task)) => self.on_connected(task),
             Event::Connections(event) => self.on_connections(event),
+            Event::Replication(event) => self.on_replication(event),
         }
         self.settle();
     }
@@ -551,23 +565,25 @@ impl<'p> World<'p> {
             Event::Network(
                 network::Event::Request(task) | network::Event::Cancel(task) | network::Event::Connect(task),
             ) => self.cx.tasks.get(task).map(|task| task.host),
-            Event::Service(service::Event::FirstEnded(task)) | Event::Cache(cache::Event::Woken(task)) => {
-                self.cx.tasks.get(task).map(|task| task.host)
-            }
+            Event::Service(service::Event::FirstEnded(task))
+            | Event::Cache(cache::Event::Woken(task))
+            | Event::Replication(replication::Event::Replicated(task)) => self.cx.tasks.get(task).map(|task| task.host),
             Event::Network(network::Event::Answer(task) | network::Event::Connected(task)) => {
                 self.calls.host_of(self.cx.tasks[task].caller, &self.cx.tasks)
             }
             Event::Call(timer) => self.calls.host_of(timer.leg, &self.cx.tasks),
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
-            // Work that is under way has been frozen; faults and the start of a process are not its own doing.
+            // Work that is under way has been frozen; faults and the start of a process are not its own doing, nor is the choice
+            // of a primary.
             Event::Client(_)
             | Event::Service(_)
             | Event::Cache(_)
             | Event::Fault(_)
             | Event::Memory(_)
             | Event::Topic(_)
-            | Event::Connections(_) => None,
+            | Event::Connections(_)
+            | Event::Replication(_) => None,
         };
         let Some(host) = host.filter(|&host| !self.cx.hosts.is_client(host)) else { return false };
         let instance = self.instances.at(host);
@@ -891,6 +907,16 @@ impl<'p> World<'p> {
                     self.has_shaken(id);
                     return;
                 }
+                Step::Commit => {
+                    if !self.commit(id) {
+                        return;
+                    }
+                    self.cx.tasks[id].pc += 1;
+                }
+                Step::Read => {
+                    task.pc += 1;
+                    self.has_read(id);
+                }
                 Step::Refuse => {
                     let Count::Refused(outcome) = task.count else { unreachable!("only the refused are refused") };
                     self.end(id, outcome);
@@ -1030,6 +1056,116 @@ impl<'p> World<'p> {
             _ => {}
         }
         self.cx.forget(id);
+    }
+
+    /// The service of a host, and which of its replicas that is.
+    fn replica_of(&self, host: u32) -> (u32, u32) {
+        let service = (self.cx.hosts.part_of(host) - self.cx.plan.clients.len()) as u32;
+        (service, host - self.cx.hosts.of_service(service))
+    }
+
+    fn database(&mut self, service: u32) -> &mut Database {
+        self.cx.databases[service as usize].as_mut().expect("only replicas that have one state read and write it")
+    }
+
+    /// A task has written. False if it cannot take its next step now: it waits for others, or has ended. Who only asks whether a
+    /// replica is well writes nothing.
+    fn commit(&mut self, id: Handle) -> bool {
+        let now = self.cx.engine.now();
+        let Task { host, about: About { key, client, .. }, .. } = self.cx.tasks[id];
+        if client == About::NOBODY {
+            return true;
+        }
+        let (service, replica) = self.replica_of(host);
+        let database = self.database(service);
+        let Some(term) = database.term_of(replica) else {
+            // It was the primary when this was sent to it.
+            self.end(id, Outcome::Unavailable);
+            return false;
+        };
+        let position = database.write(key, now);
+        let ready = database.ready_at(position, now);
+        if ready <= now {
+            self.acknowledge(service, position);
+            return true;
+        }
+        self.cx.tasks[id].state = State::Replicating { position, term };
+        self.cx.engine.at(ready, Event::Replication(replication::Event::Replicated(id)));
+        self.let_go(id);
+        false
+    }
+
+    /// What a write waits for may have happened.
+    fn on_replicated(&mut self, id: Handle) {
+        let Some(task) = self.cx.tasks.get(id) else { return };
+        let State::Replicating { position, term } = task.state else { return };
+        let (service, replica) = self.replica_of(task.host);
+        let now = self.cx.engine.now();
+        let database = self.database(service);
+        if database.term_of(replica) != Some(term) {
+            self.end(id, Outcome::Unavailable);
+            return;
+        }
+        let ready = database.ready_at(position, now);
+        if ready > now {
+            // Those for whom it waits stood still, or began anew.
+            self.cx.engine.at(ready, Event::Replication(replication::Event::Replicated(id)));
+            return;
+        }
+        self.acknowledge(service, position);
+        let task = &mut self.cx.tasks[id];
+        task.pc += 1;
+        task.state = State::Ready;
+        self.cx.ready.push(id);
+    }
+
+    fn acknowledge(&mut self, service: u32, position: u64) {
+        let now = self.cx.engine.now();
+        self.database(service).acknowledge(position, now);
+        self.cx.note(Fact::Database { service, what: DatabaseFact::Written });
+    }
+
+    /// A task has read. Who only asks whether a replica is well reads nothing.
+    fn has_read(&mut self, id: Handle) {
+        let Task { host, about, arrived, .. } = self.cx.tasks[id];
+        if about.client != About::NOBODY {
+            let (service, replica) = self.replica_of(host);
+            let now = self.cx.engine.now();
+            let stale = self.database(service).read(replica, about.key, arrived, now);
+            self.cx.note(Fact::Database { service, what: DatabaseFact::Read { stale } });
+        }
+    }
+
+    fn on_replication(&mut self, event: replication::Event) {
+        let (replication::Event::Noticed(service) | replication::Event::Chosen(service)) = event else {
+            let replication::Event::Replicated(task) = event else { unreachable!("there are three") };
+            return self.on_replicated(task);
+        };
+        let Context { databases, engine, .. } = &mut self.cx;
+        let database = databases[service as usize].as_mut().expect("only databases choose a primary");
+        match event {
+            replication::Event::Chosen(_) => database.choose(engine.now()),
+            _ => database.noticed(engine),
+        }
+        self.tell_of_database(service);
+    }
+
+    /// A replica has crashed, serves again, stands still or goes on.
+    fn tell_database(&mut self, host: u32) {
+        let (service, replica) = self.replica_of(host);
+        let Context { databases, engine, .. } = &mut self.cx;
+        if let Some(database) = &mut databases[service as usize] {
+            let instance = self.instances.at(host);
+            database.heard(replica, instance.is_up(), instance.stands_still(), engine);
+            self.tell_of_database(service);
+        }
+    }
+
+    /// Tells the measurements what has become of a primary.
+    fn tell_of_database(&mut self, service: u32) {
+        for what in self.database(service).news() {
+            self.cx.note(Fact::Database { service, what });
+        }
     }
 
     /// The table of keys of the operation that a request asks for.
@@ -1276,6 +1412,7 @@ impl<'p> World<'p> {
             | State::WaitsForFirst
             | State::WaitsForFetch
             | State::Woken(_)
+            | State::Replicating { .. }
             | State::Answered(_) => {}
         }
         self.let_go_for_good(id);
@@ -1334,6 +1471,7 @@ impl<'p> World<'p> {
                     } else {
                         self.pauses -= 1;
                         if self.instances.at(host).resume(host, &mut self.cx) {
+                            self.tell_database(host);
                             self.release(host);
                         }
                     }
@@ -1439,6 +1577,7 @@ impl<'p> World<'p> {
     fn tell_life(&mut self, host: u32) {
         let life = self.instances.at(host).life();
         self.cx.note(Fact::Life { host, life });
+        self.tell_database(host);
     }
 
     fn hosts_of(&mut self, fault: u32, service: u32, which: plan::Which) -> Vec<u32> {
@@ -1533,6 +1672,7 @@ impl<'p> World<'p> {
             | State::WaitsForFirst
             | State::WaitsForFetch
             | State::Woken(_)
+            | State::Replicating { .. }
             | State::Answered(_) => Duration::ZERO,
         };
         let task = &mut self.cx.tasks[id];
@@ -1552,6 +1692,7 @@ impl<'p> World<'p> {
             + self.cx.connections.bytes()
             + self.clients.iter().map(client::Client::bytes).sum::<usize>()
             + self.cx.rates.iter().flatten().map(Counts::bytes).sum::<usize>()
+            + self.cx.databases.iter().flatten().map(|it| it.bytes()).sum::<usize>()
             + self.cx.measure.bytes();
         bytes as u64
     }
@@ -1581,6 +1722,10 @@ impl<'p> World<'p> {
             Event::PutOff { slot } => self.calls.host_of_put_off(slot),
             Event::Probe { host, .. } => Some(host),
             Event::Cache(cache::Event::Woken(task)) => host_of(task),
+            Event::Replication(replication::Event::Replicated(task)) => host_of(task),
+            Event::Replication(replication::Event::Noticed(service) | replication::Event::Chosen(service)) => {
+                Some(self.cx.hosts.of_service(service))
+            }
             Event::Cache(cache::Event::LeaseOver(_)) | Event::Fault(_) | Event::Connections(_) => None,
             Event::Topic(event) => {
                 self.topics.client_of(self.cx.plan, event).map(|client| self.cx.hosts.of_client(client))
@@ -1608,6 +1753,7 @@ impl<'p> World<'p> {
             assert!(tables && !remembers, "nothing is under way, and yet a key is in use");
         }
         self.cx.connections.check();
+        self.cx.databases.iter().flatten().for_each(|it| it.check_sums());
         let plan = self.cx.plan;
         self.topics.check(plan);
         let hosts = &self.cx.hosts;

@@ -17,7 +17,7 @@ use crate::engine::{Dist, Duration, Time};
 use crate::outcome::Outcome;
 use crate::policy::Blueprint;
 
-use super::{cache, connections, fleet, keys, memory};
+use super::{cache, connections, fleet, keys, memory, replication};
 
 /// Everything that [`super::run`] needs, but for the seed.
 #[derive(Clone, Debug, Default)]
@@ -253,6 +253,8 @@ pub struct Service {
     pub operations: Vec<Operation>,
     /// What connections to it cost, and how many it holds.
     pub connections: Option<connections::Plan>,
+    /// How its replicas have one state, if they do.
+    pub replication: Option<replication::Plan>,
 }
 
 /// What a service can be asked for.
@@ -272,6 +274,8 @@ pub struct Operation {
     pub effect: bool,
     /// What requests with a key do first, if keys are honoured.
     pub keyed: Option<Keyed>,
+    /// Which replicas are asked for it, where they have one state.
+    pub reads: replication::Reads,
 }
 
 impl Operation {
@@ -445,6 +449,10 @@ pub enum Step {
     },
     /// End well, if this runs in the background because of a [`Step::Behind`].
     EndBehind,
+    /// What was written is there, at the primary of a database; go on when those have it for whom the answer waits.
+    Commit,
+    /// What was read is there, at a replica of a database.
+    Read,
     /// End as a request that was refused at the door.
     Refuse,
     /// The work for a handshake is done.

@@ -223,6 +223,8 @@ pub(super) enum State {
     WaitsForFetch,
     /// That has ended so; cancelled: it is to look again.
     Woken(Outcome),
+    /// Waits until what it has written is at other replicas; who was the primary is counted by the term.
+    Replicating { position: u64, term: u32 },
     /// Has ended; its answer is on its way.
     Answered(Outcome),
 }

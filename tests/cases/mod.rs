@@ -590,11 +590,13 @@ struct Caller {
     called: Vec<usize>,
     /// The cache that it uses.
     cache: usize,
+    /// Which services can be read as well as written.
+    databases: Vec<bool>,
 }
 
 impl Caller {
-    fn new(name: String, below: Range<usize>, cache: usize) -> Self {
-        Self { name, below, called: Vec::new(), cache }
+    fn new(name: String, below: Range<usize>, cache: usize, databases: &[bool]) -> Self {
+        Self { name, below, called: Vec::new(), cache, databases: databases.to_vec() }
     }
 
     fn steps(&mut self, steps: &[Step]) -> String {
@@ -607,9 +609,11 @@ impl Caller {
             Step::Work(law) => format!("{{ work: {law} }}"),
             Step::Call { .. } if self.below.is_empty() => "{ work: 1ms }".to_owned(),
             Step::Call { to, options } => {
+                let reads = to % 7 < 4;
                 let to = self.below.start + to % self.below.len();
                 self.called.push(to);
-                format!("{{ call: s{to}.op, {options} }}")
+                let operation = if reads && self.databases[to] { "read" } else { "op" };
+                format!("{{ call: s{to}.{operation}, {options} }}")
             }
             Step::Parallel { branches, need } => {
                 let need = need.map_or_else(String::new, |need| format!(", need: {need}"));
@@ -704,6 +708,25 @@ fn zones() -> impl Strategy<Value = String> {
     one_of(&["zones: [a]", "zones: [a, b]", "zones: [a, b, c]", "zones: [a, b, a]"])
 }
 
+/// One state at the replicas of a service, and its operation `read`; often none.
+fn replication() -> impl Strategy<Value = String> {
+    let reads = one_of(&["primary", "replicas", "any", "prefer_primary", "prefer_replicas"]);
+    let mode = one_of(&["asynchronous", "asynchronous", "semi_synchronous", "synchronous"]);
+    let failover = maybe(
+        (0..150_u64, 0..150_u64)
+            .prop_map(|(after, takes)| format!("failover: {{ detect_after: {after}ms, takes: {takes}ms }}")),
+    );
+    let lag = prop_oneof![law(), millis(100..900).boxed()];
+    let from = maybe(one_of(&["reads_from: any", "reads_from: prefer_replicas"]));
+    let some = (mode, lag, reads, failover, from).prop_map(|(mode, lag, reads, failover, from)| {
+        format!(
+            ", replication: {{ mode: {mode}, lag: {lag}, reads: {reads}{failover} }}, \
+             operations: {{ read: {{ steps: [ work: 2ms ]{from} }}, "
+        )
+    });
+    option::weighted(0.4, some).prop_map(Option::unwrap_or_default)
+}
+
 /// A service: its options, and what it does. The name comes later.
 fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
     let limits = (
@@ -789,8 +812,8 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
         })),
     )
         .prop_map(|(effect, keys)| format!("{effect}{keys}"));
-    (1..4_u32, limits, habits, life, zones(), (effects, steps())).prop_map(
-        |(replicas, limits, habits, life, zones, (effects, steps))| {
+    (1..4_u32, limits, habits, life, zones(), (effects, steps(), replication())).prop_map(
+        |(replicas, limits, habits, life, zones, (effects, steps, replication))| {
             let options = [
                 limits.0, limits.1, limits.2, limits.3, habits.0, habits.1, habits.2, habits.3, life.0, life.1, life.2,
                 life.3, life.4, life.5,
@@ -804,6 +827,11 @@ fn service() -> impl Strategy<Value = (u32, String, String, Vec<Step>)> {
             if options.contains("utilisation") && !options.contains("workers:") {
                 options.push_str(", workers: 2");
             }
+            // One has nobody who follows.
+            if replicas > 1 && !replication.is_empty() {
+                return (replicas, format!("{options}{replication}"), format!("{effects}, writes: true"), steps);
+            }
+            options.push_str(", operations: { ");
             (replicas, options, effects, steps)
         },
     )
@@ -931,16 +959,17 @@ pub fn case() -> impl Strategy<Value = Case> {
             faults,
         )| {
             let (mut links, count) = (Vec::new(), services.len());
+            let databases: Vec<bool> = services.iter().map(|(_, options, ..)| options.contains("replication:")).collect();
             let client_lines = clients.iter().enumerate().map(|(number, (steps, _, rest))| {
                 // The first service, so that nothing is idle.
-                let mut caller = Caller::new(format!("c{number}"), 0..1, 0);
+                let mut caller = Caller::new(format!("c{number}"), 0..1, 0, &databases);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 format!("  c{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {rest} }}\n")
             });
             let mut client_lines: Vec<String> = client_lines.collect();
             for (number, (options, steps)) in consumers.iter().enumerate() {
-                let mut caller = Caller::new(format!("g{number}"), 1..count, 0);
+                let mut caller = Caller::new(format!("g{number}"), 1..count, 0, &databases);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 client_lines.push(format!("  g{number}: {{ tasks: {{ t: {{ steps: {steps} }} }}, {options} }}\n"));
@@ -948,11 +977,11 @@ pub fn case() -> impl Strategy<Value = Case> {
             let topic_lines = topics.iter().enumerate().map(|(number, it)| format!("  t{number}: {it}\n"));
             let topic_lines = topic_lines.chain(["  letters: {}\n".to_owned()]).collect();
             let service_lines = services.iter().enumerate().map(|(number, (replicas, options, effects, steps))| {
-                let mut caller = Caller::new(format!("s{number}"), number + 1..count, number + 1);
+                let mut caller = Caller::new(format!("s{number}"), number + 1..count, number + 1, &databases);
                 let steps = caller.steps(steps);
                 links.extend(caller.links());
                 let operation = format!("{{ request: 300B, response: 1KiB{effects}, steps: {steps} }}");
-                format!("  s{number}: {{ replicas: {replicas}{options}, operations: {{ op: {operation}, {HEALTH} }} }}\n")
+                format!("  s{number}: {{ replicas: {replicas}{options}op: {operation}, {HEALTH} }} }}\n")
             });
             let mut service_lines: Vec<String> = service_lines.collect();
             if caches.iter().any(|it| it.contains("store")) {

@@ -8,6 +8,7 @@ mod caches;
 mod cancel;
 mod clients;
 mod connections;
+mod databases;
 mod door;
 mod effects;
 mod faults;
