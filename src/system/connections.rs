@@ -352,7 +352,9 @@ impl Context<'_> {
         let now = self.engine.now();
         loop {
             let id = *self.connections.pools[pool as usize].list_of(host).back()?;
-            if self.connections.all[id].expires > now {
+            let it = &self.connections.all[id];
+            // One that is not up yet has not begun to age for those who wait for it.
+            if it.expires > now || !it.is_up {
                 return Some(id);
             }
             self.retire(id);
