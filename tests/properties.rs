@@ -259,7 +259,7 @@ fn with_keys(mut plan: Plan) -> Plan {
 fn the_cases_bring_about_everything_that_can_be_measured() {
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
-    for _ in 0..600 {
+    for _ in 0..1_200 {
         let case = case().new_tree(&mut runner).expect("a case can be made").current();
         let run = run(&case.plan(), case.seed);
         let figures = run.columns.iter().zip(&run.windows[0]);
