@@ -257,7 +257,7 @@ impl Client {
         let client = self.number;
         let ask = |user| super::Event::Client(Event::User { client, user });
         match &mut self.source {
-            Running::Fleet(fleet) => fleet.come_back(members, within, engine, &mut self.arrivals, ask),
+            Running::Fleet(fleet) => fleet.come_back(members, within, engine, &mut self.arrivals, self.end, ask),
             _ => unreachable!("only fleets have members"),
         }
     }

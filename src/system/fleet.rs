@@ -76,10 +76,10 @@ pub(super) struct Fleet {
 struct Member {
     /// The event at which it asks next.
     timer: Key,
-    /// When it asked last.
+    /// When it asked last; before that, when it is to start.
     asked: Time,
     /// Faults that keep it away.
-    gone: u8,
+    gone: u16,
     served: bool,
 }
 
@@ -108,6 +108,7 @@ impl Fleet {
     ) {
         for (member, number) in self.members.iter_mut().zip(0..) {
             let at = self.spec.starts + self.spec.within.scale(chance.unit());
+            member.asked = at;
             if at < end {
                 member.timer = engine.at(at, ask(number));
             }
@@ -170,21 +171,24 @@ impl Fleet {
         left
     }
 
-    /// The fault is over: its members start again, each within this time, unless another keeps them away.
+    /// The fault is over: its members start again, each within this time, unless another keeps them away; and who had not started yet,
+    /// no earlier than it would have.
     pub(super) fn come_back(
         &mut self,
         members: &[u32],
         within: Duration,
         engine: &mut Engine<super::Event>,
         chance: &mut Stream,
+        end: Time,
         ask: impl Fn(u32) -> super::Event,
     ) {
         for &number in members {
             let wait = within.scale(chance.unit());
             let it = &mut self.members[number as usize];
             it.gone -= 1;
-            if it.gone == 0 {
-                it.timer = engine.after(wait, ask(number));
+            let at = (engine.now() + wait).max(it.asked);
+            if it.gone == 0 && at < end {
+                it.timer = engine.at(at, ask(number));
             }
         }
     }

@@ -1069,11 +1069,11 @@ impl<'p> World<'p> {
     }
 
     /// A task has written. False if it cannot take its next step now: it waits for others, or has ended. Who only asks whether a
-    /// replica is well writes nothing.
+    /// replica is well writes nothing, and nor does what will fail because of a poison message.
     fn commit(&mut self, id: Handle) -> bool {
         let now = self.cx.engine.now();
-        let Task { host, about: About { key, client, .. }, .. } = self.cx.tasks[id];
-        if client == About::NOBODY {
+        let Task { host, about: About { key, client, poison, .. }, .. } = self.cx.tasks[id];
+        if client == About::NOBODY || poison {
             return true;
         }
         let (service, replica) = self.replica_of(host);
@@ -1527,6 +1527,7 @@ impl<'p> World<'p> {
                     self.pauses += 1;
                     let end = self.cx.engine.after(time, Event::Memory(memory::Event::Collected(host)));
                     self.instances.at(host).collects(end, &mut self.cx);
+                    self.tell_database(host);
                 }
                 memory::Full::Kill => {
                     self.crash(host, false);
@@ -1539,6 +1540,7 @@ impl<'p> World<'p> {
             memory::Event::Collected(host) => {
                 self.pauses -= 1;
                 if self.instances.at(host).has_collected(&mut self.cx) {
+                    self.tell_database(host);
                     self.release(host);
                 }
             }

@@ -143,3 +143,11 @@ fn fleets_that_make_no_sense_are_refused_where_they_stand() {
     let other = wrong("members: 10", "{ length: 1s, faults: [ { at: 0s, disconnect: { client: o } } ] }");
     assert!(other.contains("only a fleet has members"), "{other}");
 }
+
+/// Gone from 1 s to 2 s, with a start at 5 s: it starts at 5 s, not when the fault is over.
+#[test]
+fn who_has_not_started_yet_comes_back_no_earlier_than_it_would_have_started() {
+    let fault = "faults: [ { at: 1s, for: 1s, disconnect: { client: c } } ]";
+    let ran = fleet("members: 3, starts: 5s", "", &format!("{{ length: 11s, resolution: 10ms, {fault} }}"));
+    assert_eq!(ran.steps("client/c", "offered"), [(5_000, 3)]);
+}

@@ -87,3 +87,20 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         assert!(said.contains(wrong), "{memory}: {said}");
     }
 }
+
+/// The primary takes its writes as 10 ms of work each, and its memory is full after ten: a collection of 2 s. Half a second after its
+/// beginning it is taken for gone, and the follower is the primary.
+#[test]
+fn a_primary_that_collects_stands_still_as_in_a_pause() {
+    let model = "
+        services:
+          db:
+            replicas: 2
+            memory: { limit: 10MiB, per_request: 1KiB, garbage: 1MiB, collection: { pause: 2s } }
+            replication: { mode: asynchronous, lag: 1ms, failover: { detect_after: 500ms, takes: 0s } }
+            operations: { put: { writes: true, steps: [ work: 10ms ] } }
+        clients: { c: { calls: db.put, arrivals: { constant: 10/s } } }
+        ";
+    let ran = run(model, "{ length: 3s }");
+    assert_eq!(ran.run.value(&ran.plan, "all", "database/db", "failovers"), Some(1.0));
+}

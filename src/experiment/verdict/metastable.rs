@@ -176,14 +176,16 @@ fn cold_cache(look: &Look<'_>, service: usize, late: (f64, f64)) -> Option<Strin
 /// Collections of garbage that take the time in which the queue would be emptied that makes them long.
 fn collecting(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
     let since = look.faults()?.0;
-    look.services().find_map(|(service, entity)| {
+    let found = look.services().filter_map(|(service, entity)| {
         let spec = &look.plan.services[service];
         let memory = format!("memory/{}", spec.name);
         let of_memory = spec.memory.filter(|it| it.collection.is_some())?;
         let (now, before) = (look.mean(&memory, "gc.share", late), look.figure("before", &memory, "gc.share"));
         let (arrivals, served) = (look.mean(&entity, "arrivals", late), look.mean(&entity, "throughput", late));
         let possible = served * (1.0 - before) / (1.0 - now);
-        if served >= arrivals || possible < arrivals {
+        let missing = arrivals - served;
+        let noise = 3.0 * (arrivals / (late.1 - late.0)).sqrt();
+        if !missing.is_finite() || missing <= noise || !possible.is_finite() || possible < arrivals {
             return None;
         }
         let evidence = format!(
@@ -201,8 +203,9 @@ fn collecting(look: &Look<'_>, late: (f64, f64)) -> Option<Diagnosis> {
         let fit = of_memory.per_request.filter(|it| it.0 > 0).map(|each| (quarter / each.0).max(1));
         let set = fit.map(|fit| (format!("services.{}.queue.capacity", quoted(&spec.name)), fit.to_string()));
         let remedy = Remedy { text: format!("let fewer wait at {entity}, so that less of its memory is live"), set };
-        Some(Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy })
-    })
+        Some((missing, Diagnosis { mechanism: Mechanism::MetastableLoop, entity, since, evidence, remedy }))
+    });
+    found.reduce(|a, b| if b.0 > a.0 { b } else { a }).map(|it| it.1)
 }
 
 /// Workers, or places in a bulkhead, that wait for an answer that never comes: nothing passes any more.
