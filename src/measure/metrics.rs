@@ -175,7 +175,7 @@ pub const METRICS: &[Metric] = metrics! {
     "memory.used", MEMORIES, Share, true, "memory in use, garbage included, as a share of the limit, mean over all instances and over time";
     "collections", MEMORIES, PerSecond, true, "garbage collections, over all instances";
     "gc.share", MEMORIES, Share, true, "share of the time, over all instances, in which a collection stops everything";
-    "gc.pause.mean", MEMORIES, Seconds, true, "time that a collection takes, mean";
+    "gc.pause.mean", MEMORIES, Seconds, true, "time that a collection takes, mean of those that begin";
     "oom_kills", MEMORIES, Count, true, "instances killed because what was in use could not be collected";
     "published", TOPICS, PerSecond, true, "messages published; those refused are not among them";
     "refused", TOPICS, PerSecond, true, "messages refused because there was no room for them in one of the groups";

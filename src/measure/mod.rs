@@ -134,6 +134,8 @@ pub(crate) enum MemoryFact {
     Held(i64),
     /// A collection begins, and takes so long.
     Collects(Duration),
+    /// A collection is over, or has died with its process.
+    Collected,
     /// The instance is killed.
     Killed,
 }
@@ -317,10 +319,12 @@ mod at {
         /// Parts of the limit that are taken, over all instances, as an integral over time.
         pub(crate) const HELD: usize = 0;
         pub(crate) const COLLECTIONS: usize = 1;
-        /// How long they took, in all.
-        pub(crate) const PAUSED: usize = 2;
+        /// How long those take that began, in all.
+        pub(crate) const TAKEN: usize = 2;
         pub(crate) const KILLED: usize = 3;
-        pub(crate) const SIZE: usize = 4;
+        /// Instances that collect, as an integral over time.
+        pub(crate) const COLLECTING: usize = 4;
+        pub(crate) const SIZE: usize = 5;
     }
     pub(super) mod topic {
         pub(crate) const PUBLISHED: usize = 0;
@@ -587,8 +591,8 @@ pub(crate) struct Measure {
     breaker_gauges: Vec<(u32, u32)>,
     /// For each cache: its entries, and its writes in the background.
     cache_gauges: Vec<(u32, u32)>,
-    /// For each service with a memory: what is held there.
-    memory_gauges: Vec<Option<u32>>,
+    /// For each service with a memory: what is held there, and how many of its instances collect.
+    memory_gauges: Vec<Option<(u32, u32)>>,
     /// For each consumer group.
     groups: Vec<Backlog>,
     /// For each edge and each service: its connections, if there are any.
@@ -701,7 +705,8 @@ impl Measure {
         let caller_limits = caller_limits.collect();
         let memory_gauges = plan.services.iter().zip(&layout.memories).map(|(service, at)| {
             let base = Memory::new(&service.memory?).taken(0) * i64::from(service.replicas);
-            Some(gauge_from((*at)? + at::memory::HELD, base))
+            let at = (*at)?;
+            Some((gauge_from(at + at::memory::HELD, base), gauge_from(at + at::memory::COLLECTING, 0)))
         });
         let memory_gauges = memory_gauges.collect();
         let mut gauge = |offset: usize| gauge_from(offset, 0);
@@ -1039,15 +1044,15 @@ impl Measure {
 
     fn on_memory(&mut self, now: Time, service: u32, what: MemoryFact) {
         let at = self.layout.memories[service as usize].expect("the service has a memory");
+        let (held, collecting) = self.memory_gauges[service as usize].expect("the service has a memory");
         match what {
-            MemoryFact::Held(delta) => {
-                let gauge = self.memory_gauges[service as usize].expect("the service has a memory");
-                self.change(gauge, now, delta);
-            }
+            MemoryFact::Held(delta) => self.change(held, now, delta),
             MemoryFact::Collects(time) => {
                 self.count_now(at + at::memory::COLLECTIONS, 1);
-                self.count_now(at + at::memory::PAUSED, time.nanos());
+                self.count_now(at + at::memory::TAKEN, time.nanos());
+                self.change(collecting, now, 1);
             }
+            MemoryFact::Collected => self.change(collecting, now, -1),
             MemoryFact::Killed => self.count_now(at + at::memory::KILLED, 1),
         }
     }

@@ -507,8 +507,8 @@ impl Sums<'_> {
                 values.push(match metric.name {
                     "memory.used" => ratio(number(at::memory::HELD) / 1e9, instances * PARTS as f64),
                     "collections" => ratio(number(at::memory::COLLECTIONS), self.seconds),
-                    "gc.share" => ratio(number(at::memory::PAUSED) / 1e9, instances),
-                    "gc.pause.mean" => ratio(number(at::memory::PAUSED) / 1e9, number(at::memory::COLLECTIONS)),
+                    "gc.share" => ratio(number(at::memory::COLLECTING) / 1e9, instances),
+                    "gc.pause.mean" => ratio(number(at::memory::TAKEN) / 1e9, number(at::memory::COLLECTIONS)),
                     _ => number(at::memory::KILLED),
                 });
             }

@@ -146,7 +146,7 @@ impl Spec {
     /// The memory of a limit at which nobody has called yet.
     pub(crate) fn turns(&self) -> Turns {
         let gap = self.gap();
-        let slack = gap * u64::from(self.burst.unwrap_or(1) - 1);
+        let slack = gap * u64::from(self.burst.unwrap_or(1).saturating_sub(1));
         match self.by {
             Law::TokenBucket | Law::LeakyBucket => Turns::Bucket { gap, slack, next: Time::ZERO },
             Law::FixedWindow(span) => Turns::Fixed { length: span.0, limit: self.calls(span), window: 0, taken: 0 },

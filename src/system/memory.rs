@@ -75,6 +75,13 @@ impl Spec {
                 "make `base` less than `limit`".into(),
             ));
         }
+        let one = bytes(spec.base).saturating_add(bytes(spec.per_request)).saturating_add(bytes(spec.garbage));
+        if spec.limit.0 > bytes(spec.base) && one >= spec.limit.0 {
+            found.push((
+                "a request needs more memory than there is".into(),
+                "make `limit` more than `base`, `per_request` and `garbage` together".into(),
+            ));
+        }
         if bytes(spec.per_request) == 0 && bytes(spec.garbage) == 0 {
             found.push((
                 "requests that hold nothing fill no memory".into(),
@@ -159,9 +166,11 @@ impl Memory {
         self.live(inside).saturating_add(self.garbage)
     }
 
-    /// What is taken while so many requests are there, in parts of the limit, of which there are [`PARTS`].
+    /// What is taken while so many requests are there, in parts of the limit, of which there are [`PARTS`]. What comes in the instant in which
+    /// it is full would wait for its memory.
     pub(crate) fn taken(&self, inside: u32) -> i64 {
-        (u128::from(self.used(inside)) * u128::from(PARTS) / u128::from(self.limit)) as i64
+        let used = self.used(inside).min(self.limit);
+        (u128::from(used) * u128::from(PARTS) / u128::from(self.limit)) as i64
     }
 
     /// A request was let in. Returns whether something must be done.

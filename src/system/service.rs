@@ -608,6 +608,7 @@ impl Instance {
             let before = memory.taken(self.inside);
             memory.collected();
             let held = memory.taken(self.inside) - before;
+            cx.note(Fact::Memory { service: self.service, what: MemoryFact::Collected });
             cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
         }
         self.resume(self.host, cx)
@@ -620,7 +621,10 @@ impl Instance {
         let collection = memory.clear();
         let held = memory.taken(0) - before;
         cx.note(Fact::Memory { service: self.service, what: MemoryFact::Held(held) });
-        self.pauses -= u32::from(collection.is_some());
+        if collection.is_some() {
+            self.pauses -= 1;
+            cx.note(Fact::Memory { service: self.service, what: MemoryFact::Collected });
+        }
         collection
     }
 

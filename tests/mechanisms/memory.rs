@@ -61,6 +61,19 @@ fn a_collection_stops_the_work_and_takes_the_longer_the_more_is_live() {
     assert!((ran.of_client("latency.mean") - (0.05 + 0.02 / 5.0)).abs() < 1e-3, "{}", ran.of_client("latency.mean"));
 }
 
+/// A collection of 4 s that begins at 2 s: of every second from then on all, and of those before and after nothing.
+#[test]
+fn time_in_a_collection_belongs_to_the_seconds_in_which_it_passes() {
+    let memory = "limit: 41MiB, per_request: 1MiB, garbage: 1MiB, collection: { pause: 4s }";
+    let ran = run(&model(memory).replace("work: 1s", "work: 1ms"), "{ length: 8s, resolution: 1s }");
+    let line = ran.run.line("memory/s", "gc.share").expect("it has one");
+    let shares: Vec<f64> = line.iter().map(|it| it.1).collect();
+    let begins = shares.iter().position(|&share| share > 0.0).expect("one begins");
+    assert!(shares.iter().all(|&share| (0.0..=1.0).contains(&share)), "{shares:?}");
+    assert!(shares[begins + 1..begins + 4].iter().all(|&share| share == 1.0), "{shares:?}");
+    assert!((shares.iter().sum::<f64>() - 4.0).abs() < 1e-9, "{shares:?}");
+}
+
 /// A process that is gone has no collection under way, and one that is paused by a fault goes on when both are over.
 #[test]
 fn collections_and_faults_do_not_lose_each_other() {
@@ -79,6 +92,8 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         ("limit: 0B, per_request: 1B", "a memory of nothing"),
         ("limit: 1MiB, base: 1MiB, per_request: 1B", "without any request"),
         ("limit: 1MiB", "hold nothing"),
+        ("limit: 1MiB, per_request: 1MiB", "more memory than there is"),
+        ("limit: 3MiB, per_request: 1MiB, garbage: 2MiB, collection: { pause: 1s }", "more memory than there is"),
         ("limit: 1MiB, garbage: 1KiB", "never collected"),
         ("limit: 1MiB, garbage: 1KiB, collection: {}", "takes no time"),
     ] {
