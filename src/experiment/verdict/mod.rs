@@ -225,14 +225,14 @@ fn judge_client(plan: &Plan, run: &Run, client: &plan::Client) -> Verdict {
     let stands_still = last <= earlier.max(0.05 * before) * 1.05;
     let long_enough = end - ends >= ends - begins && ends < end;
     let name = if long_enough && stands_still { VerdictName::Metastable } else { VerdictName::StillFailing };
-    let mut evidence = format!(
-        "{} was {} before and is {} in the last {} s, {} s after the faults ended",
-        good.words,
-        good.told(before),
-        good.told(last),
-        brief(quarter),
-        brief(end - ends)
-    );
+    let mut evidence = format!("{} was {} before and ", good.words, good.told(before));
+    evidence.push_str(&if ends < end {
+        let (seconds, after) = (brief(quarter), brief(end - ends));
+        format!("is {} in the last {seconds} s, {after} s after the faults ended", good.told(last))
+    } else {
+        let during = mean(run, &good.entity, good.metric, begins, end);
+        format!("{} during the faults, which last to the end of the run", good.told(during))
+    });
     if amplification.1 > 1.05 * amplification.0 {
         evidence.push_str(&format!(
             "; each request now makes {} attempts instead of {}",
