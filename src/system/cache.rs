@@ -491,16 +491,22 @@ impl Caches {
         look
     }
 
-    /// An entry whose fetch has failed is given all the same, if that is allowed.
-    pub(super) fn spares(&mut self, cx: &mut Context<'_>, cache: u32, table: u32, key: u64) -> bool {
+    /// What there is after a fetch has failed: a hit, if somebody else has put a fresh entry in meanwhile, or a stale entry, if that
+    /// may be given.
+    pub(super) fn spares(&mut self, cx: &mut Context<'_>, cache: u32, table: u32, key: u64) -> Option<Seen> {
+        if table == NOWHERE {
+            return None;
+        }
         let now = cx.engine.now();
         let it = &mut self.all[cache as usize];
-        let spared =
-            table != NOWHERE && it.tables[table as usize].at(key).is_some_and(|entry| it.rules.is_spared(entry, now));
-        if spared {
-            cx.note(Fact::Cache { cache, what: CacheFact::Spared });
+        let entry = it.tables[table as usize].at(key)?;
+        if entry.value.is_some_and(|value| now < value.expires) {
+            return Some(Seen::Hit);
         }
-        spared
+        it.rules.is_spared(entry, now).then(|| {
+            cx.note(Fact::Cache { cache, what: CacheFact::Spared });
+            Seen::Stale
+        })
     }
 
     /// A fetch begins.

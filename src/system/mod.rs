@@ -1012,13 +1012,15 @@ impl<'p> World<'p> {
             return true;
         }
         let key = task.about.key;
-        let spared = self.caches.spares(&mut self.cx, cache, table, key);
-        if spared {
-            self.goes_on_with_less(id, hit);
-        } else {
-            self.end(id, outcome);
+        match self.caches.spares(&mut self.cx, cache, table, key) {
+            Some(crate::measure::Seen::Hit) => self.cx.tasks[id].pc = hit,
+            Some(_) => self.goes_on_with_less(id, hit),
+            None => {
+                self.end(id, outcome);
+                return false;
+            }
         }
-        spared
+        true
     }
 
     /// What a task has fetched or written is kept, or its entry deleted.
@@ -1137,17 +1139,20 @@ impl<'p> World<'p> {
     }
 
     fn on_replication(&mut self, event: replication::Event) {
-        let (replication::Event::Noticed(service) | replication::Event::Chosen(service)) = event else {
-            let replication::Event::Replicated(task) = event else { unreachable!("there are three") };
-            return self.on_replicated(task);
-        };
-        let Context { databases, engine, .. } = &mut self.cx;
-        let database = databases[service as usize].as_mut().expect("only databases choose a primary");
         match event {
-            replication::Event::Chosen(_) => database.choose(engine.now()),
-            _ => database.noticed(engine),
+            replication::Event::Replicated(task) => self.on_replicated(task),
+            replication::Event::Chosen(service) => {
+                let now = self.cx.engine.now();
+                self.database(service).choose(now);
+                self.tell_of_database(service);
+            }
+            replication::Event::Noticed(service) => {
+                let Context { databases, engine, .. } = &mut self.cx;
+                let database = databases[service as usize].as_mut().expect("only databases choose a primary");
+                database.noticed(engine);
+                self.tell_of_database(service);
+            }
         }
-        self.tell_of_database(service);
     }
 
     /// A replica has crashed, serves again, stands still or goes on.

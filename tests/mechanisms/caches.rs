@@ -423,3 +423,29 @@ fn what_makes_no_sense_is_refused_with_a_way_out() {
         assert!(text.contains(what) && text.contains("= help: "), "{fault}: {text}");
     }
 }
+
+/// A read at 100 ms finds nothing and asks a database that fails after 50 ms; at 120 ms a write puts a fresh entry in. The read is answered
+/// with that, in full, and nothing old was given.
+#[test]
+fn a_fetch_that_fails_after_somebody_else_has_put_the_entry_in_is_a_hit() {
+    let ran = Texts {
+        model: "
+            caches: { k: { ttl: 10s, shared: true } }
+            services:
+              db: { operations: { get: [ { work: 50ms }, { fail: error } ] } }
+              app:
+                operations:
+                  read: [ { cache: k, miss: [ call: db.get ] } ]
+                  write: [ { cache: k, write: through, steps: [ work: 1ms ] } ]
+            clients:
+              r: { calls: app.read, arrivals: { replay: { file: r.csv, unit: 1ms } } }
+              w: { calls: app.write, arrivals: { replay: { file: w.csv, unit: 1ms } } }
+            ",
+        experiment: "{ length: 1s }",
+        data: &[("r.csv", "at\n100\n"), ("w.csv", "at\n120\n")],
+    }
+    .run(1);
+    let value = |entity: &str, metric: &str| ran.run.value(&ran.plan, "all", entity, metric).expect("it has one");
+    assert_eq!((value("client/r", "ok"), value("client/r", "degraded")), (1.0, 0.0));
+    assert_eq!(value("cache/k", "stale.on_error"), 0.0);
+}

@@ -323,3 +323,28 @@ fn databases_that_make_no_sense_are_refused_where_they_stand() {
         assert!(wrong.contains(said) && wrong.contains("model.yaml:"), "{replication} {operations}: {wrong}");
     }
 }
+
+/// Ten messages a second, each of them poison: the database works for them and writes nothing.
+#[test]
+fn a_poison_message_writes_nothing() {
+    let model = |poison: &str| {
+        format!(
+            "
+            topics: {{ orders: {{}} }}
+            services:
+              db:
+                replicas: 2
+                replication: {{ mode: asynchronous, lag: 1ms }}
+                operations: {{ put: {{ writes: true, steps: [ work: 10ms ] }} }}
+            clients:
+              shop: {{ tasks: {{ t: {{ steps: [ publish: {{ topic: orders, poison: {poison} }} ] }} }}, arrivals: {{ constant: 10/s }} }}
+              clerk: {{ calls: db.put, consumes: {{ topic: orders, max_deliveries: 1 }} }}
+            "
+        )
+    };
+    let writes = |poison: &str| {
+        let ran = run(&model(poison), "{ length: 10s }");
+        ran.run.value(&ran.plan, "all", "database/db", "writes").expect("it has one")
+    };
+    assert_eq!((writes("100%"), writes("0%") > 9.0), (0.0, true));
+}
